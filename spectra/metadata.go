@@ -1,0 +1,36 @@
+package spectra
+
+import "time"
+
+// Metadata is how a spectrum was acquired. A zero field was not stated by the source; nothing is guessed.
+type Metadata struct {
+	Format       string `json:"format,omitempty"` // reader that produced it, for example "jcamp-dx"
+	SHA256       string `json:"sha256,omitempty"` // of the raw bytes of the source, see HashBytes
+	SampleName   string `json:"sample_name,omitempty"`
+	CAS          string `json:"cas,omitempty"` // registry number with its hyphens
+	InChIKey     string `json:"inchikey,omitempty"`
+	Formula      string `json:"formula,omitempty"`
+	Instrument   string `json:"instrument,omitempty"`
+	SerialNumber string `json:"serial_number,omitempty"`
+	Operator     string `json:"operator,omitempty"`
+
+	Acquired          time.Time `json:"acquired,omitzero"`
+	IntegrationTimeMS float64   `json:"integration_time_ms,omitempty"`
+	Averages          int       `json:"averages,omitempty"`
+	LaserNM           float64   `json:"laser_nm,omitempty"`
+	LaserPowerMW      float64   `json:"laser_power_mw,omitempty"`
+	TemperatureC      *float64  `json:"temperature_c,omitempty"` // of the detector
+	ResolutionCM1     float64   `json:"resolution_cm1,omitempty"`
+
+	DarkSubtracted  bool    `json:"dark_subtracted,omitempty"`
+	SaturatedPoints int     `json:"saturated_points,omitempty"` // detector elements at full scale in any raw frame
+	FullScale       float64 `json:"full_scale,omitempty"`       // counts at which the detector saturates
+
+	// Simulated is true for emulated, computed or training data. It is shown wherever the spectrum is.
+	Simulated bool `json:"simulated,omitempty"`
+
+	// Fields holds every other labelled value of the source, verbatim.
+	Fields map[string]string `json:"fields,omitempty"`
+	// Warnings are defects of the source that reading survived, one sentence each.
+	Warnings []string `json:"warnings,omitempty"`
+}
