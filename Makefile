@@ -1,0 +1,67 @@
+# Fentrace. `make help` lists the targets.
+SHELL := /bin/bash
+GO    ?= go
+NPM   ?= npm
+WEB   := server/web
+DIST  := $(WEB)/dist/index.html
+TAGS  := -tags webdist
+WEBSRC := $(shell find $(WEB)/src $(WEB)/public -type f 2>/dev/null) $(wildcard $(WEB)/*.html $(WEB)/*.json $(WEB)/*.ts)
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test setup lint web fuzz bench bench-accuracy readme core clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+run: build ## build and start the demo: emulated spectrometer, simulated month, pages on 127.0.0.1:8080
+	bin/fentrace demo
+
+build: $(DIST) ## build bin/fentrace with its pages
+	@command -v cc >/dev/null || { echo "a C compiler is needed (Debian: apt-get install gcc; macOS: xcode-select --install)"; exit 1; }
+	CGO_ENABLED=1 $(GO) build $(TAGS) -o bin/fentrace ./cmd/fentrace
+
+web: $(DIST)
+
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
+	@command -v $(NPM) >/dev/null || { echo "Node.js with npm is needed (https://nodejs.org, 20 or later)"; exit 1; }
+	cd $(WEB) && $(NPM) ci --no-audit --no-fund
+
+$(DIST): $(WEB)/node_modules/.package-lock.json $(WEBSRC)
+	cd $(WEB) && $(NPM) run build
+
+setup: ## install what the tests need beyond Go, a C compiler and Node: Debian's Chromium
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	 || [ -d "/Applications/Google Chrome.app" ] || if command -v apt-get >/dev/null; then \
+	    SUDO=; [ "$$(id -u)" = 0 ] || SUDO=sudo; \
+	    $$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends chromium; \
+	  else echo "install Chromium or Chrome for the browser test"; exit 1; fi
+
+test: setup lint build ## everything CI runs: linters, unit tests with the race detector, page tests, the browser test
+	cd $(WEB) && $(NPM) test
+	CGO_ENABLED=1 $(GO) test -race $(TAGS) -timeout 20m ./...
+
+lint: $(DIST) ## gofmt, go vet, staticcheck, type check of the pages
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-ed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet $(TAGS) ./...
+	$(GO) tool staticcheck $(TAGS) ./...
+	cd $(WEB) && $(NPM) run check
+
+FUZZTIME ?= 60s
+fuzz: ## run every fuzz target for FUZZTIME (60s)
+	@set -e; for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$pkg/*_test.go | sed 's/func //'); do \
+	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+
+bench: bench-accuracy ## measure everything
+
+bench-accuracy: ## measure accuracy on the development spectra; writes bench/RESULTS.md and bench/results.json
+	CGO_ENABLED=1 $(GO) run ./bench/accuracy
+
+readme: ## copy the measured table into README.md
+	$(GO) run ./bench/readme
+
+core: ## rebuild the embedded core library from data/*.csv
+	$(GO) run ./data/build/core
+
+clean: ## remove what was built
+	rm -rf bin $(WEB)/dist $(WEB)/node_modules
