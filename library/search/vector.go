@@ -1,0 +1,109 @@
+package search
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"fentrace/spectra"
+	"fentrace/spectra/preprocess"
+)
+
+// ErrNotSearchable is wrapped by Prepare when a spectrum cannot be compared: wrong technique or unit, a range that
+// misses the fingerprint region, or no signal at all.
+var ErrNotSearchable = errors.New("spectrum cannot be searched")
+
+// Window is the range of wavenumbers (cm-1) that carries evidence for a technique.
+type Window struct{ Low, High float64 }
+
+// Windows by technique. Raman: below 350 the edge filter of many instruments shapes the signal, above 1900 there
+// are few lines and handhelds end. IR: from the diamond ATR limit to the end of the O-H region.
+var windows = map[spectra.Technique]Window{
+	spectra.Raman: {350, 1900},
+	spectra.IR:    {500, 3800},
+}
+
+// MinRangeCM1 is the shortest overlap (cm-1) of scan and reference that is scored: shorter ranges hold so few lines
+// that anything agrees with something.
+const MinRangeCM1 = 400
+
+// edgePoints are dropped at both ends: there the Savitzky-Golay fit is one-sided, noisier than inside.
+const edgePoints = 5
+
+// Pipeline is the preprocessing before the square root: the technique's window, then preprocess.Search.
+// ok is false for a technique that is not searched.
+func Pipeline(t spectra.Technique) (p preprocess.Pipeline, ok bool) {
+	w, ok := windows[t]
+	if !ok {
+		return p, false
+	}
+	p = preprocess.Search
+	crop := preprocess.Step{Op: "crop", Params: map[string]float64{"low": w.Low, "high": w.High}}
+	p.Name, p.Steps = p.Name+"-"+string(t), append([]preprocess.Step{crop}, p.Steps...)
+	return p, true
+}
+
+// Vector is a spectrum ready for comparison, on whole wavenumbers from Low.
+type Vector struct {
+	Technique spectra.Technique
+	Low       int
+	// Derivative is the first derivative; it is linear in the spectrum, so mixtures add up in it.
+	Derivative []float64
+	// D is the signed square root of Derivative, which is what Search correlates.
+	D []float64
+
+	sum, sumSq []float64 // prefix sums, length len(D)+1
+}
+
+// Prepare resamples s to whole wavenumbers inside the technique's window and differentiates it.
+// It returns ErrNotSearchable, with the reason, for anything that cannot be compared.
+func Prepare(s spectra.Spectrum) (Vector, error) {
+	p, ok := Pipeline(s.Technique)
+	switch {
+	case !ok:
+		return Vector{}, fmt.Errorf("%w: technique %q is neither raman nor ir", ErrNotSearchable, s.Technique)
+	case s.XUnit != spectra.PerCM:
+		return Vector{}, fmt.Errorf("%w: axis is in %q, cm-1 is needed (give the laser wavelength?)", ErrNotSearchable, s.XUnit)
+	case s.Peaks:
+		return Vector{}, fmt.Errorf("%w: a peak table has no curve", ErrNotSearchable)
+	}
+	w := windows[s.Technique]
+	lo, hi := s.Range()
+	if covered := math.Min(hi, w.High) - math.Max(lo, w.Low); covered < MinRangeCM1+2*edgePoints {
+		return Vector{}, fmt.Errorf("%w: it covers %.0f cm-1 of the %.0f to %.0f that are compared, at least %d are needed",
+			ErrNotSearchable, math.Max(covered, 0), w.Low, w.High, MinRangeCM1+2*edgePoints)
+	}
+	r, err := p.Run(s)
+	if err != nil {
+		return Vector{}, fmt.Errorf("%w: %w", ErrNotSearchable, err)
+	}
+	inner := r.Y[edgePoints : len(r.Y)-edgePoints]
+	return newVector(s.Technique, int(math.Round(r.X[edgePoints])), inner), nil
+}
+
+func newVector(t spectra.Technique, low int, derivative []float64) Vector {
+	n := len(derivative)
+	v := Vector{Technique: t, Low: low, Derivative: derivative,
+		D: make([]float64, n), sum: make([]float64, n+1), sumSq: make([]float64, n+1)}
+	for i, x := range derivative {
+		v.D[i] = math.Copysign(math.Sqrt(math.Abs(x)), x)
+	}
+	for i, x := range v.D {
+		v.sum[i+1] = v.sum[i] + x
+		v.sumSq[i+1] = v.sumSq[i] + x*x
+	}
+	return v
+}
+
+// High is the last wavenumber of v.
+func (v Vector) High() int { return v.Low + len(v.D) - 1 }
+
+// norm2 is the squared norm of D[i:j] about its mean.
+func (v Vector) norm2(i, j int) float64 {
+	n := float64(j - i)
+	if n == 0 {
+		return 0
+	}
+	s := v.sum[j] - v.sum[i]
+	return math.Max(v.sumSq[j]-v.sumSq[i]-s*s/n, 0)
+}
