@@ -12,6 +12,10 @@ import (
 	"fentrace/spectra"
 )
 
+// MaxResampled is the most points a resample step makes, so that two lines of text that claim an axis of millions
+// of cm-1 cannot ask for minutes of work.
+const MaxResampled = 1 << 17
+
 // operation is one kind of step. Run gets an ascending spectrum that is valid and not constant, with at least one
 // point, and every parameter within its range; it must not write to the arrays of s.
 type operation struct {
@@ -44,7 +48,7 @@ var operations = []operation{
 	{name: "arpls", run: runARPLS, params: []parameter{ // see NewARPLS
 		{name: "lambda", standard: 1e6, low: 1e-6, high: MaxLambda},
 		{name: "tol", standard: 1e-3, low: 1e-12, high: 0.5},
-		{name: "max_iter", standard: 50, low: 1, high: 1000, whole: true},
+		{name: "max_iter", standard: 100, low: 1, high: 1000, whole: true},
 	}},
 	{name: "savgol", run: runSavGol, check: checkSavGol, params: []parameter{ // see NewSavGol
 		{name: "window", standard: 11, low: 1, high: MaxWindow, whole: true},
@@ -110,7 +114,12 @@ func runResample(s spectra.Spectrum, p map[string]float64) (spectra.Spectrum, er
 	if err := perCM(s); err != nil {
 		return s, err
 	}
-	return s.Resample(s.CommonGrid(p["step"]))
+	g := s.CommonGrid(p["step"])
+	if g.N > MaxResampled {
+		lo, hi := s.Range()
+		return s, fmt.Errorf("%w: %g to %g cm-1 in steps of %g, at most %d points", spectra.ErrTooLarge, lo, hi, p["step"], MaxResampled)
+	}
+	return s.Resample(g)
 }
 
 func runARPLS(s spectra.Spectrum, p map[string]float64) (spectra.Spectrum, error) {

@@ -38,7 +38,7 @@ var Search = Pipeline{Name: "search", Version: "1", Steps: []Step{
 var Display = Pipeline{Name: "display", Version: "1", Steps: []Step{
 	{Op: "despike", Params: map[string]float64{"threshold": 8, "m": 3}},
 	{Op: "resample", Params: map[string]float64{"step": 1}},
-	{Op: "arpls", Params: map[string]float64{"lambda": 1e6, "tol": 1e-3, "max_iter": 50}},
+	{Op: "arpls", Params: map[string]float64{"lambda": 1e6, "tol": 1e-3, "max_iter": 100}},
 	{Op: "max"},
 }}
 
@@ -69,7 +69,7 @@ func (p Pipeline) Validate() error {
 //
 // Errors name the pipeline and step: those of Validate; spectra.ErrPeaks for a peak table; ErrNoSignal for a
 // constant spectrum or one of which a step leaves only rounding; ErrTooFew, ErrNotUniform, ErrAxisUnit;
-// spectra.ErrNotFinite when values are too large to be processed.
+// spectra.ErrTooLarge when resampling would make more than MaxResampled points; spectra.ErrNotFinite when values are too large to be processed.
 func (p Pipeline) Run(s spectra.Spectrum) (spectra.Spectrum, error) {
 	if err := p.Validate(); err != nil {
 		return spectra.Spectrum{}, err

@@ -201,6 +201,7 @@ func TestRunRefusesWhatCannotBeProcessed(t *testing.T) {
 		{"nanometres", Search, nm, ErrAxisUnit},
 		{"peak table", Search, peaks, spectra.ErrPeaks},
 		{"NaN", Search, nan, spectra.ErrNotFinite},
+		{"an axis of millions", Search, scan(0, 1e5, bands[:20]), spectra.ErrTooLarge},
 		{"empty", Search, spectra.Spectrum{}, spectra.ErrEmpty},
 		{"huge", Search, scan(200, 1, huge), spectra.ErrNotFinite},
 		{"huge", one("snv", nil), scan(200, 1, huge), nil},
