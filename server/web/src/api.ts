@@ -1,0 +1,254 @@
+// The server's /v1 interface: its types and one fetch wrapper. Fields follow the server's JSON names.
+
+export type Verdict = "alarm" | "inconclusive" | "no_alarm";
+export type Tier = "measured" | "published" | "simulated";
+
+export interface Fraction {
+  estimate: number;
+  low: number;
+  high: number;
+}
+
+export interface Finding {
+  substance: string;
+  cas?: string;
+  class?: string;
+  schedule?: string;
+  controlled: boolean;
+  unverified?: boolean;
+  tier: Tier;
+  score: number;
+  probability: number;
+  chance_agreement?: number | null;
+  shift_cm1: number;
+  fraction?: Fraction | null;
+  references?: string[] | null;
+}
+
+export interface Quality {
+  snr: number;
+  saturated: number;
+  fluorescence: number;
+  axis: string;
+  axis_shift_cm1: number;
+  low_cm1?: number;
+  high_cm1?: number;
+}
+
+export interface Identification {
+  sha256: string;
+  technique: string;
+  simulated?: boolean;
+  verdict: Verdict;
+  headline: string;
+  summary: string;
+  findings: Finding[] | null;
+  candidates?: Finding[] | null;
+  unexplained: number;
+  quality: Quality;
+  detection_limits: { substance: string; fraction: number }[] | null;
+  reasons: string[] | null;
+  next_steps: string[] | null;
+  pipeline: string;
+  library: string;
+  algorithm: string;
+}
+
+export interface Place {
+  latitude: number;
+  longitude: number;
+  precision_m?: number;
+  county?: string;
+  state?: string;
+  fips?: string;
+}
+
+export interface Scan {
+  id: string;
+  sha256: string;
+  spectrum_index: number;
+  siblings?: string[] | null;
+  filename?: string;
+  created: string;
+  acquired: string;
+  technique: string;
+  simulated: boolean;
+  device?: { type: string; model: string; serial_number: string } | null;
+  location?: Place | null;
+  case?: string;
+  exhibit?: string;
+  officer?: string;
+  verdict: Verdict;
+  headline: string;
+  summary: string;
+  identification: Identification;
+}
+
+export interface ScanList {
+  scans: Scan[] | null;
+  next_cursor: string;
+  total: number;
+}
+
+export interface Trace {
+  label: string;
+  tier?: Tier | "";
+  kind: "spectrum" | "peaks";
+  simulated?: boolean;
+  x: number[];
+  y: number[];
+}
+
+export interface Overlay {
+  scan: Trace;
+  references: Trace[] | null;
+  difference?: Trace | null;
+  presumptive: string;
+}
+
+export interface DeviceState {
+  attached: boolean;
+  connected: boolean;
+  info: { type: string; model: string; serial_number: string; simulated?: boolean; laser_nm?: number } | null;
+  error: string;
+  temperature_c: number | null;
+  expected_seconds: number;
+  busy: boolean;
+}
+
+export interface LibraryState {
+  version: string;
+  layers: { name: string; path_base: string; version: string; substances: number; references: number }[] | null;
+  substances: number;
+  references: number;
+  references_by_tier: Partial<Record<Tier, number>>;
+  controlled: number;
+  controlled_without_measured: string[] | null;
+  unverified: number;
+}
+
+export interface PointProperties {
+  scan_id: string;
+  verdict: Verdict;
+  headline: string;
+  summary: string;
+  substances: string[] | null;
+  classes: string[] | null;
+  probability: number;
+  acquired: string;
+  county?: string;
+  state?: string;
+  fips?: string;
+  precision_m?: number;
+  simulated: boolean;
+}
+
+export interface PointCollection {
+  type: "FeatureCollection";
+  features: { type: "Feature"; geometry: { type: "Point"; coordinates: [number, number] }; properties: PointProperties }[];
+  without_place?: number;
+}
+
+export interface FirstSeen {
+  substance: string;
+  class: string;
+  controlled: boolean;
+  region: { county?: string; state?: string; fips?: string };
+  first_seen: string;
+  scan_id: string;
+  hits: number;
+  scans_before: number;
+  first_looked?: boolean;
+  level: string;
+  simulated: boolean;
+}
+
+/** Where, when and by whom a scan is taken; every field is optional. */
+export interface ScanFields {
+  latitude?: number;
+  longitude?: number;
+  precision_m?: number;
+  county?: string;
+  state?: string;
+  fips?: string;
+  case?: string;
+  exhibit?: string;
+  officer?: string;
+}
+
+/** What the server answered instead of a result (RFC 9457), or that it did not answer (status 0). */
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    readonly title: string,
+    readonly detail: string,
+  ) {
+    super(detail ? `${title}: ${detail}` : title);
+  }
+}
+
+/** Reads an error response; a body that is not problem+json still yields a readable Problem. */
+export async function problemFrom(response: Response): Promise<Problem> {
+  let title = response.statusText || `HTTP ${response.status}`;
+  let detail = "";
+  try {
+    const body = (await response.json()) as { title?: string; detail?: string; errors?: { message?: string; location?: string }[] };
+    title = body.title || title;
+    const parts = (body.errors ?? []).map((e) => [e.location, e.message].filter(Boolean).join(": "));
+    detail = [body.detail, ...parts].filter(Boolean).join("; ");
+  } catch {
+    // Not JSON: the status line is all there is to say.
+  }
+  return new Problem(response.status, title, detail);
+}
+
+async function request(path: string, init: RequestInit = {}): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(path, { credentials: "same-origin", ...init });
+  } catch (cause) {
+    if (init.signal?.aborted) throw cause;
+    throw new Problem(0, "The Fentrace server did not answer", "Check that it is running and reachable, then try again.");
+  }
+  if (response.status === 401 && location.pathname !== "/login") {
+    location.assign("/login?next=" + encodeURIComponent(location.pathname + location.search));
+  }
+  if (!response.ok) throw await problemFrom(response);
+  return response;
+}
+
+async function getJSON<T>(path: string, signal?: AbortSignal): Promise<T> {
+  const response = await request(path, { headers: { Accept: "application/json, application/geo+json" }, signal });
+  return (await response.json()) as T;
+}
+
+async function postJSON(path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
+  return request(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal });
+}
+
+export const api = {
+  login: (body: { code: string } | { user: string; password: string }) => postJSON("/v1/login", body),
+  logout: () => request("/v1/logout", { method: "POST" }),
+  me: () => getJSON<{ user: string; role: string }>("/v1/me"),
+  device: () => getJSON<DeviceState>("/v1/device"),
+  library: () => getJSON<LibraryState>("/v1/library"),
+  scan: (id: string) => getJSON<Scan>(`/v1/scans/${encodeURIComponent(id)}`),
+  overlay: (id: string) => getJSON<Overlay>(`/v1/scans/${encodeURIComponent(id)}/overlay`),
+  scans: (query: URLSearchParams, signal?: AbortSignal) => getJSON<ScanList>(`/v1/scans?${query}`, signal),
+  points: (query: URLSearchParams, signal?: AbortSignal) => getJSON<PointCollection>(`/v1/identifications.geojson?${query}`, signal),
+  firstSeen: (query: URLSearchParams, signal?: AbortSignal) =>
+    getJSON<{ by: string; items: FirstSeen[] | null; scans: number }>(`/v1/intelligence/first-seen?${query}`, signal),
+  takeScan: async (fields: ScanFields, signal?: AbortSignal) => (await (await postJSON("/v1/device/scan", fields, signal)).json()) as Scan,
+  upload: async (file: File, fields: ScanFields, signal?: AbortSignal) => {
+    const form = new FormData();
+    for (const [name, value] of Object.entries(fields)) if (value !== undefined && value !== "") form.set(name, String(value));
+    form.set("file", file, file.name);
+    return (await (await request("/v1/scans", { method: "POST", body: form, signal })).json()) as Scan;
+  },
+  /** Calls back after each scan the server stores; returns the function that ends the subscription. */
+  onScan: (callback: (scan: { id: string; verdict: Verdict }) => void): (() => void) => {
+    const source = new EventSource("/v1/events");
+    source.addEventListener("scan", (event) => callback(JSON.parse((event as MessageEvent<string>).data)));
+    return () => source.close();
+  },
+};

@@ -1,0 +1,56 @@
+// The log-in page: a one-time code from the address's fragment, or typed, or a user name and password.
+import "./styles/tokens.css";
+import "./styles/base.css";
+import "./styles/pages.css";
+import { api, Problem } from "./api";
+import { h } from "./dom";
+import logoURL from "./icon.svg?url";
+import { problemBox } from "./problem";
+import { startTheme } from "./theme";
+import { nextPath } from "./url";
+import { presumptive } from "./verdict";
+
+startTheme();
+const message = h("div", { "aria-live": "assertive" });
+const code = h("input", { id: "code", name: "code", autocomplete: "one-time-code", autocapitalize: "off", spellcheck: "false", required: true });
+const user = h("input", { id: "user", name: "user", autocomplete: "username", autocapitalize: "off", spellcheck: "false", required: true });
+const password = h("input", { id: "password", name: "password", type: "password", autocomplete: "current-password", required: true });
+
+async function enter(body: Parameters<typeof api.login>[0]): Promise<void> {
+  message.replaceChildren(h("p", { class: "hint" }, "Logging in\u2026"));
+  try {
+    await api.login(body);
+    location.replace(nextPath(location.search));
+  } catch (cause) {
+    const problem = cause instanceof Problem ? cause : new Problem(0, "Log-in did not work", String(cause));
+    message.replaceChildren(problemBox(problem, hintFor(problem)));
+  }
+}
+
+function hintFor(problem: Problem): string {
+  if (problem.status === 401) return "A code works once and for a short time. Start the program again, or run it with a new log-in, to get a fresh one.";
+  if (problem.status === 429) return "Wait a minute, then try again.";
+  return "Nothing was changed.";
+}
+
+const form = (title: string, submit: () => void, ...children: HTMLElement[]) =>
+  h("form", { class: "card stack", onsubmit: (event: SubmitEvent) => { event.preventDefault(); submit(); } }, h("h2", {}, title), ...children);
+
+document.getElementById("app")!.append(
+  h("main", { class: "login" },
+    h("h1", { class: "brand" }, h("img", { src: logoURL, alt: "", width: 40, height: 40 }), "Fentrace"),
+    message,
+    form("Log in with a code", () => void enter({ code: code.value.trim() }),
+      h("label", { for: "code" }, "One-time code printed by the program"), code, h("button", { type: "submit", class: "primary" }, "Log in")),
+    form("Log in with a password", () => void enter({ user: user.value.trim(), password: password.value }),
+      h("label", { for: "user" }, "User"), user, h("label", { for: "password" }, "Password"), password, h("button", { type: "submit" }, "Log in")),
+    h("p", { class: "hint" }, presumptive)),
+);
+
+// The code leaves the address bar and the history at once: it must not be copied along with a link.
+const printed = new URLSearchParams(location.hash.slice(1)).get("code");
+if (printed) {
+  history.replaceState(null, "", location.pathname + location.search);
+  code.value = printed;
+  void enter({ code: printed });
+} else code.focus();

@@ -1,0 +1,29 @@
+import "./styles/tokens.css";
+import "./styles/base.css";
+import "./styles/result.css";
+import "./styles/pages.css";
+import "./styles/print.css";
+import { h } from "./dom";
+import { mapPage } from "./pages/map";
+import { scanPage } from "./pages/scan";
+import { scanDetailPage } from "./pages/scandetail";
+import { scansPage } from "./pages/scans";
+import { startRouter, type Page } from "./router";
+import { shell } from "./shell";
+import { startTheme } from "./theme";
+
+const missing: Page = (host) => {
+  host.append(h("div", { class: "empty" }, h("h1", {}, "There is no such page"), h("p", {}, "The address may be mistyped. "), h("p", {}, h("a", { href: "/" }, "Go to Scan"))));
+};
+
+function match(path: string[]): { page: Page; title: string } {
+  if (path.length === 0) return { page: scanPage, title: "Scan" };
+  if (path[0] === "scans" && path.length === 1) return { page: scansPage, title: "Scans" };
+  if (path[0] === "scans" && path.length === 2) return { page: scanDetailPage, title: "Scan result" };
+  if (path[0] === "map" && path.length === 1) return { page: mapPage, title: "Map" };
+  return { page: missing, title: "No such page" };
+}
+
+startTheme();
+const { main, entered } = shell(document.getElementById("app")!);
+startRouter(match, main, entered);

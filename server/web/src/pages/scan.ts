@@ -1,0 +1,88 @@
+// The first page: one button, then the answer.
+import { api, Problem, type DeviceState, type Scan } from "../api";
+import { h } from "../dom";
+import { exhibitForm } from "../exhibit";
+import { libraryCard, latestCard } from "../overview";
+import { problemBox } from "../problem";
+import { resultView } from "../result";
+import { go, type Page } from "../router";
+import { dropZone } from "../upload";
+import { deviceBar } from "../devicebar";
+import { countdown } from "../countdown";
+
+export const scanPage: Page = (host, { query }) => {
+  const shown = query.get("scan");
+  const exhibit = exhibitForm();
+  const device = h("div", { class: "device-slot" });
+  const messages = h("div", { "aria-live": "assertive" });
+  const result = h("div", { class: "result", "data-testid": "result" });
+  const button = h("button", { id: "scan-button", type: "button", class: "scan-button", "data-testid": "scan-button", disabled: true }, h("span", {}, "Scan"));
+  const cancel = h("button", { type: "button", class: "cancel", hidden: true }, "Stop");
+  let state: DeviceState | undefined;
+  let running: AbortController | undefined;
+
+  const refresh = async () => {
+    if (running) return;
+    try {
+      state = await api.device();
+      device.replaceChildren(deviceBar(state));
+    } catch (cause) {
+      state = undefined;
+      device.replaceChildren(problemBox(cause, "Nothing was changed. The page asks again every five seconds."));
+    }
+    if (!running) button.disabled = !(state?.connected && !state.busy);
+  };
+
+  const scan = async () => {
+    if (running || !state) return;
+    running = new AbortController();
+    messages.replaceChildren();
+    scrollTo({ top: 0 });
+    button.disabled = true;
+    cancel.hidden = false;
+    const stop = countdown(button, state.expected_seconds);
+    try {
+      const taken = await api.takeScan(exhibit.fields(), running.signal);
+      go(`/?scan=${encodeURIComponent(taken.id)}`);
+    } catch (cause) {
+      messages.replaceChildren(problemBox(running.signal.aborted ? stopped : cause, "Your exhibit data is kept on this page. A scan the instrument had already finished is under Scans."));
+    } finally {
+      running = undefined;
+      stop();
+      cancel.hidden = true;
+      void refresh();
+    }
+  };
+  button.addEventListener("click", () => void scan());
+  cancel.addEventListener("click", () => running?.abort());
+
+  host.append(
+    h("div", { class: `scan-top ${shown ? "has-result" : ""}` }, h("h1", { class: "sr-only" }, "Scan"), device, h("div", { class: "scan-row" }, button, cancel), messages, exhibit.element, dropZone(exhibit.fields)),
+    result);
+  if (shown) showResult(result, shown, () => void scan());
+  else result.append(h("div", { class: "overview" }, latestCard(), libraryCard()));
+
+  void refresh();
+  const timer = setInterval(() => !document.hidden && void refresh(), 5000);
+  return () => {
+    clearInterval(timer);
+    running?.abort();
+  };
+};
+
+const stopped = new Problem(0, "Scan stopped", "You stopped it before it ended.");
+
+function showResult(host: HTMLElement, id: string, again: () => void): void {
+  host.append(h("p", { class: "hint" }, "Reading the result\u2026"));
+  api.scan(id).then(
+    (scan: Scan) => {
+      host.replaceChildren();
+      resultView(host, scan, again);
+      host.append(h("div", { class: "overview" }, latestCard(), libraryCard()));
+      const verdict = host.querySelector<HTMLElement>("#verdict");
+      verdict?.focus({ preventScroll: true });
+      verdict?.scrollIntoView({ block: "start" });
+    },
+    (cause) => host.replaceChildren(problemBox(cause, "If the scan was stored it is under Scans.")),
+  );
+}

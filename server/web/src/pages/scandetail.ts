@@ -1,0 +1,21 @@
+import { api } from "../api";
+import { h } from "../dom";
+import { problemBox } from "../problem";
+import { resultView } from "../result";
+import type { Page } from "../router";
+
+/** /scans/{id}: the same result as after the scan. */
+export const scanDetailPage: Page = (host, { path }) => {
+  const id = path[1] ?? "";
+  const waiting = h("p", { class: "hint page-pad" }, "Reading the scan\u2026");
+  host.append(waiting);
+  const load = () =>
+    api.scan(id).then(
+      (scan) => {
+        host.replaceChildren();
+        resultView(host, scan);
+      },
+      (cause) => host.replaceChildren(problemBox(cause, "Nothing was changed. Look for the scan in the list.", () => void load()), h("p", {}, h("a", { href: "/scans" }, "All scans"))),
+    );
+  void load();
+};

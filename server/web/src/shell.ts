@@ -1,0 +1,60 @@
+// What stands around every page: navigation, theme, who is logged in, and the presumptive line.
+import { api } from "./api";
+import { h } from "./dom";
+import { choice, choose, type Choice } from "./theme";
+import { presumptive } from "./verdict";
+import logoURL from "./icon.svg?url";
+
+const pages: [string, string][] = [["/", "Scan"], ["/scans", "Scans"], ["/map", "Map"]];
+
+/** Builds the frame and returns the element that pages draw into, and a function that marks the present page. */
+export function shell(app: HTMLElement): { main: HTMLElement; entered: (title: string) => void } {
+  const main = h("main", { id: "main", tabindex: -1 });
+  const links = pages.map(([path, name]) => h("a", { href: path }, name));
+  const who = h("span", { class: "who" });
+  const live = h("p", { class: "sr-only", role: "status" });
+  const logout = h("button", {
+    type: "button", class: "quiet",
+    onclick: async () => {
+      await api.logout().catch(() => undefined);
+      location.assign("/login");
+    },
+  }, "Log out");
+  app.append(
+    h("a", { href: "#main", class: "skip" }, "Skip to the page"),
+    h("header", { class: "top" },
+      h("a", { href: "/", class: "brand" }, h("img", { src: logoURL, alt: "", width: 28, height: 28 }), "Fentrace"),
+      h("nav", { "aria-label": "Pages" }, ...links),
+      h("div", { class: "top-end" }, themeButton(), who, logout)),
+    main,
+    h("footer", { class: "presumptive", id: "presumptive" }, presumptive),
+    live,
+  );
+  api.me().then((me) => who.replaceChildren(me.user), () => undefined);
+  return {
+    main,
+    entered: (title) => {
+      const here = `/${location.pathname.split("/")[1] ?? ""}`;
+      for (const link of links) {
+        if (link.pathname === here) link.setAttribute("aria-current", "page");
+        else link.removeAttribute("aria-current");
+      }
+      live.textContent = title;
+    },
+  };
+}
+
+const next: Record<Choice, Choice> = { auto: "light", light: "dark", dark: "auto" };
+const symbol: Record<Choice, string> = { auto: "◐", light: "☀", dark: "☾" };
+
+function themeButton(): HTMLElement {
+  const button = h("button", { type: "button", class: "quiet theme", onclick: () => { choose(next[choice()]); label(); } });
+  const label = () => {
+    button.replaceChildren(symbol[choice()]);
+    const text = `Colours: ${choice() === "auto" ? "as the system" : choice()}. Change`;
+    button.title = text;
+    button.setAttribute("aria-label", text);
+  };
+  label();
+  return button;
+}
