@@ -69,7 +69,8 @@ func (p Pipeline) Validate() error {
 //
 // Errors name the pipeline and step: those of Validate; spectra.ErrPeaks for a peak table; ErrNoSignal for a
 // constant spectrum or one of which a step leaves only rounding; ErrTooFew, ErrNotUniform, ErrAxisUnit;
-// spectra.ErrTooLarge when resampling would make more than MaxResampled points; spectra.ErrNotFinite when values are too large to be processed.
+// spectra.ErrTooLarge when resampling would make more than MaxResampled points;
+// spectra.ErrNotFinite when values are too large to be processed.
 func (p Pipeline) Run(s spectra.Spectrum) (spectra.Spectrum, error) {
 	if err := p.Validate(); err != nil {
 		return spectra.Spectrum{}, err
