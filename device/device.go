@@ -34,6 +34,8 @@ type Info struct {
 	MaxIntegration time.Duration `json:"max_integration"`
 	// WavelengthsNM has one vacuum wavelength per pixel, from the device's own calibration.
 	WavelengthsNM []float64 `json:"wavelengths_nm,omitempty"`
+	// DarkPixels are the 0-based pixels that see no light; they are in every frame but belong to no spectrum.
+	DarkPixels []int `json:"dark_pixels,omitempty"`
 	// LaserNM is 0 when the device does not know its laser; the user states it then.
 	LaserNM float64 `json:"laser_nm,omitempty"`
 	// Simulated is true for an emulator; it follows every scan into the store.

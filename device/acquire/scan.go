@@ -1,0 +1,157 @@
+package acquire
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"fentrace/device"
+	"fentrace/spectra"
+)
+
+// minPoints is how many pixels must lie above the laser line for the rest to be a spectrum.
+const minPoints = 16
+
+// ErrNoAxis is returned when the Raman shift of the pixels cannot be computed.
+var ErrNoAxis = errors.New("no Raman-shift axis")
+
+// Scan is one acquisition: every frame as it came, and everything needed to redo the arithmetic.
+type Scan struct {
+	Info         device.Info
+	Settings     Settings // as used: the integration time auto-exposure found, the laser of device or user
+	Frames       []device.Frame
+	Dark         []device.Frame // without laser light; empty when none could be taken
+	TemperatureC *float64       // of the detector; nil when it has no sensor
+}
+
+// Saturated tells for each pixel whether any raw frame of the sample reached full scale there.
+func (s Scan) Saturated() []bool {
+	saturated := make([]bool, s.Info.Pixels)
+	for _, f := range s.Frames {
+		for p, v := range f.Counts {
+			if v >= s.Info.MaxCounts && p < len(saturated) {
+				saturated[p] = true
+			}
+		}
+	}
+	return saturated
+}
+
+// Started is when the first frame of the sample began.
+func (s Scan) Started() time.Time {
+	if len(s.Frames) == 0 {
+		return time.Time{}
+	}
+	return s.Frames[0].Started
+}
+
+// Spectrum is the mean of the frames less the mean of the dark frames, in counts, over the Raman shift
+// 1e7/laser - 1e7/lambda in cm-1, ascending. Pixels that see no light, and pixels at or below the laser line
+// (shift 0 and less, Rayleigh light), are left out. Metadata.SHA256 is that of Raw.
+func (s Scan) Spectrum() (spectra.Spectrum, error) {
+	raw, err := s.Raw()
+	if err != nil {
+		return spectra.Spectrum{}, err
+	}
+	signal, dark := mean(s.Frames, s.Info.Pixels), mean(s.Dark, s.Info.Pixels)
+	saturated := s.Saturated()
+	out := spectra.Spectrum{Title: s.Settings.SampleName, Technique: spectra.Raman, XUnit: spectra.PerCM, YUnit: spectra.Counts}
+	points := 0
+	for p, shift := range ramanShift(s.Info, s.Settings.LaserNM) {
+		if math.IsNaN(shift) {
+			continue
+		}
+		out.X = append(out.X, shift)
+		out.Y = append(out.Y, signal[p]-dark[p])
+		if saturated[p] {
+			points++
+		}
+	}
+	if out.Title == "" {
+		out.Title = "Scan by " + s.Info.Model
+	}
+	out.Metadata = spectra.Metadata{
+		Format:            formatName,
+		SHA256:            spectra.HashBytes(raw),
+		SampleName:        s.Settings.SampleName,
+		Operator:          s.Settings.Operator,
+		Instrument:        s.Info.Model,
+		SerialNumber:      s.Info.SerialNumber,
+		Acquired:          s.Started(),
+		IntegrationTimeMS: float64(s.Settings.IntegrationTime) / float64(time.Millisecond),
+		Averages:          len(s.Frames),
+		LaserNM:           s.Settings.LaserNM,
+		TemperatureC:      s.TemperatureC,
+		DarkSubtracted:    len(s.Dark) > 0,
+		SaturatedPoints:   points,
+		FullScale:         s.Info.MaxCounts,
+		Simulated:         s.Info.Simulated,
+	}
+	if len(s.Dark) == 0 {
+		out.Metadata.Warnings = append(out.Metadata.Warnings, "No dark frame was subtracted: the device cannot switch its laser off and none was supplied.")
+	}
+	out = out.Ascending()
+	if err := out.Validate(); err != nil {
+		return spectra.Spectrum{}, fmt.Errorf("spectrum of the scan: %w", err)
+	}
+	return out, nil
+}
+
+// mean over the frames; zeros for none.
+func mean(frames []device.Frame, pixels int) []float64 {
+	m := make([]float64, pixels)
+	for _, f := range frames {
+		for p := range m {
+			m[p] += f.Counts[p]
+		}
+	}
+	if len(frames) > 0 {
+		for p := range m {
+			m[p] /= float64(len(frames))
+		}
+	}
+	return m
+}
+
+// ramanShift returns the shift of each pixel in cm-1, NaN for those that belong to no spectrum.
+func ramanShift(info device.Info, laserNM float64) []float64 {
+	shifts := make([]float64, len(info.WavelengthsNM))
+	for p, nm := range info.WavelengthsNM {
+		shifts[p] = 1e7/laserNM - 1e7/nm
+		if shifts[p] <= 0 || slices.Contains(info.DarkPixels, p) {
+			shifts[p] = math.NaN()
+		}
+	}
+	return shifts
+}
+
+// checkAxis reports why a spectrum could not be computed from this device.
+func checkAxis(info device.Info, laserNM float64) error {
+	if len(info.WavelengthsNM) != info.Pixels || info.Pixels == 0 {
+		return fmt.Errorf("%w: the device has no wavelength calibration (%d wavelengths for %d pixels)", ErrNoAxis, len(info.WavelengthsNM), info.Pixels)
+	}
+	if laserNM == 0 {
+		return fmt.Errorf("%w: the device does not tell its laser wavelength; state it (for example 785)", ErrNoAxis)
+	}
+	if !(laserNM >= 200 && laserNM <= 2000) {
+		return fmt.Errorf("%w: laser of %g nm: %w: 200 to 2000 nm", ErrNoAxis, laserNM, device.ErrRange)
+	}
+	for p, nm := range info.WavelengthsNM {
+		if !(nm > 0) || math.IsInf(nm, 0) {
+			return fmt.Errorf("%w: pixel %d is at %g nm", ErrNoAxis, p, nm)
+		}
+	}
+	above := 0
+	for _, shift := range ramanShift(info, laserNM) {
+		if !math.IsNaN(shift) {
+			above++
+		}
+	}
+	if above < minPoints {
+		return fmt.Errorf("%w: only %d pixels of %.1f to %.1f nm lie above a laser of %g nm: is the laser wavelength right?",
+			ErrNoAxis, above, slices.Min(info.WavelengthsNM), slices.Max(info.WavelengthsNM), laserNM)
+	}
+	return nil
+}

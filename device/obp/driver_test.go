@@ -1,0 +1,498 @@
+package obp_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"testing"
+	"time"
+
+	"fentrace/device"
+	"fentrace/device/emulator"
+	"fentrace/device/obp"
+)
+
+// deadline is far beyond anything here: reaching it is a hang.
+const deadline = 30 * time.Second
+
+var types = []string{"sts", "qepro"}
+
+// start emulates an instrument without noise, at a rate that keeps the tests quick.
+func start(t testing.TB, c emulator.Config) *emulator.Emulator {
+	t.Helper()
+	if c.Baud == 0 {
+		c.Baud = 460800
+	}
+	c.Noiseless = true
+	em, err := emulator.Start(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { em.Close() })
+	return em
+}
+
+func open(t testing.TB, em *emulator.Emulator, o obp.Options) device.Spectrometer {
+	t.Helper()
+	if o.Baud == 0 {
+		o.Baud = em.Baud()
+	}
+	dev, err := obp.Open(within(t), em.Path(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dev.Close() })
+	return dev
+}
+
+func within(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// ramp is a sample whose signal differs at every pixel.
+func ramp(shift float64) float64 { return 0.1 + shift/4000 }
+
+func TestTheDeviceTellsWhatItIs(t *testing.T) {
+	coefficients := [4]float64{790, 0.24, -8e-6, -1e-9}
+	for _, want := range []struct {
+		typ, model string
+		pixels     int
+		full       float64
+		lo, hi     time.Duration
+		dark       int
+	}{
+		{"sts", "STS (SIMULATED)", 1024, 16383, 10 * time.Microsecond, 85 * time.Second, 0},
+		{"qepro", "QE Pro (SIMULATED)", 1044, 200000, 8 * time.Millisecond, 1600 * time.Second, 8},
+	} {
+		t.Run(want.typ, func(t *testing.T) {
+			em := start(t, emulator.Config{Type: want.typ, Coefficients: coefficients, SerialNumber: "SIM-77", LaserNM: 785.25})
+			info := open(t, em, obp.Options{}).Info()
+			if info.Type != "obp" || info.Model != want.model || info.SerialNumber != "SIM-77" || info.Firmware != "0123" || info.Port != em.Path() {
+				t.Errorf("info %+v", info)
+			}
+			if info.Pixels != want.pixels || info.MaxCounts != want.full || info.MinIntegration != want.lo || info.MaxIntegration != want.hi || len(info.DarkPixels) != want.dark {
+				t.Errorf("%d pixels, %g counts, %v to %v, dark %v", info.Pixels, info.MaxCounts, info.MinIntegration, info.MaxIntegration, info.DarkPixels)
+			}
+			if !info.Simulated {
+				t.Error("an emulator is not marked as simulated")
+			}
+			if info.LaserNM != 785.25 {
+				t.Errorf("laser %g nm", info.LaserNM)
+			}
+			if len(info.WavelengthsNM) != want.pixels {
+				t.Fatalf("%d wavelengths", len(info.WavelengthsNM))
+			}
+			for _, p := range []int{0, 1, 500, want.pixels - 1} {
+				nm := 0.0
+				for i, c := range coefficients {
+					nm += float64(float32(c)) * math.Pow(float64(p), float64(i))
+				}
+				if math.Abs(info.WavelengthsNM[p]-nm) > 1e-9 {
+					t.Errorf("pixel %d at %.9f nm, want %.9f", p, info.WavelengthsNM[p], nm)
+				}
+			}
+		})
+	}
+}
+
+func TestTheUsersLaserGoesBeforeTheDevices(t *testing.T) {
+	em := start(t, emulator.Config{LaserNM: 785})
+	if got := open(t, em, obp.Options{LaserNM: 784.6}).Info().LaserNM; got != 784.6 {
+		t.Errorf("laser %g nm", got)
+	}
+	silent := start(t, emulator.Config{HideLaser: true})
+	if got := open(t, silent, obp.Options{}).Info().LaserNM; got != 0 {
+		t.Errorf("laser %g nm out of nowhere", got)
+	}
+	if _, err := obp.Open(within(t), em.Path(), obp.Options{LaserNM: -1}); !errors.Is(err, device.ErrRange) {
+		t.Errorf("laser of -1 nm: %v", err)
+	}
+}
+
+// checkCounts repeats the detector model by itself: 1500 counts of offset, dark current, signal, full scale.
+func checkCounts(t *testing.T, info device.Info, f device.Frame, lit bool, darkRate, rate float64) {
+	t.Helper()
+	if len(f.Counts) != info.Pixels {
+		t.Fatalf("%d counts for %d pixels", len(f.Counts), info.Pixels)
+	}
+	blind := map[int]bool{}
+	for _, p := range info.DarkPixels {
+		blind[p] = true
+	}
+	for p := 1; p < info.Pixels-1; p++ { // the edge pixels average over half a width
+		want := 1500 + darkRate*f.IntegrationTime.Seconds()
+		if lit && !blind[p] {
+			shift := 1e7/info.LaserNM - 1e7/info.WavelengthsNM[p]
+			want += rate * f.IntegrationTime.Seconds() * ramp(shift)
+		}
+		if want = min(want, info.MaxCounts); math.Abs(f.Counts[p]-want) > 1 { // rounding, and the mean over a pixel's width
+			t.Fatalf("pixel %d: %g counts, want %.2f", p, f.Counts[p], want)
+		}
+	}
+}
+
+func TestScansBringTheCountsOfTheDetector(t *testing.T) {
+	for _, c := range []struct {
+		typ            string
+		darkRate, rate float64
+	}{{"sts", 50, 40_000}, {"qepro", 5, 400_000}} {
+		t.Run(c.typ, func(t *testing.T) {
+			em := start(t, emulator.Config{Type: c.typ, Sample: ramp, StaleSpectra: 5})
+			dev := open(t, em, obp.Options{})
+			ctx := within(t)
+			for _, d := range []time.Duration{8 * time.Millisecond, 60 * time.Millisecond, 25 * time.Millisecond, 600 * time.Millisecond} {
+				if err := dev.SetIntegrationTime(ctx, d); err != nil {
+					t.Fatal(err)
+				}
+				for range 2 {
+					before := time.Now()
+					f, err := dev.Scan(ctx)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if f.IntegrationTime != d || f.Started.Before(before) {
+						t.Errorf("frame of %v started %v, asked for %v at %v", f.IntegrationTime, f.Started, d, before)
+					}
+					checkCounts(t, dev.Info(), f, true, c.darkRate, c.rate)
+				}
+			}
+			em.Cover(true)
+			f, err := dev.Scan(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkCounts(t, dev.Info(), f, false, c.darkRate, c.rate)
+		})
+	}
+}
+
+// The raw bytes are the device's answer: the counts can be read from them again.
+func TestAFrameKeepsTheBytesOfTheWire(t *testing.T) {
+	em := start(t, emulator.Config{Sample: ramp})
+	f, err := open(t, em, obp.Options{}).Scan(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(f.Raw) != 2112 {
+		t.Fatalf("%d bytes", len(f.Raw))
+	}
+	for p, v := range f.Counts {
+		if got := binary.LittleEndian.Uint16(f.Raw[44+2*p:]); float64(got) != v {
+			t.Fatalf("pixel %d: %d on the wire, %g in the frame", p, got, v)
+		}
+	}
+}
+
+func TestTheDetectorSaturates(t *testing.T) {
+	em := start(t, emulator.Config{Sample: ramp, Rate: 1e7})
+	f, err := open(t, em, obp.Options{}).Scan(within(t))
+	if err != nil || f.Counts[500] != 16383 {
+		t.Errorf("%v counts, %v", f.Counts[500], err)
+	}
+}
+
+func TestTemperature(t *testing.T) {
+	for typ, want := range map[string]float64{"sts": 31.25, "qepro": -10.5} {
+		dev := open(t, start(t, emulator.Config{Type: typ}), obp.Options{})
+		if got, err := dev.Temperature(within(t)); err != nil || got != want {
+			t.Errorf("%s: %g °C, %v", typ, got, err)
+		}
+	}
+}
+
+func TestIntegrationTimeOutsideTheLimitsIsRefusedHere(t *testing.T) {
+	dev := open(t, start(t, emulator.Config{}), obp.Options{})
+	for _, d := range []time.Duration{-1, 0, 9 * time.Microsecond, 86 * time.Second} {
+		if err := dev.SetIntegrationTime(within(t), d); !errors.Is(err, device.ErrRange) {
+			t.Errorf("%v: %v", d, err)
+		}
+	}
+}
+
+func TestTheLamp(t *testing.T) {
+	for _, typ := range types {
+		without := open(t, start(t, emulator.Config{Type: typ}), obp.Options{})
+		if err := without.Lamp(within(t), true); !errors.Is(err, device.ErrRefused) {
+			t.Errorf("%s: a lamp that is not there: %v", typ, err)
+		}
+		em := start(t, emulator.Config{Type: typ, LightSource: true, Sample: ramp})
+		dev := open(t, em, obp.Options{})
+		ctx := within(t)
+		rates := map[string][2]float64{"sts": {50, 40_000}, "qepro": {5, 400_000}}[typ]
+		for _, on := range []bool{false, true, false} {
+			if err := dev.Lamp(ctx, on); err != nil {
+				t.Fatal(err)
+			}
+			f, err := dev.Scan(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkCounts(t, dev.Info(), f, on, rates[0], rates[1])
+		}
+	}
+}
+
+func TestClosingSwitchesTheLampOff(t *testing.T) {
+	em := start(t, emulator.Config{LightSource: true, Sample: ramp})
+	dev := open(t, em, obp.Options{})
+	if err := dev.Lamp(within(t), true); err != nil {
+		t.Fatal(err)
+	}
+	if err := dev.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, em, obp.Options{})
+	f, err := again.Scan(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkCounts(t, again.Info(), f, false, 50, 40_000)
+}
+
+func TestTheRateOfTheLineIsFound(t *testing.T) {
+	em := start(t, emulator.Config{Baud: 115200})
+	dev, err := obp.Open(within(t), em.Path(), obp.Options{Margin: 200 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dev.Close()
+	if _, err := dev.Scan(within(t)); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheWrongRateIsAClearError(t *testing.T) {
+	em := start(t, emulator.Config{Baud: 115200})
+	if hostBaudUnknown() {
+		t.Skip("this system does not tell the emulator the host's rate")
+	}
+	_, err := obp.Open(within(t), em.Path(), obp.Options{Baud: 9600, Margin: 100 * time.Millisecond})
+	if !errors.Is(err, device.ErrProtocol) && !errors.Is(err, device.ErrTimeout) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func hostBaudUnknown() bool {
+	_, err := os.Stat("/proc/self")
+	return err != nil
+}
+
+func TestAPortIsOpenedOnce(t *testing.T) {
+	em := start(t, emulator.Config{})
+	open(t, em, obp.Options{})
+	if _, err := obp.Open(within(t), em.Path(), obp.Options{Baud: em.Baud()}); !errors.Is(err, device.ErrBusy) {
+		t.Errorf("opened twice: %v", err)
+	}
+	if _, err := obp.Open(within(t), "/dev/ttyUSB999", obp.Options{}); !errors.Is(err, device.ErrNotFound) {
+		t.Errorf("missing port: %v", err)
+	}
+}
+
+// Every fault ends in a clear error or in a right frame, and the next scan is right again.
+func TestFaultsInAScan(t *testing.T) {
+	for _, typ := range types {
+		for _, c := range []struct {
+			fault string
+			want  error // nil: the driver gets over it by itself
+		}{
+			{"garbage", nil},
+			{"garbage=5000", nil},
+			{"garbage=1", nil},
+			{"half", nil},
+			{"checksum", nil},
+			{"wrongtype", nil},
+			{"deferred", nil},
+			{"late=50", nil},
+			{"silent", device.ErrTimeout},
+			{"late=1500", device.ErrTimeout},
+			{"nack", device.ErrRefused},
+			{"nack=6", device.ErrRange},
+			{"exception", device.ErrRefused},
+			{"half*2", device.ErrProtocol},
+			{"checksum*2", device.ErrProtocol},
+			{"wrongtype*2", device.ErrProtocol},
+		} {
+			t.Run(typ+"/"+c.fault, func(t *testing.T) {
+				t.Parallel()
+				em := start(t, emulator.Config{Type: typ, Sample: ramp})
+				dev := open(t, em, obp.Options{Margin: 400 * time.Millisecond})
+				ctx := within(t)
+				rates := map[string][2]float64{"sts": {50, 40_000}, "qepro": {5, 400_000}}[typ]
+				if _, err := dev.Scan(ctx); err != nil {
+					t.Fatal(err)
+				}
+				fault, err := emulator.ParseFault(c.fault)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := em.Inject(fault); err != nil {
+					t.Fatal(err)
+				}
+				f, err := dev.Scan(ctx)
+				if !errors.Is(err, c.want) {
+					t.Fatalf("error %v, want %v", err, c.want)
+				}
+				if err == nil {
+					checkCounts(t, dev.Info(), f, true, rates[0], rates[1])
+				}
+				// Another integration time: a late answer taken for the new one would show.
+				for _, d := range []time.Duration{30 * time.Millisecond, 90 * time.Millisecond} {
+					if err := eventually(func() error { return dev.SetIntegrationTime(ctx, d) }); err != nil {
+						t.Fatalf("after the fault: %v", err)
+					}
+					if f, err = dev.Scan(ctx); err != nil {
+						t.Fatalf("after the fault: %v", err)
+					}
+					checkCounts(t, dev.Info(), f, true, rates[0], rates[1])
+				}
+			})
+		}
+	}
+}
+
+// eventually repeats what may time out while the device is still late.
+func eventually(do func() error) error {
+	var err error
+	for range 5 {
+		if err = do(); !errors.Is(err, device.ErrTimeout) {
+			return err
+		}
+	}
+	return err
+}
+
+func TestFaultsWhileOpening(t *testing.T) {
+	for _, c := range []struct {
+		fault string
+		want  error
+	}{
+		{"garbage@serial", nil},
+		{"half@wavelength", nil},
+		{"checksum@wavelength", nil},
+		{"silent@serial", nil}, // asked twice
+		{"nack=12@serial", nil},
+		{"nack=2@pixels", nil}, // the device string tells
+		{"silent@serial*", device.ErrTimeout},
+		{"wrongtype@serial*", device.ErrProtocol},
+		{"silent@pixels", device.ErrTimeout},
+		{"nack=13@integration", device.ErrRefused},
+	} {
+		t.Run(c.fault, func(t *testing.T) {
+			t.Parallel()
+			fault, err := emulator.ParseFault(c.fault)
+			if err != nil {
+				t.Fatal(err)
+			}
+			em := start(t, emulator.Config{Faults: []emulator.Fault{fault}})
+			dev, err := obp.Open(within(t), em.Path(), obp.Options{Baud: em.Baud(), Margin: 200 * time.Millisecond})
+			if !errors.Is(err, c.want) {
+				t.Fatalf("error %v, want %v", err, c.want)
+			}
+			if err == nil {
+				dev.Close()
+			}
+		})
+	}
+}
+
+func TestUnpluggedAtAnyByte(t *testing.T) {
+	for _, typ := range types {
+		size := map[string]int{"sts": 2112, "qepro": 64 + 32 + 4*1044}[typ]
+		for _, at := range []int{0, 1, 2, 43, 44, 63, 64, 65, 1000, size - 21, size - 4, size - 1} {
+			t.Run(fmt.Sprint(typ, at), func(t *testing.T) {
+				t.Parallel()
+				em := start(t, emulator.Config{Type: typ})
+				dev := open(t, em, obp.Options{})
+				ctx := within(t)
+				if err := em.Inject(emulator.Fault{Kind: emulator.Unplug, Arg: at, Message: "spectrum"}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := dev.Scan(ctx); !errors.Is(err, device.ErrGone) {
+					t.Errorf("scan: %v", err)
+				}
+				if _, err := dev.Temperature(ctx); !errors.Is(err, device.ErrGone) {
+					t.Errorf("afterwards: %v", err)
+				}
+				if err := dev.Close(); err != nil {
+					t.Errorf("close: %v", err)
+				}
+			})
+		}
+	}
+}
+
+func TestUnpluggedWhileOpening(t *testing.T) {
+	for at := 0; at < 1200; at += 61 { // opening takes some 1,200 bytes of answers
+		t.Run(fmt.Sprint(at), func(t *testing.T) {
+			t.Parallel()
+			em := start(t, emulator.Config{Faults: []emulator.Fault{{Kind: emulator.Unplug, Arg: at}}})
+			if _, err := obp.Open(within(t), em.Path(), obp.Options{Baud: em.Baud()}); !errors.Is(err, device.ErrGone) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+func TestUnpluggedWhileExposing(t *testing.T) {
+	for _, typ := range types {
+		em := start(t, emulator.Config{Type: typ})
+		dev := open(t, em, obp.Options{})
+		ctx := within(t)
+		if err := dev.SetIntegrationTime(ctx, 20*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		result := make(chan error)
+		go func() {
+			_, err := dev.Scan(ctx)
+			result <- err
+		}()
+		em.Close()
+		if err := <-result; !errors.Is(err, device.ErrGone) {
+			t.Errorf("%s: %v", typ, err)
+		}
+	}
+}
+
+func TestACancelledScanLeavesTheLinkUsable(t *testing.T) {
+	for _, typ := range types {
+		em := start(t, emulator.Config{Type: typ, Sample: ramp})
+		dev := open(t, em, obp.Options{Margin: 300 * time.Millisecond})
+		ctx := within(t)
+		if err := dev.SetIntegrationTime(ctx, 2*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		stop := errors.New("the user pressed stop")
+		short, cancel := context.WithTimeoutCause(ctx, 250*time.Millisecond, stop)
+		_, err := dev.Scan(short)
+		cancel()
+		if !errors.Is(err, stop) || errors.Is(err, device.ErrTimeout) {
+			t.Errorf("%s: cancelled scan: %v", typ, err)
+		}
+		if err := dev.SetIntegrationTime(ctx, 40*time.Millisecond); err != nil {
+			t.Fatalf("%s: after the cancelled scan: %v", typ, err)
+		}
+		f, err := dev.Scan(ctx)
+		if err != nil {
+			t.Fatalf("%s: after the cancelled scan: %v", typ, err)
+		}
+		rates := map[string][2]float64{"sts": {50, 40_000}, "qepro": {5, 400_000}}[typ]
+		checkCounts(t, dev.Info(), f, true, rates[0], rates[1])
+	}
+}
+
+func TestADeviceWithoutCalibrationCanBeOpened(t *testing.T) {
+	fault, err := emulator.ParseFault("nack=12@wavelength*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	em := start(t, emulator.Config{Faults: []emulator.Fault{fault}})
+	dev := open(t, em, obp.Options{})
+	if n := len(dev.Info().WavelengthsNM); n != 0 {
+		t.Errorf("%d wavelengths without calibration", n)
+	}
+}
