@@ -3,44 +3,99 @@ package identify
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"fentrace/library"
+	"fentrace/library/search"
 	"fentrace/spectra"
 )
 
+// Algorithm names the decision and its version; it changes whenever an answer can.
+const Algorithm = "fentrace-identify/1"
+
+// Presumptive stands on every screen, print and file.
+const Presumptive = "Presumptive field result. Laboratory confirmation required."
+
+// DefaultShiftCM1 is the axis error of a calibrated instrument that is forgiven: handhelds in use read up to about 6
+// cm-1 off.
+const DefaultShiftCM1 = 8
+
+// candidatesKept is how many candidates an answer lists.
+const candidatesKept = 10
+
 // Options tune the decision; the zero value is the shipped default.
-type Options struct{}
+type Options struct {
+	// MaxShiftCM1 is the axis error forgiven, whole cm-1 either way, 0 for DefaultShiftCM1, at most 20: beyond that
+	// neighbouring lines of different substances meet.
+	MaxShiftCM1 int
+}
 
 // Identifier answers scans against one library. It is safe for concurrent use.
-type Identifier struct{ lib *library.Stack }
+type Identifier struct {
+	lib      *library.Stack
+	index    *search.Index
+	refs     map[string]library.Reference
+	tables   []library.Reference // references that are peak tables
+	maxShift int
+}
 
-// New prepares the library for search.
-func New(lib *library.Stack, opts Options) (*Identifier, error) { return &Identifier{lib: lib}, nil }
+// New prepares the library for search. It fails on options out of range only; references that cannot be searched are
+// left out (see search.Index.Skipped).
+func New(lib *library.Stack, opts Options) (*Identifier, error) {
+	if opts.MaxShiftCM1 == 0 {
+		opts.MaxShiftCM1 = DefaultShiftCM1
+	}
+	if opts.MaxShiftCM1 < 0 || opts.MaxShiftCM1 > 20 {
+		return nil, fmt.Errorf("identify: axis error of %d cm-1 is outside 1 to 20", opts.MaxShiftCM1)
+	}
+	id := &Identifier{lib: lib, refs: map[string]library.Reference{}, maxShift: opts.MaxShiftCM1}
+	all := lib.References()
+	id.index = search.NewIndex(all)
+	for _, r := range all {
+		id.refs[r.ID] = r
+		if len(r.Peaks) > 0 && !isSERS(r) {
+			id.tables = append(id.tables, r)
+		}
+	}
+	return id, nil
+}
 
-// Identify is the one front door.
+// Identify is the one front door: the command line, the server, a batch worker and the tests all call it.
+//
+// A scan that cannot be judged is no error: the answer is Inconclusive with the reason and the next step. Errors are
+// invalid spectra (see spectra.Spectrum.Validate) and a context that ended.
 func (id *Identifier) Identify(ctx context.Context, s spectra.Spectrum) (Identification, error) {
-	return Identification{}, errors.ErrUnsupported
+	if err := s.Validate(); err != nil {
+		return Identification{}, fmt.Errorf("identify %s: %w", s.Title, err)
+	}
+	ev, err := id.gather(ctx, s)
+	switch {
+	case errors.Is(err, search.ErrNotSearchable):
+		ans := id.blank(s)
+		ev.quality.Axis = axisUnknown
+		ans.Quality = ev.quality
+		return ans.inconclusive(reasonNotSearchable(err)), nil
+	case err != nil:
+		return Identification{}, err
+	}
+	return id.decide(ev), nil
 }
 
-// Trace is one line of an overlay plot.
-type Trace struct {
-	Label     string       `json:"label"`
-	Tier      library.Tier `json:"tier,omitempty"`
-	Kind      string       `json:"kind"` // "spectrum" | "peaks"
-	Simulated bool         `json:"simulated,omitempty"`
-	X         []float64    `json:"x"`
-	Y         []float64    `json:"y"`
+// blank is an answer that says what was asked and by what it is answered.
+func (id *Identifier) blank(s spectra.Spectrum) Identification {
+	pipeline := ""
+	if p, ok := search.Pipeline(s.Technique); ok {
+		pipeline = p.String()
+	}
+	return Identification{
+		SHA256: s.Metadata.SHA256, Technique: string(s.Technique), Simulated: s.Metadata.Simulated,
+		Findings: []Finding{}, Candidates: []Finding{}, DetectionLimits: []DetectionLimit{},
+		Reasons: []string{}, NextSteps: []string{}, Unexplained: 1,
+		Pipeline: pipeline, Library: id.lib.Version(), Algorithm: Algorithm,
+	}
 }
 
-// Overlay is what a person looks at to judge an answer: the scan above, the references to be mirrored below, the difference.
-type Overlay struct {
-	Scan        Trace   `json:"scan"`
-	References  []Trace `json:"references"`
-	Difference  *Trace  `json:"difference,omitempty"`
-	Presumptive string  `json:"presumptive"`
-}
-
-// Overlay prepares the plot of a scan and the references its findings (or best candidates) rest on.
-func (id *Identifier) Overlay(s spectra.Spectrum, ans Identification) (Overlay, error) {
-	return Overlay{}, errors.ErrUnsupported
+// eligible says which references may speak about a scan: simulated ones only about scans that are simulated themselves.
+func (id *Identifier) eligible(s spectra.Spectrum) func(referenceID string) bool {
+	return func(ref string) bool { return id.refs[ref].Tier != library.Simulated || s.Metadata.Simulated }
 }

@@ -17,6 +17,7 @@ import (
 type Index struct {
 	entries map[spectra.Technique][]entry
 	longest map[spectra.Technique]int
+	vectors map[string]Vector
 	skipped []Skipped
 }
 
@@ -48,7 +49,9 @@ type Query struct {
 // NewIndex prepares every reference that has a spectrum. References that cannot be searched are left out and
 // reported by Skipped, so one bad reference does not disable a library.
 func NewIndex(refs []library.Reference) *Index {
-	ix := &Index{entries: map[spectra.Technique][]entry{}, longest: map[spectra.Technique]int{}}
+	ix := &Index{
+		entries: map[spectra.Technique][]entry{}, longest: map[spectra.Technique]int{}, vectors: map[string]Vector{},
+	}
 	for _, r := range refs {
 		if r.Spectrum == nil {
 			continue
@@ -58,6 +61,7 @@ func NewIndex(refs []library.Reference) *Index {
 			ix.skipped = append(ix.skipped, Skipped{r.ID, err})
 			continue
 		}
+		ix.vectors[r.ID] = v
 		ix.entries[v.Technique] = append(ix.entries[v.Technique], entry{r.ID, v})
 		ix.longest[v.Technique] = max(ix.longest[v.Technique], len(v.D))
 	}
@@ -103,4 +107,10 @@ func (ix *Index) Search(ctx context.Context, v Vector, q Query) ([]Hit, error) {
 		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.ReferenceID, b.ReferenceID))
 	})
 	return hits[:min(q.K, len(hits))], nil
+}
+
+// Vector returns the prepared form of a reference.
+func (ix *Index) Vector(referenceID string) (Vector, bool) {
+	v, ok := ix.vectors[referenceID]
+	return v, ok
 }

@@ -61,7 +61,7 @@ func ScorePeaks(found []preprocess.Peak, low, high float64, table []library.Peak
 	p := 1 - math.Pow(1-math.Min(1, 2*PeakToleranceCM1/span), float64(len(seen)))
 	trials := 2*math.Floor(maxShift/peakShiftStep) + 1
 	for s := -math.Floor(maxShift/peakShiftStep) * peakShiftStep; s <= maxShift; s += peakShiftStep {
-		m, matchedHeight := pair(seen, lines, s)
+		m, matchedHeight := pair(seen, lines, s, PeakToleranceCM1)
 		if m <= best.Matched && !(m == best.Matched && math.Abs(s) < math.Abs(best.ShiftCM1)) {
 			continue
 		}
@@ -95,14 +95,14 @@ func tableLines(table []library.Peak, low, high float64) []float64 {
 
 // pair matches sorted lines and sorted found peaks one to one, nearest first along the axis, and returns how many pairs
 // and the summed prominence of the found peaks in them.
-func pair(found []preprocess.Peak, lines []float64, shift float64) (pairs int, height float64) {
+func pair(found []preprocess.Peak, lines []float64, shift, tolerance float64) (pairs int, height float64) {
 	i := 0
 	for _, line := range lines {
 		target := line + shift
-		for i < len(found) && found[i].Position < target-PeakToleranceCM1 {
+		for i < len(found) && found[i].Position < target-tolerance {
 			i++
 		}
-		if i < len(found) && found[i].Position <= target+PeakToleranceCM1 {
+		if i < len(found) && found[i].Position <= target+tolerance {
 			pairs++
 			height += found[i].Prominence
 			i++
@@ -117,4 +117,15 @@ func atLeast(k, n int, p float64) float64 {
 		return 1
 	}
 	return distuv.Binomial{N: float64(n), P: p}.Survival(float64(k - 1))
+}
+
+// MatchLines counts the lines of scan and reference that agree within tolerance cm-1 when the scan reads shift cm-1
+// too high.
+func MatchLines(scan, reference []preprocess.Peak, shift, tolerance float64) int {
+	lines := make([]float64, len(reference))
+	for i, p := range reference {
+		lines[i] = p.Position
+	}
+	n, _ := pair(scan, lines, shift, tolerance)
+	return n
 }

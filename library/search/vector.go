@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 
+	"gonum.org/v1/gonum/stat"
+
 	"fentrace/spectra"
 	"fentrace/spectra/preprocess"
 )
@@ -33,14 +35,10 @@ const edgePoints = 5
 // Pipeline is the preprocessing before the square root: the technique's window, then preprocess.Search.
 // ok is false for a technique that is not searched.
 func Pipeline(t spectra.Technique) (p preprocess.Pipeline, ok bool) {
-	w, ok := windows[t]
-	if !ok {
+	if _, ok := windows[t]; !ok {
 		return p, false
 	}
-	p = preprocess.Search
-	crop := preprocess.Step{Op: "crop", Params: map[string]float64{"low": w.Low, "high": w.High}}
-	p.Name, p.Steps = p.Name+"-"+string(t), append([]preprocess.Step{crop}, p.Steps...)
-	return p, true
+	return Windowed(preprocess.Search, t), true
 }
 
 // Vector is a spectrum ready for comparison, on whole wavenumbers from Low.
@@ -53,6 +51,14 @@ type Vector struct {
 	D []float64
 
 	sum, sumSq []float64 // prefix sums, length len(D)+1
+}
+
+// Windowed returns p with a first step that crops to the window in which technique t is compared, named for both.
+func Windowed(p preprocess.Pipeline, t spectra.Technique) preprocess.Pipeline {
+	w := windows[t]
+	crop := preprocess.Step{Op: "crop", Params: map[string]float64{"low": w.Low, "high": w.High}}
+	p.Name, p.Steps = p.Name+"-"+string(t), append([]preprocess.Step{crop}, p.Steps...)
+	return p
 }
 
 // Prepare resamples s to whole wavenumbers inside the technique's window and differentiates it.
@@ -106,4 +112,33 @@ func (v Vector) norm2(i, j int) float64 {
 	}
 	s := v.sum[j] - v.sum[i]
 	return math.Max(v.sumSq[j]-v.sumSq[i]-s*s/n, 0)
+}
+
+// At returns the derivative of v at the whole positions low..low+n-1 when v is moved up by shift cm-1, linear between
+// its points and 0 outside them.
+func (v Vector) At(low, n int, shift float64) []float64 {
+	d := make([]float64, n)
+	for i := range d {
+		at := float64(low+i-v.Low) - shift
+		k := int(math.Floor(at))
+		if k < 0 || k >= len(v.Derivative) {
+			continue
+		}
+		if f := at - float64(k); f == 0 || k+1 == len(v.Derivative) {
+			d[i] = v.Derivative[k]
+		} else {
+			d[i] = (1-f)*v.Derivative[k] + f*v.Derivative[k+1]
+		}
+	}
+	return d
+}
+
+// With returns v with other derivative values, for example what a fit has left over.
+func (v Vector) With(derivative []float64) Vector { return newVector(v.Technique, v.Low, derivative) }
+
+// Correlation is the Pearson correlation of the square roots of two derivatives of equal length, without any shift:
+// the score of Search for values already on one axis.
+func Correlation(a, b []float64) float64 {
+	x, y := newVector("", 0, a), newVector("", 0, b)
+	return stat.Correlation(x.D, y.D, nil)
 }

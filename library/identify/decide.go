@@ -1,0 +1,203 @@
+package identify
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"fentrace/library"
+)
+
+// Limits of the decision. They are measured, not chosen: bench/accuracy prints, for the development spectra, the
+// scores of true and false answers on which they rest.
+const (
+	// explainedScore: a scan counts as explained when the sum of its parts correlates with it this well. True pairs
+	// across instruments reach 0.79 and more, substances that are not in the library at most 0.68.
+	explainedScore = 0.75
+	// suspectScore: a controlled reference this near is never passed over in silence.
+	suspectScore = 0.60
+	// weakSNR: below this the strongest line is hard to tell from noise.
+	weakSNR = 8.0
+	// fluorescent: share of smooth background above which a weak scan is called fluorescent.
+	fluorescentShare = 0.9
+	// A published table indicates a controlled substance only with many lines, nearly all of them, and no chance.
+	tableLines       = 6
+	tableF           = 0.80
+	tableChance      = 1e-4
+	unlistedSubst    = "any other substance"
+	limitsListed     = 10
+	axisOKShift      = 4.0 // cm-1
+	lookAlikeMargin  = 0.05
+	maximumNoAlarmLD = 0.5 // a limit above half of the signal says nothing
+)
+
+// decide turns evidence into the answer.
+func (id *Identifier) decide(ev evidence) Identification {
+	ans := id.blank(ev.scan)
+	ans.Quality = ev.quality
+	ans.Candidates = ev.candidates[:min(candidatesKept, len(ev.candidates))]
+	if ev.fault != nil {
+		ans.Quality.Axis, ans.Quality.AxisShiftCM1 = axisFaulty, round(ev.fault.shift, 1)
+		return ans.inconclusive(reasonAxis(ev.fault))
+	}
+	if ev.features.saturated > 0 {
+		return ans.inconclusive(reasonSaturated(ev.features.saturated))
+	}
+	explained := ev.explained >= explainedScore
+	if explained {
+		if s := ev.parts[0].hit.ShiftCM1; s <= axisOKShift && s >= -axisOKShift {
+			ans.Quality.Axis = axisOK
+		}
+		ans.Findings = ev.findings()
+		ans.Unexplained = round(ev.fit.Unexplained, 3)
+	}
+	if alarm := controlled(ans.Findings); len(alarm) > 0 {
+		return ans.alarm(alarm, id.lookAlikes(ev, alarm[0]))
+	}
+	if table, ok := controlledTable(ev.candidates); ok && !explained {
+		ans.Findings = []Finding{table}
+		return ans.alarm(ans.Findings, nil)
+	}
+	if near, ok := suspect(ev, ans.Findings); ok {
+		ans.Findings = []Finding{}
+		ans.Unexplained = 1
+		return ans.inconclusive(reasonSuspect(near))
+	}
+	if !explained {
+		return ans.inconclusive(reasonUnexplained(ev))
+	}
+	return id.noAlarm(ans, ev)
+}
+
+// findings are the parts of the explanation with their shares.
+func (ev *evidence) findings() []Finding {
+	out := make([]Finding, 0, len(ev.parts))
+	for i, p := range ev.parts {
+		f := p.finding
+		estimate, low, high := ev.fit.Fraction(i)
+		f.Fraction = &Fraction{Estimate: round(estimate, 3), Low: round(low, 3), High: round(high, 3)}
+		if i > 0 || len(ev.parts) > 1 {
+			// In a mixture the evidence is the whole explanation, and this part being far from nothing in it.
+			f.Probability = round(spectrumProbability(ev.explained), 3)
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+func controlled(fs []Finding) []Finding {
+	var out []Finding
+	for _, f := range fs {
+		if f.Controlled {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// controlledTable is a controlled substance whose published lines are nearly all there.
+func controlledTable(candidates []Finding) (Finding, bool) {
+	for _, f := range candidates {
+		if f.Tier == library.Published && f.Controlled && f.Score >= tableF && *f.ChanceAgreement <= tableChance {
+			return f, true
+		}
+	}
+	return Finding{}, false
+}
+
+// suspect is a controlled measured (or, for simulated scans, simulated) candidate too near to pass over.
+func suspect(ev evidence, findings []Finding) (Finding, bool) {
+	for _, f := range ev.candidates {
+		if f.Controlled && f.Tier != library.Published && f.Score >= suspectScore && !outdone(f, ev, findings) {
+			return f, true
+		}
+	}
+	return Finding{}, false
+}
+
+// outdone: harmless material explains the scan far better than the controlled candidate does.
+func outdone(f Finding, ev evidence, findings []Finding) bool {
+	return len(findings) > 0 && ev.explained >= f.Score+2*lookAlikeMargin
+}
+
+// lookAlikes are the controlled candidates of the same class whose score is within reach of the finding's: the scan
+// cannot tell them apart, so the answer names the class.
+func (id *Identifier) lookAlikes(ev evidence, f Finding) []string {
+	var names []string
+	for _, c := range ev.candidates {
+		if c.Substance != f.Substance && c.Controlled && c.Class == f.Class && c.Tier != library.Published && c.Score >= f.Score-lookAlikeMargin {
+			names = append(names, c.Substance)
+		}
+	}
+	return names
+}
+
+// noAlarm states what was found and what could have been missed.
+func (id *Identifier) noAlarm(ans Identification, ev evidence) Identification {
+	any, err := ev.fit.Limit(nil)
+	if err != nil || any > maximumNoAlarmLD {
+		return ans.inconclusive(reasonUnexplained(ev))
+	}
+	ans.DetectionLimits = append(id.limits(ev), DetectionLimit{Substance: unlistedSubst, Fraction: round(any, 3)})
+	limit, fentanyl := ans.headlineLimit(id)
+	ans.Verdict = NoAlarm
+	ans.Headline = fmt.Sprintf("NOTHING CONTROLLED SEEN above %s of the signal", percent(limit))
+	ans.Summary = fmt.Sprintf("The scan is explained by %s; nothing controlled was seen above about %s of the signal.",
+		names(ans.Findings), percent(limit))
+	if !fentanyl {
+		ans.Reasons = append(ans.Reasons, "this library holds no measured reference of a fentanyl: the limit is for any substance that scatters as strongly as what was found")
+	}
+	ans.Reasons = append(ans.Reasons, "trace amounts below the limit cannot be seen by this technique")
+	ans.NextSteps = append(ans.NextSteps, "if fentanyl is suspected, take a strip test: it sees far smaller amounts", "send to laboratory when the finding matters")
+	return ans
+}
+
+// limits are the detection limits of every controlled substance with a spectrum in the library, worst first.
+func (id *Identifier) limits(ev evidence) []DetectionLimit {
+	best := map[string]float64{}
+	keep := id.eligible(ev.scan)
+	n := len(ev.fit.Residual)
+	for ref, r := range id.refs {
+		sub, _ := id.lib.Substance(r.SubstanceID)
+		v, ok := id.index.Vector(ref)
+		if !ok || !sub.Controlled || r.Technique != ev.scan.Technique || !keep(ref) {
+			continue
+		}
+		limit, err := ev.fit.Limit(v.At(ev.fitLow, n, ev.parts[0].hit.ShiftCM1))
+		if err != nil {
+			continue
+		}
+		if had, ok := best[sub.Name]; !ok || limit < had {
+			best[sub.Name] = limit
+		}
+	}
+	out := []DetectionLimit{}
+	for name, limit := range best {
+		out = append(out, DetectionLimit{Substance: name, Fraction: round(limit, 3)})
+	}
+	slices.SortFunc(out, func(a, b DetectionLimit) int {
+		if a.Fraction != b.Fraction {
+			if a.Fraction > b.Fraction {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a.Substance, b.Substance)
+	})
+	return out
+}
+
+// headlineLimit is the limit the verdict states: the worst among fentanyls when the library has a spectrum of one, else
+// that of any other substance.
+func (ans Identification) headlineLimit(id *Identifier) (limit float64, fentanyl bool) {
+	for _, d := range ans.DetectionLimits {
+		if d.Substance == unlistedSubst {
+			limit = max(limit, d.Fraction)
+			continue
+		}
+		if sub, ok := id.lib.Lookup("", "", d.Substance); ok && sub.FentanylClass() {
+			limit, fentanyl = max(limit, d.Fraction), true
+		}
+	}
+	return limit, fentanyl
+}

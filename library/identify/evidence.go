@@ -1,0 +1,172 @@
+package identify
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+	"strings"
+
+	"fentrace/library"
+	"fentrace/library/mixture"
+	"fentrace/library/search"
+	"fentrace/spectra"
+)
+
+// evidence is everything the decision weighs.
+type evidence struct {
+	scan       spectra.Spectrum
+	vector     search.Vector
+	features   features
+	quality    Quality
+	hits       []search.Hit
+	candidates []Finding // one per substance, best first
+	parts      []part
+	fit        mixture.Fit
+	fitLow     int // first wavenumber of the fitted range
+	explained  float64
+	fault      *axisFault
+}
+
+// part is one reference in the explanation of the scan.
+type part struct {
+	hit     search.Hit
+	vector  search.Vector
+	finding Finding
+}
+
+const (
+	hitsKept = 50
+	// A further reference is taken into the explanation when what is left over looks like it and its amount is far
+	// from nothing. Instruments differ in resolution, which leaves residues; these are chosen so that such residues
+	// of one pure substance on another instrument are not taken for a second substance (bench/accuracy).
+	partScore = 0.45
+	partT     = 5.0
+	partShare = 0.04
+	maxParts  = 4
+	// seedScore is the least agreement of the first reference of an explanation.
+	seedScore = 0.35
+)
+
+// gather computes the evidence for s; the quality is filled as far as it got even when an error is returned.
+func (id *Identifier) gather(ctx context.Context, s spectra.Spectrum) (evidence, error) {
+	ev := evidence{scan: s.Ascending()}
+	ev.quality = Quality{Axis: axisUnknown}
+	var err error
+	if ev.vector, err = search.Prepare(ev.scan); err != nil {
+		return ev, err
+	}
+	if ev.features, err = extract(ev.scan); err != nil {
+		return ev, err
+	}
+	f := ev.features
+	ev.quality = Quality{
+		SNR: round(math.Min(f.snr, 1e6), 1), Saturated: f.saturated, Fluorescence: round(f.fluorescence, 3),
+		Axis: axisUnknown, LowCM1: f.low, HighCM1: f.high,
+	}
+	query := search.Query{K: hitsKept, MaxShift: id.maxShift, Keep: id.eligible(s)}
+	if ev.hits, err = id.index.Search(ctx, ev.vector, query); err != nil {
+		return ev, err
+	}
+	ev.candidates = id.rank(ev)
+	if err := id.explain(ctx, &ev); err != nil {
+		return ev, err
+	}
+	ev.fault, err = id.findAxisFault(ctx, &ev)
+	return ev, err
+}
+
+// rank merges spectra and peak tables into one candidate per substance, best first.
+func (id *Identifier) rank(ev evidence) []Finding {
+	best := map[string]Finding{}
+	for _, h := range ev.hits {
+		f := id.spectrumFinding(h)
+		if had, ok := best[f.Substance]; ok {
+			had.References = append(had.References, f.References...)
+			best[f.Substance] = had
+			continue
+		}
+		best[f.Substance] = f
+	}
+	for _, f := range id.tableFindings(ev) {
+		if had, ok := best[f.Substance]; ok {
+			if had.Tier == library.Published && f.rank() > had.rank() {
+				f.References = append(f.References, had.References...)
+				best[f.Substance] = f
+				continue
+			}
+			had.References = append(had.References, f.References...)
+			best[f.Substance] = had
+			continue
+		}
+		best[f.Substance] = f
+	}
+	ranked := make([]Finding, 0, len(best))
+	for _, f := range best {
+		ranked = append(ranked, f)
+	}
+	slices.SortFunc(ranked, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(b.rank(), a.rank()), strings.Compare(a.Substance, b.Substance))
+	})
+	return ranked
+}
+
+// rank orders candidates of all tiers on one scale. A table, even in full agreement, ranks below a spectrum that
+// matches: it says nothing about what lies between its lines.
+func (f Finding) rank() float64 {
+	if f.Tier == library.Published {
+		return tableWeight * f.Probability
+	}
+	return max(f.Probability, poorWeight*f.Score)
+}
+
+const (
+	tableWeight = 0.6
+	poorWeight  = 0.5 // orders spectra whose probability is next to nothing
+)
+
+func (id *Identifier) spectrumFinding(h search.Hit) Finding {
+	f := id.finding(id.refs[h.ReferenceID])
+	f.Score, f.ShiftCM1 = round(h.Score, 4), round(h.ShiftCM1, 2)
+	f.Probability = round(spectrumProbability(h.Score), 3)
+	return f
+}
+
+// finding is a Finding of reference r without its evidence.
+func (id *Identifier) finding(r library.Reference) Finding {
+	sub, _ := id.lib.Substance(r.SubstanceID)
+	return Finding{
+		Substance: cmp.Or(sub.Name, r.SubstanceID), CAS: sub.CAS, Class: sub.Class, Schedule: sub.Schedule,
+		Controlled: sub.Controlled, Unverified: sub.Unverified, Tier: r.Tier, References: []string{r.ID},
+	}
+}
+
+// tableFindings scores every published table in the scan's technique.
+func (id *Identifier) tableFindings(ev evidence) []Finding {
+	var out []Finding
+	f := ev.features
+	for _, r := range id.tables {
+		if r.Technique != ev.scan.Technique || !id.eligible(ev.scan)(r.ID) {
+			continue
+		}
+		m := search.ScorePeaks(f.peaks, f.low, f.high, r.Peaks, float64(id.maxShift))
+		if m.Matched == 0 {
+			continue
+		}
+		chance := math.Min(1, m.Chance*float64(len(id.tables)))
+		finding := id.finding(r)
+		finding.Score, finding.ShiftCM1, finding.ChanceAgreement = round(m.F, 4), m.ShiftCM1, &chance
+		finding.Probability = round(tableProbability(m, chance), 3)
+		out = append(out, finding)
+	}
+	return out
+}
+
+// isSERS: surface-enhanced spectra have other intensities and shifted lines; they are no reference for a normal scan.
+func isSERS(r library.Reference) bool { return strings.Contains(strings.ToUpper(r.Form), "SERS") }
+
+// round keeps an answer to the digits its evidence supports.
+func round(v float64, digits int) float64 {
+	scale := math.Pow(10, float64(digits))
+	return math.Round(v*scale) / scale
+}

@@ -1,0 +1,105 @@
+package identify
+
+import (
+	"errors"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/floats"
+
+	"fentrace/library/search"
+	"fentrace/spectra"
+	"fentrace/spectra/preprocess"
+)
+
+// features are what a scan shows by itself, before any library.
+type features struct {
+	low, high    float64 // cm-1, of the compared window that the scan covers
+	peaks        []preprocess.Peak
+	snr          float64
+	fluorescence float64
+	saturated    int
+}
+
+// A line is one that stands lineNoise noise levels and lineShare of the strongest line out of its surroundings.
+const (
+	lineNoise = 5.0
+	lineShare = 0.03
+)
+
+// featurePipeline puts the compared window of the scan on whole wavenumbers and lightly smooths it; the baseline is then taken off. The
+// stiffness 1e6 of arPLS suits a 1 cm-1 grid (Baek 2015; checked on E1840 lines).
+var featurePipeline = preprocess.Pipeline{Name: "features", Version: "1", Steps: []preprocess.Step{
+	{Op: "resample", Params: map[string]float64{"step": 1}},
+	{Op: "savgol", Params: map[string]float64{"window": 7, "order": 2, "derivative": 0}},
+}}
+
+// extract finds the lines of s and how far they stand out. s is ascending, in cm-1.
+func extract(s spectra.Spectrum) (features, error) {
+	f := features{saturated: saturatedPoints(s)}
+	smooth, err := search.Windowed(featurePipeline, s.Technique).Run(s)
+	if err != nil {
+		return f, err
+	}
+	f.low, f.high = smooth.Range()
+	plan, err := preprocess.NewARPLS(len(smooth.Y), 1e6, 1e-3, 100)
+	if err != nil {
+		return f, err
+	}
+	base := make([]float64, len(smooth.Y))
+	if _, err := plan.Fit(base, smooth.Y); err != nil && !errors.Is(err, preprocess.ErrUnsettled) {
+		return f, err
+	}
+	bands := make([]float64, len(base))
+	floats.SubTo(bands, smooth.Y, base)
+	top := floats.Max(bands)
+	noise := preprocess.Noise(s.Y)
+	if noise > 0 {
+		f.snr = math.Max(top, 0) / noise
+	} else if top > 0 {
+		f.snr = math.Inf(1)
+	}
+	f.fluorescence = backgroundShare(base, bands)
+	f.peaks = preprocess.FindPeaks(bands, smooth.X[0], smooth.X[1]-smooth.X[0], math.Max(lineNoise*noise, lineShare*top))
+	return f, nil
+}
+
+// backgroundShare is the part of the signal above its lowest point that is smooth background, 0..1.
+func backgroundShare(base, bands []float64) float64 {
+	floor := floats.Min(base)
+	var background, lines float64
+	for i, b := range base {
+		background += b - floor
+		lines += math.Max(bands[i], 0)
+	}
+	if background+lines == 0 {
+		return 0
+	}
+	return background / (background + lines)
+}
+
+// saturatedPoints counts the detector elements at full scale: as the instrument reported, else the flat top of a
+// strong signal. Three equal highest values in a row do not happen by chance in counts of a thousand and more.
+func saturatedPoints(s spectra.Spectrum) int {
+	if s.Metadata.SaturatedPoints > 0 {
+		return s.Metadata.SaturatedPoints
+	}
+	top := slices.Max(s.Y)
+	if top < 1000 || s.Technique != spectra.Raman {
+		return 0
+	}
+	longest, run, at := 0, 0, 0
+	for _, y := range s.Y {
+		if y == top {
+			run++
+			at++
+		} else {
+			run = 0
+		}
+		longest = max(longest, run)
+	}
+	if longest < 3 {
+		return 0
+	}
+	return at
+}

@@ -1,0 +1,141 @@
+package identify
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"fentrace/library"
+)
+
+// reason is why there is no answer: five words for the headline, a sentence, and what to do next.
+type reason struct {
+	short, long string
+	steps       []string
+}
+
+func (ans Identification) inconclusive(r reason) Identification {
+	ans.Verdict = Inconclusive
+	ans.Headline = "NO ANSWER: " + r.short
+	ans.Summary = "No answer from this scan: " + r.long + "."
+	ans.Reasons = append(ans.Reasons, r.long)
+	ans.NextSteps = append(ans.NextSteps, r.steps...)
+	return ans
+}
+
+// alarm names what is indicated: the substance when nothing of its class comes near, else the class.
+func (ans Identification) alarm(found []Finding, alike []string) Identification {
+	ans.Verdict = Alarm
+	top := found[0]
+	what := top.Substance
+	if len(alike) > 0 || top.Tier == library.Published {
+		what = className(top)
+	}
+	ans.Headline = "ALARM: " + what
+	ans.Summary = fmt.Sprintf("The scan indicates %s (%s, probability %s).", names(found), className(top), percent(top.Probability))
+	if top.Tier == library.Published {
+		ans.Summary = fmt.Sprintf("The lines of the scan agree with the published table of %s (%s).", top.Substance, className(top))
+		ans.Reasons = append(ans.Reasons, "the evidence is a published peak table: it supports the class, not the name")
+	}
+	if len(alike) > 0 {
+		ans.Reasons = append(ans.Reasons, "this scan cannot tell it from "+strings.Join(alike[:min(3, len(alike))], ", "))
+	}
+	if top.Schedule != "" {
+		ans.Reasons = append(ans.Reasons, "schedule: "+top.Schedule)
+	}
+	ans.NextSteps = append(ans.NextSteps,
+		"do not open or disturb the sample; wear gloves, avoid dust, keep naloxone at hand",
+		"send to laboratory: a field result alone is presumptive")
+	return ans
+}
+
+// className is the class in words a technician knows.
+func className(f Finding) string {
+	switch {
+	case strings.HasPrefix(f.Class, "fentanyl"):
+		return "fentanyl-type substance"
+	case f.Class == "":
+		return "controlled substance"
+	}
+	return f.Class
+}
+
+func reasonNotSearchable(err error) reason {
+	return reason{short: "outside the range compared", long: err.Error(), steps: []string{
+		"scan again with an instrument that covers 350 to 1900 cm-1 (Raman) or 500 to 3800 cm-1 (infrared)",
+		"state the laser wavelength if the axis is in nanometres"}}
+}
+
+func reasonAxis(f *axisFault) reason {
+	long := fmt.Sprintf("the wavenumber axis is wrong: the lines fit a library substance only %+.0f cm-1 away (score %.2f)", f.shift, f.score)
+	if f.reversed {
+		long = fmt.Sprintf("the wavenumber axis is wrong: the lines fit a library substance only with the axis turned round (score %.2f)", f.score)
+	}
+	return reason{short: "axis fault", long: long, steps: []string{
+		"recalibrate the axis with polystyrene or acetaminophen, then scan again",
+		"check the laser wavelength and the wavelength coefficients of the instrument"}}
+}
+
+func reasonSaturated(points int) reason {
+	return reason{short: "detector saturated", long: fmt.Sprintf("%d points of the detector are at full scale, so lines are cut off", points),
+		steps: []string{"scan again with a shorter integration time or lower laser power"}}
+}
+
+func reasonSuspect(f Finding) reason {
+	return reason{short: "may hold a controlled substance",
+		long:  fmt.Sprintf("%s comes near (score %.2f) but the scan is not explained well enough to say so", f.Substance, f.Score),
+		steps: []string{"handle as if it were present", "scan again with longer integration on another spot", "send to laboratory"}}
+}
+
+// reasonUnexplained says why the library does not explain the scan, the plainest cause first.
+func reasonUnexplained(ev evidence) reason {
+	f := ev.features
+	switch {
+	case len(ev.hits) == 0 && len(ev.candidates) == 0:
+		return reason{short: "no reference to compare with", long: "the library holds no reference for this technique and range",
+			steps: []string{"import a library: fentrace library import PATH", "measure a standard: fentrace library learn"}}
+	case f.snr < weakSNR:
+		return reason{short: "signal too weak", long: fmt.Sprintf("the strongest line stands only %.1f noise levels out", f.snr),
+			steps: []string{"clean the window, move closer, scan again with longer integration"}}
+	case f.fluorescence > fluorescentShare:
+		return reason{short: "fluorescence", long: fmt.Sprintf("%s of the signal is smooth background, which hides the lines", percent(f.fluorescence)),
+			steps: []string{"scan another spot, or use a longer laser wavelength", "use a SERS strip"}}
+	case len(ev.hits) == 0 || ev.candidates[0].Tier == library.Published:
+		return reason{short: "no measured reference", long: bestTable(ev) + "; without a measured reference of it nothing else can be ruled out",
+			steps: []string{"import a library: fentrace library import PATH", "measure a standard: fentrace library learn"}}
+	}
+	return reason{short: "not in the library", long: fmt.Sprintf("no substance of the library, nor a sum of a few, explains the scan (best %s, score %.2f)",
+		ev.candidates[0].Substance, ev.candidates[0].Score), steps: []string{"scan another spot", "send to laboratory"}}
+}
+
+func bestTable(ev evidence) string {
+	f := ev.candidates[0]
+	if f.Probability < 0.3 {
+		return "no published table agrees well"
+	}
+	return fmt.Sprintf("the lines agree with the published table of %s (F %.2f)", f.Substance, f.Score)
+}
+
+// names joins the substances of findings; what comes from memory says so.
+func names(fs []Finding) string {
+	var out []string
+	for _, f := range fs {
+		n := f.Substance
+		if f.Tier == library.Simulated {
+			n = "SIMULATED " + n
+		}
+		if f.Unverified {
+			n += " (data unverified)"
+		}
+		out = append(out, n)
+	}
+	return strings.Join(out, " and ")
+}
+
+func percent(v float64) string {
+	p := 100 * v
+	if p < 10 {
+		return fmt.Sprintf("%.0f %%", math.Max(math.Ceil(p), 1))
+	}
+	return fmt.Sprintf("%.0f %%", math.Round(p))
+}
