@@ -1,0 +1,98 @@
+// Package api is the HTTP interface under /v1: JSON by OpenAPI 3.1 (huma on Echo), errors as RFC 9457
+// problem+json. It says how things are asked for; what happens is behind Backend.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
+	"github.com/labstack/echo/v4"
+
+	"fentrace/library/identify"
+	"fentrace/server/auth"
+	"fentrace/server/exchange"
+	"fentrace/server/store"
+	"fentrace/spectra"
+)
+
+// Backend does what the interface is asked for.
+type Backend interface {
+	// IngestFile reads, answers and stores a file. The scan is its first searchable one; created is false when the
+	// content was stored before. Errors: ErrUnreadable, store.ErrInvalid.
+	IngestFile(ctx context.Context, name string, raw []byte, f store.Fields) (sc store.Scan, created bool, err error)
+	// Ingest does the same with spectra that were read already; raw are the bytes they were read from.
+	Ingest(ctx context.Context, name string, raw []byte, sp []spectra.Spectrum, f store.Fields) (sc store.Scan, created bool, err error)
+	// Overlay prepares the plot of a stored scan.
+	Overlay(ctx context.Context, sc store.Scan) (identify.Overlay, error)
+	// ScanDevice takes a scan with the attached spectrometer. Errors: ErrNoDevice, ErrBusy, those of package device.
+	ScanDevice(ctx context.Context, f store.Fields) (store.Scan, error)
+	DeviceStatus(ctx context.Context) DeviceStatus
+	Library() LibrarySummary
+	// STIX says for whom bundles speak.
+	STIX() exchange.STIXOptions
+	// Stored returns a channel that is closed when a scan is stored after this call, or the server ends.
+	Stored() <-chan struct{}
+	// Ending is closed when the server ends; long answers end with it.
+	Ending() <-chan struct{}
+}
+
+// Limits bound what one request may cost.
+type Limits struct {
+	MaxUpload int64 // bytes of a POST /v1/scans body
+	Uploads   int   // uploads handled at once; more wait
+}
+
+// MaxBody is the largest body, in bytes, of any other request.
+const MaxBody = 64 << 10
+
+// API is the registered interface.
+type API struct {
+	backend Backend
+	store   *store.Store
+	auth    *auth.Service
+	log     *slog.Logger
+	limits  Limits
+	huma    huma.API
+	uploads chan struct{}
+}
+
+// Register adds every /v1 route and /openapi.json to e. Nothing here checks who is asking: auth.Middleware does.
+func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *slog.Logger, l Limits) *API {
+	cfg := huma.DefaultConfig("Fentrace", "1")
+	cfg.Info.Description = "Presumptive identification of unknown powders by Raman and infrared spectroscopy, and what follows from it. " + exchange.Presumptive
+	cfg.DocsPath, cfg.SchemasPath = "", "" // the documentation page would load scripts from elsewhere
+	cfg.CreateHooks = nil                  // no $schema members in answers
+	cfg.RejectUnknownQueryParameters = true
+	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"session": {Type: "apiKey", In: "cookie", Name: auth.CookieName},
+		"token":   {Type: "http", Scheme: "bearer"},
+	}
+	cfg.Security = []map[string][]string{{"session": {}}, {"token": {}}}
+	a := &API{backend: b, store: st, auth: au, log: log, limits: l, uploads: make(chan struct{}, max(1, l.Uploads))}
+	a.huma = humaecho.New(e, cfg)
+	a.registerLogin()
+	a.registerUpload()
+	a.registerScans()
+	a.registerIntelligence()
+	a.registerDevice()
+	a.registerEvents()
+	return a
+}
+
+// register adds one operation; whatever error h returns leaves as problem+json.
+func register[I, O any](a *API, op huma.Operation, h func(context.Context, *I) (*O, error)) {
+	if op.MaxBodyBytes == 0 {
+		op.MaxBodyBytes = MaxBody
+	}
+	op.Errors = append(op.Errors, http.StatusUnauthorized)
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := h(ctx, in)
+		if err != nil {
+			return nil, a.problem(ctx, op.OperationID, err)
+		}
+		return out, nil
+	})
+}

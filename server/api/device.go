@@ -1,0 +1,74 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"fentrace/device"
+	"fentrace/server/store"
+)
+
+// DeviceStatus is what can be said of the spectrometer without disturbing it.
+type DeviceStatus struct {
+	Attached        bool         `json:"attached" doc:"this server was started with a spectrometer"`
+	Connected       bool         `json:"connected" doc:"it answers"`
+	Info            *device.Info `json:"info" doc:"without its wavelength table"`
+	Error           string       `json:"error" doc:"why it does not answer"`
+	TemperatureC    *float64     `json:"temperature_c" doc:"of the detector"`
+	ExpectedSeconds float64      `json:"expected_seconds" doc:"how long a scan takes"`
+	Busy            bool         `json:"busy" doc:"a scan is being taken"`
+}
+
+// LibrarySummary says what the server can recognise, and what it cannot.
+type LibrarySummary struct {
+	Version    string         `json:"version"`
+	Layers     []LibraryLayer `json:"layers" doc:"lowest first"`
+	Substances int            `json:"substances"`
+	References int            `json:"references"`
+	ByTier     map[string]int `json:"references_by_tier"`
+	Controlled int            `json:"controlled" doc:"controlled substances"`
+	// ControlledWithoutMeasured names those that no measured reference speaks for: no named alarm is possible.
+	ControlledWithoutMeasured []string `json:"controlled_without_measured"`
+	Unverified                int      `json:"unverified" doc:"substances with values from memory"`
+}
+
+// LibraryLayer is one library of the stack. PathBase is the file's name without its folder.
+type LibraryLayer struct {
+	Name       string `json:"name"`
+	PathBase   string `json:"path_base"`
+	Version    string `json:"version"`
+	Substances int    `json:"substances"`
+	References int    `json:"references"`
+}
+
+func (a *API) registerDevice() {
+	type library struct{ Body LibrarySummary }
+	register(a, huma.Operation{OperationID: "library", Method: http.MethodGet, Path: "/v1/library", Summary: "What the library holds and lacks"},
+		func(context.Context, *struct{}) (*library, error) { return &library{a.backend.Library()}, nil })
+
+	type status struct{ Body DeviceStatus }
+	register(a, huma.Operation{OperationID: "device", Method: http.MethodGet, Path: "/v1/device", Summary: "State of the spectrometer"},
+		func(ctx context.Context, _ *struct{}) (*status, error) {
+			return &status{a.backend.DeviceStatus(ctx)}, nil
+		})
+
+	type scan struct{ Body store.Scan }
+	register(a, huma.Operation{OperationID: "device-scan", Method: http.MethodPost, Path: "/v1/device/scan",
+		Summary: "Take a scan, answer and store it", DefaultStatus: http.StatusCreated,
+		// A read deadline would end the request, and with it the scan, while the detector still integrates.
+		BodyReadTimeout: -1,
+		Errors:          []int{http.StatusConflict, http.StatusBadGateway, http.StatusGatewayTimeout}},
+		func(ctx context.Context, in *struct{ Body *store.Fields }) (*scan, error) {
+			var f store.Fields
+			if in.Body != nil {
+				f = *in.Body
+			}
+			if err := f.Validate(); err != nil {
+				return nil, err
+			}
+			sc, err := a.backend.ScanDevice(ctx, f)
+			return &scan{sc}, err
+		})
+}

@@ -1,0 +1,86 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
+)
+
+const (
+	eventsPath = "/v1/events"
+	// eventBatch is how many events are read from the store at once.
+	eventBatch = 100
+	// heartbeat keeps proxies from closing a quiet stream and finds out that a reader has gone.
+	heartbeat = 20 * time.Second
+	// eventWrite is how long a reader may take to accept an event.
+	eventWrite = 10 * time.Second
+)
+
+// registerEvents streams server-sent events (WHATWG HTML, section 9.2). The store is the queue: an event's id is
+// the scan's number there, so a reader that reconnects with Last-Event-ID misses nothing, also across restarts.
+func (a *API) registerEvents() {
+	op := huma.Operation{OperationID: "events", Method: http.MethodGet, Path: eventsPath, Summary: "Live events: one per stored scan",
+		Description: "Each event has an increasing id, the name scan and the data {\"id\",\"verdict\"}.",
+		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
+			"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}}}
+	register(a, op, func(ctx context.Context, in *struct {
+		LastEventID int64 `header:"Last-Event-ID" minimum:"0" maximum:"9007199254740991" doc:"resume after this event"`
+	}) (*huma.StreamResponse, error) {
+		last := in.LastEventID
+		if last == 0 {
+			var err error
+			if last, err = a.store.LastEvent(ctx); err != nil {
+				return nil, err
+			}
+		}
+		return &huma.StreamResponse{Body: func(hc huma.Context) { a.stream(hc, last) }}, nil
+	})
+}
+
+func (a *API) stream(hc huma.Context, last int64) {
+	ctx, w := hc.Context(), humaecho.Unwrap(hc).Response()
+	control := http.NewResponseController(w)
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no")
+	w.WriteHeader(http.StatusOK)
+	send := func(format string, args ...any) bool {
+		// A writer without deadlines is a test's; a dead connection shows in the write itself.
+		_ = control.SetWriteDeadline(time.Now().Add(eventWrite))
+		_, err := fmt.Fprintf(w, format, args...)
+		return err == nil && control.Flush() == nil
+	}
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	ok := send(": listening\n\n")
+	for ok {
+		stored := a.backend.Stored() // before reading, so that nothing falls between
+		events, err := a.store.EventsAfter(ctx, last, eventBatch)
+		if err != nil {
+			return
+		}
+		for _, e := range events {
+			data, err := json.Marshal(map[string]string{"id": e.ScanID, "verdict": e.Verdict})
+			if err != nil || !send("id: %d\nevent: scan\ndata: %s\n\n", e.Seq, data) {
+				return
+			}
+			last = e.Seq
+		}
+		if len(events) > 0 {
+			continue
+		}
+		select {
+		case <-stored:
+		case <-beat.C:
+			ok = send(": still here\n\n")
+		case <-a.backend.Ending():
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}

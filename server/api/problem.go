@@ -1,0 +1,160 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v4"
+
+	"fentrace/device"
+	"fentrace/device/acquire"
+	"fentrace/server/auth"
+	"fentrace/server/store"
+)
+
+// Errors a Backend returns besides those of store and device; test with errors.Is.
+var (
+	// ErrUnreadable: the file cannot be read or not be answered; the error says where and why. Nothing was stored.
+	ErrUnreadable = errors.New("file cannot be used")
+	ErrNoDevice   = errors.New("no spectrometer is attached to this server")
+	ErrBusy       = errors.New("the spectrometer is taking a scan; wait until it is done")
+)
+
+// ProblemType is the media type of every error (RFC 9457).
+const ProblemType = "application/problem+json"
+
+// statuses maps errors to HTTP statuses, first match wins.
+var statuses = []struct {
+	err    error
+	status int
+}{
+	{ErrUnreadable, http.StatusUnprocessableEntity},
+	{ErrNoDevice, http.StatusConflict},
+	{ErrBusy, http.StatusConflict},
+	{store.ErrNotFound, http.StatusNotFound},
+	{store.ErrInvalid, http.StatusUnprocessableEntity},
+	{store.ErrExists, http.StatusConflict},
+	{auth.ErrDenied, http.StatusUnauthorized},
+	{auth.ErrThrottled, http.StatusTooManyRequests},
+	{auth.ErrWeakPassword, http.StatusUnprocessableEntity},
+	{device.ErrTimeout, http.StatusGatewayTimeout},
+	{device.ErrNotFound, http.StatusBadGateway},
+	{device.ErrBusy, http.StatusBadGateway},
+	{device.ErrGone, http.StatusBadGateway},
+	{device.ErrProtocol, http.StatusBadGateway},
+	{device.ErrRefused, http.StatusBadGateway},
+	{device.ErrRange, http.StatusBadGateway},
+	{device.ErrSaturated, http.StatusBadGateway},
+	{acquire.ErrNoAxis, http.StatusBadGateway},
+}
+
+// problem turns an error into an answer. An error nobody foresaw is logged, and told to the caller only as such.
+func (a *API) problem(ctx context.Context, what string, err error) error {
+	var ready huma.StatusError
+	if errors.As(err, &ready) {
+		return err
+	}
+	var tooBig *http.MaxBytesError
+	if errors.As(err, &tooBig) {
+		return huma.NewError(http.StatusRequestEntityTooLarge, tooLarge(tooBig.Limit))
+	}
+	for _, s := range statuses {
+		if !errors.Is(err, s.err) {
+			continue
+		}
+		answer := error(huma.NewError(s.status, err.Error()))
+		if s.status == http.StatusTooManyRequests {
+			wait := strconv.Itoa(int(auth.ThrottleWindow.Seconds()))
+			answer = huma.ErrorWithHeaders(answer, http.Header{"Retry-After": {wait}})
+		}
+		return answer
+	}
+	if ctx.Err() != nil {
+		return huma.NewError(http.StatusServiceUnavailable, "the request was given up before it was answered")
+	}
+	a.log.ErrorContext(ctx, "request failed", slog.String("operation", what), slog.Any("error", err))
+	return huma.NewError(http.StatusInternalServerError, internal)
+}
+
+const internal = "something went wrong inside the server; its log says what. Nothing was stored unless a scan was returned."
+
+func tooLarge(limit int64) string {
+	return fmt.Sprintf("the body is larger than the %d bytes allowed here", limit)
+}
+
+// ErrorHandler writes what Echo itself reports (no such route, wrong method, a panic caught on the way) in the
+// same form as everything else.
+func ErrorHandler(log *slog.Logger) echo.HTTPErrorHandler {
+	return func(err error, c echo.Context) {
+		if c.Response().Committed {
+			return
+		}
+		status, detail := http.StatusInternalServerError, internal
+		var he *echo.HTTPError
+		var tooBig *http.MaxBytesError
+		switch {
+		case errors.As(err, &tooBig):
+			status, detail = http.StatusRequestEntityTooLarge, tooLarge(tooBig.Limit)
+		case errors.As(err, &he) && he.Code < http.StatusInternalServerError:
+			status, detail = he.Code, fmt.Sprint(he.Message)
+			if detail == http.StatusText(status) {
+				detail = fmt.Sprintf("%s %s: %s", c.Request().Method, c.Request().URL.Path, strings.ToLower(detail))
+			}
+		default:
+			log.ErrorContext(c.Request().Context(), "request failed", slog.String("path", c.Path()), slog.Any("error", err))
+		}
+		var body bytes.Buffer
+		if err := json.NewEncoder(&body).Encode(&huma.ErrorModel{Title: http.StatusText(status), Status: status, Detail: detail}); err != nil {
+			log.Error("write problem", slog.Any("error", err))
+		}
+		if err := c.Blob(status, ProblemType, body.Bytes()); err != nil {
+			log.Debug("write problem", slog.Any("error", err)) // the caller has gone
+		}
+	}
+}
+
+// LimitBody refuses bodies that are too large: at once when Content-Length says so, else as soon as the limit has
+// been read. maxUpload applies to POST /v1/scans, MaxBody to everything else.
+func LimitBody(maxUpload int64) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			r, limit := c.Request(), int64(MaxBody)
+			if r.Method == http.MethodPost && c.Path() == uploadPath {
+				limit = maxUpload
+			}
+			if r.ContentLength > limit {
+				// What is not read must not be waited for.
+				c.Response().Header().Set("Connection", "close")
+				return echo.NewHTTPError(http.StatusRequestEntityTooLarge, tooLarge(limit))
+			}
+			r.Body = http.MaxBytesReader(c.Response(), r.Body, limit)
+			return next(c)
+		}
+	}
+}
+
+// CheckQuery refuses what would otherwise be dropped in silence: query strings that do not parse and parameters
+// given twice.
+func CheckQuery(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		q, err := url.ParseQuery(c.Request().URL.RawQuery)
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, "query: "+err.Error())
+		}
+		for name, values := range q {
+			if len(values) > 1 {
+				return echo.NewHTTPError(http.StatusUnprocessableEntity, fmt.Sprintf("query.%s is given %d times", name, len(values)))
+			}
+		}
+		return next(c)
+	}
+}

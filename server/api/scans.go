@@ -1,0 +1,120 @@
+package api
+
+import (
+	"context"
+	"mime"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"fentrace/library/identify"
+	"fentrace/server/exchange"
+	"fentrace/server/store"
+	"fentrace/spectra"
+)
+
+// ScanID is the path parameter of everything about one scan.
+type ScanID struct {
+	ID string `path:"id" format:"uuid"`
+}
+
+type listInput struct {
+	FilterQuery
+	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
+	Cursor string `query:"cursor" maxLength:"200" doc:"next_cursor of the page before"`
+}
+
+type listOutput struct {
+	Body struct {
+		Scans      []store.Scan `json:"scans" doc:"newest acquired first; identification without candidates"`
+		NextCursor string       `json:"next_cursor" doc:"empty on the last page"`
+		Total      int          `json:"total" doc:"scans that match the filter"`
+	}
+}
+
+type rawOutput struct {
+	ContentType string `header:"Content-Type"`
+	Disposition string `header:"Content-Disposition"`
+	Body        []byte
+}
+
+type stixOutput struct {
+	ContentType string `header:"Content-Type"`
+	Disposition string `header:"Content-Disposition"`
+	Body        exchange.Object
+}
+
+func (a *API) registerScans() {
+	register(a, huma.Operation{OperationID: "list-scans", Method: http.MethodGet, Path: "/v1/scans", Summary: "List scans",
+		Errors: []int{http.StatusUnprocessableEntity}}, a.listScans)
+
+	type scan struct{ Body store.Scan }
+	about := func(id, path, summary string) huma.Operation {
+		return huma.Operation{OperationID: id, Method: http.MethodGet, Path: "/v1/scans/{id}" + path, Summary: summary,
+			Errors: []int{http.StatusNotFound}}
+	}
+	register(a, about("get-scan", "", "One scan with its answer"), func(ctx context.Context, in *ScanID) (*scan, error) {
+		sc, err := a.store.Scan(ctx, in.ID)
+		return &scan{sc}, err
+	})
+	type spectrum struct{ Body spectra.Spectrum }
+	register(a, about("get-spectrum", "/spectrum", "Its spectrum"), func(ctx context.Context, in *ScanID) (*spectrum, error) {
+		sp, err := a.store.Spectrum(ctx, in.ID)
+		return &spectrum{sp}, err
+	})
+	type overlay struct{ Body identify.Overlay }
+	register(a, about("get-overlay", "/overlay", "Scan and references, prepared for plotting"), func(ctx context.Context, in *ScanID) (*overlay, error) {
+		sc, err := a.store.Scan(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		ov, err := a.backend.Overlay(ctx, sc)
+		return &overlay{ov}, err
+	})
+	register(a, about("get-raw", "/raw", "The file as it came"), a.raw)
+	op := about("get-stix", "/stix", "STIX 2.1 bundle of the scan")
+	op.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{exchange.STIXType: {}}}}
+	register(a, op, a.stix)
+}
+
+func (a *API) listScans(ctx context.Context, in *listInput) (*listOutput, error) {
+	f, err := in.filter()
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.store.List(ctx, f, in.Limit, in.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	for i := range p.Scans {
+		p.Scans[i].Identification.Candidates = []identify.Finding{}
+	}
+	out := &listOutput{}
+	out.Body.Scans, out.Body.NextCursor, out.Body.Total = p.Scans, p.Next, p.Total
+	return out, nil
+}
+
+func (a *API) raw(ctx context.Context, in *ScanID) (*rawOutput, error) {
+	raw, name, err := a.store.Raw(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	// Never a type a browser would show: the bytes are whatever someone uploaded.
+	return &rawOutput{ContentType: "application/octet-stream", Disposition: attachment(name), Body: raw}, nil
+}
+
+func (a *API) stix(ctx context.Context, in *ScanID) (*stixOutput, error) {
+	sc, err := a.store.Scan(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	name := "scan-" + sc.ID + ".stix.json"
+	if sc.Simulated {
+		name = "SIMULATED-" + name
+	}
+	return &stixOutput{ContentType: exchange.STIXType, Disposition: attachment(name), Body: exchange.Bundle(sc, a.backend.STIX())}, nil
+}
+
+func attachment(name string) string {
+	return mime.FormatMediaType("attachment", map[string]string{"filename": name})
+}

@@ -1,0 +1,166 @@
+// Package auth says who is asking: one-time codes, passwords, sessions and access tokens, all stored as hashes,
+// and the middleware that closes every route to everyone else.
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"fentrace/server/store"
+)
+
+// Errors of this package; test with errors.Is.
+var (
+	// ErrDenied is the same for a wrong code, a spent or expired one, a wrong password and an unknown user.
+	ErrDenied = errors.New("log-in refused: the code or password is wrong, used or expired")
+	// ErrThrottled means too many failures; nothing was checked.
+	ErrThrottled = errors.New("too many failed log-ins")
+	// ErrWeakPassword names the rule in the error that wraps it.
+	ErrWeakPassword = errors.New("password not accepted")
+)
+
+const (
+	// CodeLife is how long a printed one-time code opens the door.
+	CodeLife = 15 * time.Minute
+	// SessionLife is how long a browser stays logged in.
+	SessionLife = 12 * time.Hour
+	// RoleOperator is the role of accounts made by the program itself.
+	RoleOperator = "operator"
+
+	tokenPrefix = "ft_" // makes a leaked token easy to find by scanners
+)
+
+// Service answers who someone is. It is safe for concurrent use.
+type Service struct {
+	store    *store.Store
+	clock    func() time.Time
+	throttle *throttle
+	hashing  chan struct{} // bounds the memory that concurrent password checks take
+}
+
+// New returns a Service over st; clock tells the time.
+func New(st *store.Store, clock func() time.Time) *Service {
+	return &Service{store: st, clock: clock, throttle: newThrottle(clock), hashing: make(chan struct{}, 2)}
+}
+
+// NewCode makes a one-time log-in code for user, creating the account when there is none. It opens once, within
+// CodeLife.
+func (s *Service) NewCode(ctx context.Context, user string) (string, error) {
+	if user == "" {
+		return "", errors.New("make log-in code: no user named")
+	}
+	if err := store.ValidText("user", user); err != nil {
+		return "", fmt.Errorf("make log-in code: %w", err)
+	}
+	now := s.clock()
+	if err := s.store.EnsureUser(ctx, user, RoleOperator, now); err != nil {
+		return "", fmt.Errorf("make log-in code for %s: %w", user, err)
+	}
+	secret := make([]byte, 20)
+	rand.Read(secret)
+	code := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(secret)
+	if err := s.store.AddLoginCode(ctx, hash(code), user, now, now.Add(CodeLife)); err != nil {
+		return "", fmt.Errorf("make log-in code for %s: %w", user, err)
+	}
+	return code, nil
+}
+
+// LoginCode trades a one-time code for a session secret. from is the caller's address, for the throttle.
+func (s *Service) LoginCode(ctx context.Context, from, code string) (session string, err error) {
+	if err := s.throttle.check("from " + from); err != nil {
+		return "", err
+	}
+	user, err := s.store.TakeLoginCode(ctx, hash(strings.ToUpper(strings.TrimSpace(code))), s.clock())
+	if errors.Is(err, store.ErrNotFound) {
+		s.throttle.failed("from " + from)
+		return "", ErrDenied
+	}
+	if err != nil {
+		return "", fmt.Errorf("check log-in code: %w", err)
+	}
+	return s.newSession(ctx, user)
+}
+
+// LoginPassword trades a name and password for a session secret.
+func (s *Service) LoginPassword(ctx context.Context, from, user, password string) (session string, err error) {
+	keys := []string{"from " + from, "user " + user}
+	if err := s.throttle.check(keys...); err != nil {
+		return "", err
+	}
+	u, err := s.store.User(ctx, user)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return "", fmt.Errorf("look up user: %w", err)
+	}
+	phc := u.PasswordHash
+	if phc == "" {
+		phc = decoy // an unknown name takes as long as a wrong password
+	}
+	ok, err := s.verify(ctx, phc, password)
+	if err != nil {
+		return "", err
+	}
+	if !ok || u.PasswordHash == "" {
+		s.throttle.failed(keys...)
+		return "", ErrDenied
+	}
+	return s.newSession(ctx, u.Name)
+}
+
+func (s *Service) newSession(ctx context.Context, user string) (string, error) {
+	secret := newSecret()
+	now := s.clock()
+	if err := s.store.AddSession(ctx, hash(secret), user, now, now.Add(SessionLife)); err != nil {
+		return "", fmt.Errorf("open session: %w", err)
+	}
+	return secret, nil
+}
+
+// Logout ends a session.
+func (s *Service) Logout(ctx context.Context, session string) error {
+	return s.store.DeleteSession(ctx, hash(session))
+}
+
+// SetPassword sets the user's password and ends all his sessions but the one given ("" ends all).
+func (s *Service) SetPassword(ctx context.Context, user, password, session string) error {
+	phc, err := s.newHash(ctx, password)
+	if err != nil {
+		return err
+	}
+	var keep []byte
+	if session != "" {
+		keep = hash(session)
+	}
+	return s.store.SetPassword(ctx, user, phc, keep)
+}
+
+// NewToken makes an access token for programs; the secret is returned once and not stored.
+func (s *Service) NewToken(ctx context.Context, user, name string) (store.Token, string, error) {
+	secret := tokenPrefix + newSecret()
+	t := store.Token{ID: uuid.NewString(), Name: name, Created: s.clock().UTC().Truncate(time.Microsecond)}
+	if err := s.store.AddToken(ctx, t, user, hash(secret)); err != nil {
+		return store.Token{}, "", fmt.Errorf("make access token: %w", err)
+	}
+	return t, secret, nil
+}
+
+// newSecret returns 256 random bits as text.
+func newSecret() string {
+	b := make([]byte, 32)
+	rand.Read(b)
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+// hash is enough for secrets of 160 random bits and more; passwords go through argon2id.
+func hash(secret string) []byte {
+	sum := sha256.Sum256([]byte(secret))
+	return sum[:]
+}

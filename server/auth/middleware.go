@@ -1,0 +1,108 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"fentrace/server/store"
+)
+
+// CookieName is the name of the session cookie.
+const CookieName = "fentrace_session"
+
+// open lists every route that answers without a session, by method and route pattern. Everything else is closed,
+// including paths that do not exist.
+var open = map[string]bool{
+	"GET /login":     true,
+	"GET /assets/*":  true,
+	"POST /v1/login": true,
+}
+
+// Caller is who sends a request. Session is the session's secret, empty when an access token was used.
+type Caller struct {
+	User, Role string
+	Session    string
+}
+
+type callerKey struct{}
+
+// From returns the caller the middleware found.
+func From(ctx context.Context) (Caller, bool) {
+	c, ok := ctx.Value(callerKey{}).(Caller)
+	return c, ok
+}
+
+// Middleware lets through whoever has a session or a token. Pages redirect everyone else to the log-in page, the
+// interface under /v1 answers 401. With a cookie, requests that change something must come from our own pages.
+func (s *Service) Middleware(next echo.HandlerFunc) echo.HandlerFunc {
+	crossOrigin := http.NewCrossOriginProtection()
+	return func(c echo.Context) error {
+		r := c.Request()
+		if err := crossOrigin.Check(r); err != nil {
+			return echo.NewHTTPError(http.StatusForbidden, "this request was sent by a page of another site")
+		}
+		if open[r.Method+" "+c.Path()] {
+			return next(c)
+		}
+		caller, err := s.caller(r)
+		if errors.Is(err, store.ErrNotFound) {
+			return refuse(c)
+		}
+		if err != nil {
+			return err
+		}
+		if caller.Session != "" && !safe(r.Method) && r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Site") == "" {
+			return echo.NewHTTPError(http.StatusForbidden,
+				"a request with the session cookie that changes something must say where it comes from (Origin or Sec-Fetch-Site); programs use an access token")
+		}
+		c.SetRequest(r.WithContext(context.WithValue(r.Context(), callerKey{}, caller)))
+		return next(c)
+	}
+}
+
+func safe(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+func (s *Service) caller(r *http.Request) (Caller, error) {
+	if h := r.Header.Get("Authorization"); h != "" {
+		scheme, token, _ := strings.Cut(h, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return Caller{}, store.ErrNotFound
+		}
+		u, err := s.store.TokenUser(r.Context(), hash(strings.TrimSpace(token)))
+		return Caller{User: u.Name, Role: u.Role}, err
+	}
+	cookie, err := r.Cookie(CookieName)
+	if err != nil {
+		return Caller{}, store.ErrNotFound
+	}
+	u, err := s.store.SessionUser(r.Context(), hash(cookie.Value), s.clock())
+	return Caller{User: u.Name, Role: u.Role, Session: cookie.Value}, err
+}
+
+// refuse sends browsers to the log-in page and tells programs 401.
+func refuse(c echo.Context) error {
+	r := c.Request()
+	page := !strings.HasPrefix(r.URL.Path, "/v1/") && !strings.HasPrefix(r.URL.Path, "/openapi")
+	if page && safe(r.Method) {
+		return c.Redirect(http.StatusSeeOther, "/login?next="+url.QueryEscape(r.URL.RequestURI()))
+	}
+	c.Response().Header().Set("WWW-Authenticate", `Bearer realm="fentrace"`)
+	return echo.NewHTTPError(http.StatusUnauthorized, "log in first, or send an access token (Authorization: Bearer ...)")
+}
+
+// Cookie returns the session cookie to set; an empty session deletes it.
+func Cookie(session string, overTLS bool) *http.Cookie {
+	c := &http.Cookie{Name: CookieName, Value: session, Path: "/", HttpOnly: true, Secure: overTLS,
+		SameSite: http.SameSiteStrictMode, MaxAge: int(SessionLife.Seconds())}
+	if session == "" {
+		c.MaxAge = -1
+	}
+	return c
+}

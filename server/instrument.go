@@ -1,0 +1,226 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"fentrace/device"
+	"fentrace/device/acquire"
+	"fentrace/server/api"
+	"fentrace/server/store"
+	"fentrace/spectra"
+)
+
+const (
+	// retryAfter is how long a device that could not be opened is left alone by status requests.
+	retryAfter = 5 * time.Second
+	// statusFresh is how old a temperature may be before it is asked for again.
+	statusFresh = 5 * time.Second
+	// statusTime bounds what a status request waits for the device.
+	statusTime = 3 * time.Second
+	// storeTime is how long a scan that was taken may take to be answered and stored after its caller has left.
+	storeTime = 2 * time.Minute
+)
+
+// instrument is the one attached spectrometer. It is used by one request at a time; its state can be asked for at
+// any time.
+type instrument struct {
+	open     func(ctx context.Context) (device.Spectrometer, error)
+	settings acquire.Settings
+	clock    func() time.Time
+
+	use sync.Mutex // held while the device is talked to
+	dev device.Spectrometer
+
+	mu       sync.Mutex // guards the state below, never held while the device is talked to
+	state    api.DeviceStatus
+	tried    time.Time // of the last attempt to open
+	asked    time.Time // of the last temperature
+	scanTook time.Duration
+}
+
+func newInstrument(cfg Config) *instrument {
+	in := &instrument{open: cfg.OpenDevice, settings: cfg.Acquire, clock: cfg.Clock}
+	in.state.Attached = cfg.OpenDevice != nil
+	return in
+}
+
+func (in *instrument) update(f func(*api.DeviceStatus)) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	f(&in.state)
+}
+
+// scan takes one scan; ErrNoDevice, ErrBusy, or an error of package device.
+func (in *instrument) scan(ctx context.Context) (raw []byte, sp spectra.Spectrum, info device.Info, err error) {
+	if in.open == nil {
+		return nil, sp, info, api.ErrNoDevice
+	}
+	if !in.use.TryLock() {
+		return nil, sp, info, api.ErrBusy
+	}
+	defer in.use.Unlock()
+	in.update(func(st *api.DeviceStatus) { st.Busy = true })
+	defer in.update(func(st *api.DeviceStatus) { st.Busy = false })
+	if err := in.connect(ctx); err != nil {
+		return nil, sp, info, err
+	}
+	began := in.clock()
+	scan, err := acquire.Acquire(ctx, in.dev, in.settings, nil)
+	if err != nil {
+		if ctx.Err() == nil || errors.Is(err, device.ErrGone) { // that someone gave up is no fault of the device
+			in.failed(err)
+		}
+		return nil, sp, info, fmt.Errorf("scan with %s: %w", in.name(), err)
+	}
+	in.mu.Lock()
+	in.scanTook = in.clock().Sub(began)
+	in.state.Error = ""
+	if scan.TemperatureC != nil {
+		in.state.TemperatureC, in.asked = scan.TemperatureC, in.clock()
+	}
+	in.mu.Unlock()
+	if raw, err = scan.Raw(); err != nil {
+		return nil, sp, info, err
+	}
+	sp, err = scan.Spectrum()
+	return raw, sp, scan.Info, err
+}
+
+// connect opens the device unless it is open. The caller holds use.
+func (in *instrument) connect(ctx context.Context) error {
+	if in.dev != nil {
+		return nil
+	}
+	dev, err := in.open(ctx)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.tried = in.clock()
+	if err != nil {
+		in.state.Error = err.Error()
+		return fmt.Errorf("open the spectrometer: %w", err)
+	}
+	info := dev.Info()
+	info.WavelengthsNM = nil // long, and of no use to who asks for the state
+	in.dev = dev
+	in.state.Connected, in.state.Info, in.state.Error = true, &info, ""
+	return nil
+}
+
+// failed notes an error; a device that has gone is closed, to be opened again next time. The caller holds use.
+func (in *instrument) failed(err error) {
+	gone := errors.Is(err, device.ErrGone)
+	if gone {
+		in.dev.Close() // the link is dead already
+		in.dev = nil
+	}
+	in.update(func(st *api.DeviceStatus) {
+		st.Error = err.Error()
+		if gone {
+			st.Connected, st.Info, st.TemperatureC = false, nil, nil
+		}
+	})
+}
+
+func (in *instrument) name() string {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.state.Info == nil {
+		return "the spectrometer"
+	}
+	return in.state.Info.Model
+}
+
+// status says what is known, and asks the device when it is idle and the answer is old.
+func (in *instrument) status(ctx context.Context) api.DeviceStatus {
+	if in.open != nil && in.stale() && in.use.TryLock() {
+		in.refresh(ctx)
+		in.use.Unlock()
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	st := in.state
+	st.ExpectedSeconds = in.expected().Seconds()
+	return st
+}
+
+func (in *instrument) stale() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.state.Connected {
+		return in.clock().Sub(in.asked) > statusFresh
+	}
+	return in.clock().Sub(in.tried) > retryAfter
+}
+
+// refresh opens the device if need be and asks for its temperature. The caller holds use.
+func (in *instrument) refresh(ctx context.Context) {
+	// A caller who leaves must not cut an answer short.
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), statusTime, device.ErrTimeout)
+	defer cancel()
+	if in.connect(ctx) != nil {
+		return
+	}
+	t, err := in.dev.Temperature(ctx)
+	if err != nil && !errors.Is(err, device.ErrRefused) {
+		in.failed(err)
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.asked = in.clock()
+	if err == nil {
+		in.state.TemperatureC = &t
+	}
+}
+
+// expected is how long a scan takes: as long as the last one, before that what the settings amount to.
+// The caller holds mu.
+func (in *instrument) expected() time.Duration {
+	if in.open == nil {
+		return 0
+	}
+	if in.scanTook > 0 {
+		return in.scanTook
+	}
+	one := max(in.settings.IntegrationTime, 100*time.Millisecond)
+	frames := 2 * max(in.settings.Averages, 1) // sample and dark
+	if in.settings.AutoExposure {
+		frames += max(in.settings.MaxTries, 4)
+	}
+	return time.Duration(frames) * one
+}
+
+func (in *instrument) close() error {
+	in.use.Lock()
+	defer in.use.Unlock()
+	if in.dev == nil {
+		return nil
+	}
+	err := in.dev.Close()
+	in.dev = nil
+	return err
+}
+
+// ScanDevice takes a scan with the attached spectrometer, answers and stores it.
+func (s *Server) ScanDevice(ctx context.Context, f store.Fields) (store.Scan, error) {
+	raw, sp, info, err := s.instrument.scan(ctx)
+	if err != nil {
+		return store.Scan{}, err
+	}
+	// The sample was used up: the scan is kept even when whoever asked has left.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	defer cancel()
+	name := "scan-" + sp.Metadata.Acquired.UTC().Format("20060102T150405.000Z") + ".json"
+	if info.Simulated {
+		name = "SIMULATED-" + name
+	}
+	dev := &store.Device{Type: info.Type, Model: info.Model, SerialNumber: info.SerialNumber}
+	sc, _, err := s.ingest(ctx, name, raw, []spectra.Spectrum{sp}, f, dev)
+	return sc, err
+}
+
+// DeviceStatus is what can be said of the attached spectrometer.
+func (s *Server) DeviceStatus(ctx context.Context) api.DeviceStatus { return s.instrument.status(ctx) }

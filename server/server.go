@@ -1,0 +1,262 @@
+// Package server puts store, log-in, interface and pages together and owns their lifetime.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+
+	"fentrace/device"
+	"fentrace/device/acquire"
+	"fentrace/library"
+	"fentrace/library/identify"
+	"fentrace/server/api"
+	"fentrace/server/auth"
+	"fentrace/server/exchange"
+	"fentrace/server/store"
+	"fentrace/server/web"
+	"fentrace/spectra"
+)
+
+const (
+	// DefaultListen is reachable from this machine only.
+	DefaultListen = "127.0.0.1:8080"
+	// DefaultMaxUpload is the largest file accepted, in bytes.
+	DefaultMaxUpload = 32 << 20
+	// DefaultUser is who a log-in link is for when nobody is named.
+	DefaultUser = "operator"
+
+	maxUploadsAtOnce = 4
+	shutdownTime     = 20 * time.Second
+)
+
+// Identifier answers spectra; *identify.Identifier is one.
+type Identifier interface {
+	Identify(ctx context.Context, s spectra.Spectrum) (identify.Identification, error)
+	Overlay(s spectra.Spectrum, ans identify.Identification) (identify.Overlay, error)
+}
+
+// Config says how a server runs. DataDir, Library and Identifier are needed; zero values of the rest are defaults.
+type Config struct {
+	// DataDir holds the database. It is created, readable by its owner only.
+	DataDir string
+	// Listen is host:port; DefaultListen when empty, port 0 picks a free one.
+	// Anything but a loopback address sends scans and log-ins over the network in the clear: put TLS before it.
+	Listen     string
+	Library    *library.Stack
+	Identifier Identifier
+	// OpenDevice opens the attached spectrometer; nil: none is attached. It is called lazily, and again after the
+	// device was unplugged.
+	OpenDevice func(ctx context.Context) (device.Spectrometer, error)
+	// Acquire is how POST /v1/device/scan scans.
+	Acquire acquire.Settings
+	// MaxUpload in bytes bounds one uploaded file; DefaultMaxUpload when 0. Up to four are held in memory at once.
+	MaxUpload int64
+	// Organisation is the author of exported bundles; "Fentrace" when empty.
+	Organisation string
+	// TLP marks exported bundles; AMBER when empty.
+	TLP exchange.TLP
+	// Clock and Logger default to time.Now and slog.Default.
+	Clock  func() time.Time
+	Logger *slog.Logger
+}
+
+// Server is a running, or ready to run, Fentrace server.
+type Server struct {
+	cfg        Config
+	store      *store.Store
+	auth       *auth.Service
+	echo       *echo.Echo
+	http       *http.Server
+	instrument *instrument
+	library    api.LibrarySummary
+	inchikeys  map[string]string // by lower-case name
+
+	ending    chan struct{}
+	endOnce   sync.Once
+	closeErr  error
+	mu        sync.Mutex
+	stored    chan struct{} // closed and replaced after each stored scan
+	listening net.Listener
+}
+
+// New opens the database and wires everything; nothing listens yet. Close (or Run) releases it.
+func New(ctx context.Context, cfg Config) (*Server, error) {
+	if cfg.DataDir == "" || cfg.Library == nil || cfg.Identifier == nil {
+		return nil, errors.New("start server: data folder, library and identifier are needed")
+	}
+	if cfg.Listen == "" {
+		cfg.Listen = DefaultListen
+	}
+	if cfg.MaxUpload <= 0 {
+		cfg.MaxUpload = DefaultMaxUpload
+	}
+	if cfg.Organisation == "" {
+		cfg.Organisation = "Fentrace"
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	st, err := store.Open(ctx, cfg.DataDir)
+	if err != nil {
+		return nil, fmt.Errorf("start server: %w", err)
+	}
+	s := &Server{cfg: cfg, store: st, auth: auth.New(st, cfg.Clock), instrument: newInstrument(cfg),
+		library: summarise(cfg.Library), inchikeys: map[string]string{},
+		ending: make(chan struct{}), stored: make(chan struct{})}
+	for _, sub := range cfg.Library.Substances() {
+		if sub.InChIKey != "" && !sub.Unverified {
+			s.inchikeys[strings.ToLower(sub.Name)] = sub.InChIKey
+		}
+	}
+	s.echo = s.routes()
+	s.http = &http.Server{
+		Handler:           s.echo,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelWarn),
+	}
+	return s, nil
+}
+
+func (s *Server) routes() *echo.Echo {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = api.ErrorHandler(s.cfg.Logger)
+	e.Use(
+		middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: func(_ echo.Context, err error, stack []byte) error {
+			return fmt.Errorf("panic: %w\n%s", err, stack)
+		}}),
+		headers,
+		middleware.GzipWithConfig(middleware.GzipConfig{MinLength: 1024, Skipper: func(c echo.Context) bool {
+			return strings.HasPrefix(c.Path(), "/v1/events") // a stream must not wait for a block to fill
+		}}),
+		s.auth.Middleware,
+		api.LimitBody(s.cfg.MaxUpload),
+		api.CheckQuery,
+	)
+	api.Register(e, s, s.store, s.auth, s.cfg.Logger, api.Limits{MaxUpload: s.cfg.MaxUpload, Uploads: maxUploadsAtOnce})
+	web.Register(e)
+	return e
+}
+
+// contentPolicy lets pages load from this server only. The map draws in a worker made from a blob and keeps its
+// pictures as data.
+const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; " +
+	"connect-src 'self'; worker-src 'self' blob:; child-src blob:; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+func headers(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("Content-Security-Policy", contentPolicy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Permissions-Policy", "geolocation=(self), camera=(), microphone=()")
+		h.Set("Cache-Control", "no-store")
+		return next(c)
+	}
+}
+
+// Handler returns the whole server as one handler, for use without Run.
+func (s *Server) Handler() http.Handler { return s.echo }
+
+// Listen takes the address; Run does it when it was not done before. URL is known after.
+func (s *Server) Listen() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.listening != nil {
+		return nil
+	}
+	l, err := net.Listen("tcp", s.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w (is another Fentrace running? choose another address)", s.cfg.Listen, err)
+	}
+	s.listening = l
+	return nil
+}
+
+// URL is where the server is reached, without a trailing slash.
+func (s *Server) URL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	addr := s.cfg.Listen
+	if s.listening != nil {
+		addr = s.listening.Addr().String()
+	}
+	return "http://" + addr
+}
+
+// Run serves until ctx ends, then lets running requests finish and closes everything. It returns nil after an
+// orderly end.
+func (s *Server) Run(ctx context.Context) error {
+	if err := s.Listen(); err != nil {
+		return errors.Join(err, s.Close())
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- s.http.Serve(s.listening) }()
+	var err error
+	select {
+	case err = <-failed:
+		err = fmt.Errorf("serve %s: %w", s.URL(), err)
+	case <-ctx.Done():
+	}
+	return errors.Join(err, s.Close())
+}
+
+// Close ends live streams, waits for running requests and closes device and database. It may be called twice.
+func (s *Server) Close() error {
+	s.endOnce.Do(func() {
+		close(s.ending)
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+		defer cancel()
+		err := s.http.Shutdown(ctx)
+		if err != nil {
+			err = errors.Join(fmt.Errorf("requests were still running after %v: %w", shutdownTime, err), s.http.Close())
+		}
+		s.mu.Lock()
+		if s.listening != nil {
+			s.listening.Close() // closed by Shutdown unless Serve never ran
+		}
+		s.mu.Unlock()
+		s.closeErr = errors.Join(err, s.instrument.close(), s.store.Close())
+	})
+	return s.closeErr
+}
+
+// NewLoginCode makes a one-time code for user ("": DefaultUser), creating the account when there is none.
+func (s *Server) NewLoginCode(ctx context.Context, user string) (string, error) {
+	if user == "" {
+		user = DefaultUser
+	}
+	return s.auth.NewCode(ctx, user)
+}
+
+// LoginLink returns an address that logs user in once. The code is in the fragment, which browsers do not send
+// and servers do not log.
+func (s *Server) LoginLink(ctx context.Context, user string) (string, error) {
+	code, err := s.NewLoginCode(ctx, user)
+	if err != nil {
+		return "", err
+	}
+	return s.URL() + "/login#code=" + url.QueryEscape(code), nil
+}
+
+// Count returns how many scans are stored.
+func (s *Server) Count(ctx context.Context) (int, error) { return s.store.Count(ctx) }

@@ -1,0 +1,84 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Event says that a scan was stored. Seq grows with every stored scan, also across restarts.
+type Event struct {
+	Seq     int64
+	ScanID  string
+	Verdict string
+}
+
+// EventsAfter returns up to limit events with a number above seq, oldest first.
+func (s *Store) EventsAfter(ctx context.Context, seq int64, limit int) ([]Event, error) {
+	rows, err := s.r.QueryContext(ctx, "SELECT seq, id, verdict FROM scans WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	defer rows.Close()
+	var events []Event
+	for rows.Next() {
+		var e Event
+		if err := rows.Scan(&e.Seq, &e.ScanID, &e.Verdict); err != nil {
+			return nil, fmt.Errorf("read events: %w", err)
+		}
+		events = append(events, e)
+	}
+	return events, rows.Err()
+}
+
+// LastEvent returns the number of the newest event, 0 before the first scan.
+func (s *Store) LastEvent(ctx context.Context) (seq int64, err error) {
+	err = s.r.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM scans").Scan(&seq)
+	return seq, err
+}
+
+// Occurrence is one scan as analytics see it. Findings are those its verdict rests on.
+type Occurrence struct {
+	ScanID              string
+	Acquired            time.Time
+	Simulated           bool
+	County, State, FIPS string
+	Findings            []OccurrenceFinding
+}
+
+// OccurrenceFinding is one substance found in an Occurrence.
+type OccurrenceFinding struct {
+	Substance, Class string
+	Controlled       bool
+}
+
+// Occurrences returns every scan acquired before to (all when zero), oldest first, with its findings.
+func (s *Store) Occurrences(ctx context.Context, to time.Time) ([]Occurrence, error) {
+	cond, args := Filter{To: to}.where()
+	rows, err := s.r.QueryContext(ctx, `SELECT s.id, s.acquired, s.simulated, s.county, s.state, s.fips,
+			coalesce(f.substance, ''), coalesce(f.class, ''), coalesce(f.controlled, 0)
+		FROM scans s LEFT JOIN findings f ON f.scan_id = s.id WHERE `+cond+` ORDER BY s.acquired, s.id, f.rank`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read occurrences: %w", err)
+	}
+	defer rows.Close()
+	var out []Occurrence
+	for rows.Next() {
+		var o Occurrence
+		var f OccurrenceFinding
+		var acquired int64
+		if err := rows.Scan(&o.ScanID, &acquired, &o.Simulated, &o.County, &o.State, &o.FIPS,
+			&f.Substance, &f.Class, &f.Controlled); err != nil {
+			return nil, fmt.Errorf("read occurrences: %w", err)
+		}
+		o.Acquired = fromMicros(acquired)
+		if n := len(out); n == 0 || out[n-1].ScanID != o.ScanID {
+			out = append(out, o)
+		}
+		if f.Substance != "" {
+			last := &out[len(out)-1]
+			last.Findings = append(last.Findings, f)
+		}
+	}
+	return out, rows.Err()
+}

@@ -1,0 +1,117 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"fentrace/spectra"
+)
+
+// File is the source of one or more scans: the bytes as they came.
+type File struct {
+	Name string
+	Raw  []byte
+}
+
+// Put stores a file and the scans of its spectra with their findings, all in one transaction. It is idempotent
+// by content: a scan whose (SHA-256, index) is stored already stays as it is. It returns the stored scans of
+// the file in index order, and whether any was new.
+func (s *Store) Put(ctx context.Context, f File, scans []Scan) (stored []Scan, created bool, err error) {
+	sum := spectra.HashBytes(f.Raw)
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		for _, sc := range scans {
+			if sc.SHA256 != sum {
+				return fmt.Errorf("%w: scan %d says its file is %.12s, the file is %.12s", ErrInvalid, sc.SpectrumIndex, sc.SHA256, sum)
+			}
+		}
+		if len(scans) == 0 {
+			return fmt.Errorf("%w: no scan", ErrInvalid)
+		}
+		if _, err := tx.ExecContext(ctx, `INSERT INTO files (sha256, name, size, created, raw) VALUES (?,?,?,?,?)
+			ON CONFLICT DO NOTHING`, sum, f.Name, len(f.Raw), micros(scans[0].Created), f.Raw); err != nil {
+			return fmt.Errorf("store file %s: %w", f.Name, err)
+		}
+		for _, sc := range scans {
+			isNew, err := insertScan(ctx, tx, sc)
+			if err != nil {
+				return fmt.Errorf("store scan %d of %s: %w", sc.SpectrumIndex, f.Name, err)
+			}
+			created = created || isNew
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	stored, err = s.ByHash(ctx, sum)
+	return stored, created, err
+}
+
+func insertScan(ctx context.Context, tx *sql.Tx, sc Scan) (bool, error) {
+	ans, err := json.Marshal(sc.Identification)
+	if err != nil {
+		return false, fmt.Errorf("%w: answer: %w", ErrInvalid, err)
+	}
+	spectrum, err := json.Marshal(sc.Spectrum)
+	if err != nil {
+		return false, fmt.Errorf("%w: spectrum: %w", ErrInvalid, err)
+	}
+	var loc Location
+	if sc.Location != nil {
+		loc = *sc.Location
+	}
+	var dev Device
+	if sc.Device != nil {
+		dev = *sc.Device
+	}
+	res, err := tx.ExecContext(ctx, `INSERT INTO scans (id, sha256, spectrum_index, filename, created, acquired, technique,
+			simulated, device_type, device_model, device_serial, latitude, longitude, precision_m, county, state, fips,
+			case_number, exhibit, officer, verdict, headline, summary, identification, spectrum)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (sha256, spectrum_index) DO NOTHING`,
+		sc.ID, sc.SHA256, sc.SpectrumIndex, sc.Filename, micros(sc.Created), micros(sc.Acquired), sc.Technique,
+		sc.Simulated, dev.Type, dev.Model, dev.SerialNumber, loc.Latitude, loc.Longitude, loc.PrecisionM, loc.County,
+		loc.State, loc.FIPS, sc.Case, sc.Exhibit, sc.Officer, sc.Verdict, sc.Headline, sc.Summary, string(ans), spectrum)
+	if err != nil {
+		return false, err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return false, err
+	}
+	for i, fd := range sc.Identification.Findings {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO findings (scan_id, rank, substance, class, controlled, tier, probability)
+			VALUES (?,?,?,?,?,?,?)`, sc.ID, i, fd.Substance, fd.Class, fd.Controlled, string(fd.Tier), fd.Probability); err != nil {
+			return false, fmt.Errorf("finding %s: %w", fd.Substance, err)
+		}
+	}
+	return true, nil
+}
+
+// Raw returns the bytes of the file a scan came from and the file's name; ErrNotFound when there is no such scan.
+func (s *Store) Raw(ctx context.Context, scanID string) (raw []byte, filename string, err error) {
+	err = s.r.QueryRowContext(ctx, `SELECT f.raw, s.filename FROM scans s JOIN files f USING (sha256) WHERE s.id = ?`, scanID).
+		Scan(&raw, &filename)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, "", fmt.Errorf("scan %s: %w", scanID, ErrNotFound)
+	}
+	return raw, filename, err
+}
+
+// Spectrum returns the spectrum of a scan; ErrNotFound when there is no such scan.
+func (s *Store) Spectrum(ctx context.Context, scanID string) (spectra.Spectrum, error) {
+	var blob []byte
+	err := s.r.QueryRowContext(ctx, `SELECT spectrum FROM scans WHERE id = ?`, scanID).Scan(&blob)
+	if errors.Is(err, sql.ErrNoRows) {
+		return spectra.Spectrum{}, fmt.Errorf("scan %s: %w", scanID, ErrNotFound)
+	}
+	if err != nil {
+		return spectra.Spectrum{}, err
+	}
+	var sp spectra.Spectrum
+	if err := json.Unmarshal(blob, &sp); err != nil {
+		return spectra.Spectrum{}, fmt.Errorf("stored spectrum of scan %s: %w", scanID, err)
+	}
+	return sp, nil
+}

@@ -1,0 +1,218 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Filter narrows a list of scans. Zero fields do not narrow; texts compare without regard to case.
+type Filter struct {
+	Verdict, Technique, Substance, Class, County, State string
+	From, To                                            time.Time // acquired: From <= t < To
+	Simulated                                           *bool
+	Text                                                string // part of file name, case, exhibit, officer, place, headline or finding
+}
+
+func (f Filter) where() (string, []any) {
+	conds, args := []string{"1"}, []any{}
+	add := func(cond string, a ...any) { conds, args = append(conds, cond), append(args, a...) }
+	for _, eq := range []struct{ column, value string }{
+		{"verdict", f.Verdict}, {"technique", f.Technique}, {"county", f.County}, {"state", f.State},
+	} {
+		if eq.value != "" {
+			add("s."+eq.column+" = ? COLLATE NOCASE", eq.value)
+		}
+	}
+	for _, eq := range []struct{ column, value string }{{"substance", f.Substance}, {"class", f.Class}} {
+		if eq.value != "" {
+			add("s.id IN (SELECT scan_id FROM findings WHERE "+eq.column+" = ? COLLATE NOCASE)", eq.value)
+		}
+	}
+	if !f.From.IsZero() {
+		add("s.acquired >= ?", micros(f.From))
+	}
+	if !f.To.IsZero() {
+		add("s.acquired < ?", micros(f.To))
+	}
+	if f.Simulated != nil {
+		add("s.simulated = ?", *f.Simulated)
+	}
+	if f.Text != "" {
+		like := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(f.Text) + "%"
+		var ors []string
+		for _, c := range []string{"filename", "case_number", "exhibit", "officer", "county", "state", "headline", "device_serial"} {
+			ors, args = append(ors, "s."+c+` LIKE ? ESCAPE '\'`), append(args, like)
+		}
+		ors = append(ors, `s.id IN (SELECT scan_id FROM findings WHERE substance LIKE ? ESCAPE '\')`)
+		add("("+strings.Join(ors, " OR ")+")", like)
+	}
+	return strings.Join(conds, " AND "), args
+}
+
+// Page is one part of a list, newest acquired first.
+type Page struct {
+	Scans []Scan
+	Next  string // cursor of the next page; empty on the last
+	Total int    // scans that match the filter
+}
+
+// List returns up to limit scans after the cursor ("" starts). Pages follow the position (acquired, id) of the
+// last scan seen, so scans stored meanwhile never make a later page repeat or skip one. ErrInvalid for a cursor
+// that List did not give.
+func (s *Store) List(ctx context.Context, f Filter, limit int, cursor string) (Page, error) {
+	cond, args := f.where()
+	var p Page
+	if err := s.r.QueryRowContext(ctx, "SELECT count(*) FROM scans s WHERE "+cond, args...).Scan(&p.Total); err != nil {
+		return Page{}, fmt.Errorf("count scans: %w", err)
+	}
+	if cursor != "" {
+		at, id, err := parseCursor(cursor)
+		if err != nil {
+			return Page{}, err
+		}
+		cond, args = cond+" AND (s.acquired, s.id) < (?, ?)", append(args, at, id)
+	}
+	scans, err := s.scans(ctx, "WHERE "+cond+" ORDER BY s.acquired DESC, s.id DESC LIMIT ?", append(args, limit+1)...)
+	if err != nil {
+		return Page{}, err
+	}
+	if len(scans) > limit {
+		scans = scans[:limit]
+		last := scans[limit-1]
+		p.Next = formatCursor(micros(last.Acquired), last.ID)
+	}
+	p.Scans = scans
+	return p, s.siblings(ctx, p.Scans)
+}
+
+func formatCursor(at int64, id string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(at, 10) + "|" + id))
+}
+
+func parseCursor(c string) (at int64, id string, err error) {
+	bad := fmt.Errorf("%w: cursor was not given by this server", ErrInvalid)
+	b, err := base64.RawURLEncoding.DecodeString(c)
+	if err != nil {
+		return 0, "", bad
+	}
+	num, id, ok := strings.Cut(string(b), "|")
+	if !ok {
+		return 0, "", bad
+	}
+	if at, err = strconv.ParseInt(num, 10, 64); err != nil {
+		return 0, "", bad
+	}
+	return at, id, nil
+}
+
+// Scan returns one scan without its spectrum; ErrNotFound when there is none.
+func (s *Store) Scan(ctx context.Context, id string) (Scan, error) {
+	scans, err := s.scans(ctx, "WHERE s.id = ?", id)
+	if err != nil {
+		return Scan{}, err
+	}
+	if len(scans) == 0 {
+		return Scan{}, fmt.Errorf("scan %s: %w", id, ErrNotFound)
+	}
+	return scans[0], s.siblings(ctx, scans)
+}
+
+// ByHash returns the scans of the file with this SHA-256 in index order, none when it is not stored.
+func (s *Store) ByHash(ctx context.Context, sha256 string) ([]Scan, error) {
+	scans, err := s.scans(ctx, "WHERE s.sha256 = ? ORDER BY s.spectrum_index", sha256)
+	if err != nil {
+		return nil, err
+	}
+	return scans, s.siblings(ctx, scans)
+}
+
+// Count returns how many scans are stored.
+func (s *Store) Count(ctx context.Context) (n int, err error) {
+	err = s.r.QueryRowContext(ctx, "SELECT count(*) FROM scans").Scan(&n)
+	return n, err
+}
+
+// scans runs one query over the scan columns; tail is everything after FROM scans s.
+func (s *Store) scans(ctx context.Context, tail string, args ...any) ([]Scan, error) {
+	rows, err := s.r.QueryContext(ctx, `SELECT s.id, s.sha256, s.spectrum_index, s.filename, s.created, s.acquired, s.technique,
+		s.simulated, s.device_type, s.device_model, s.device_serial, s.latitude, s.longitude, s.precision_m, s.county, s.state,
+		s.fips, s.case_number, s.exhibit, s.officer, s.verdict, s.headline, s.summary, s.identification FROM scans s `+tail, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read scans: %w", err)
+	}
+	defer rows.Close()
+	scans := []Scan{}
+	for rows.Next() {
+		sc, err := readScan(rows)
+		if err != nil {
+			return nil, err
+		}
+		scans = append(scans, sc)
+	}
+	return scans, rows.Err()
+}
+
+func readScan(rows *sql.Rows) (Scan, error) {
+	var (
+		sc                Scan
+		dev               Device
+		loc               Location
+		created, acquired int64
+		ans               []byte
+	)
+	if err := rows.Scan(&sc.ID, &sc.SHA256, &sc.SpectrumIndex, &sc.Filename, &created, &acquired, &sc.Technique,
+		&sc.Simulated, &dev.Type, &dev.Model, &dev.SerialNumber, &loc.Latitude, &loc.Longitude, &loc.PrecisionM, &loc.County,
+		&loc.State, &loc.FIPS, &sc.Case, &sc.Exhibit, &sc.Officer, &sc.Verdict, &sc.Headline, &sc.Summary, &ans); err != nil {
+		return Scan{}, fmt.Errorf("read scan: %w", err)
+	}
+	if err := json.Unmarshal(ans, &sc.Identification); err != nil {
+		return Scan{}, fmt.Errorf("stored answer of scan %s: %w", sc.ID, err)
+	}
+	sc.Created, sc.Acquired, sc.Siblings = fromMicros(created), fromMicros(acquired), []string{}
+	if dev != (Device{}) {
+		sc.Device = &dev
+	}
+	if loc != (Location{}) {
+		sc.Location = &loc
+	}
+	return sc, nil
+}
+
+// siblings fills in the scans of the same files with one query.
+func (s *Store) siblings(ctx context.Context, scans []Scan) error {
+	if len(scans) == 0 {
+		return nil
+	}
+	args := make([]any, len(scans))
+	for i, sc := range scans {
+		args[i] = sc.SHA256
+	}
+	rows, err := s.r.QueryContext(ctx, `SELECT sha256, id FROM scans WHERE sha256 IN (?`+strings.Repeat(",?", len(args)-1)+
+		`) ORDER BY sha256, spectrum_index`, args...)
+	if err != nil {
+		return fmt.Errorf("read siblings: %w", err)
+	}
+	defer rows.Close()
+	of := map[string][]string{}
+	for rows.Next() {
+		var sum, id string
+		if err := rows.Scan(&sum, &id); err != nil {
+			return fmt.Errorf("read siblings: %w", err)
+		}
+		of[sum] = append(of[sum], id)
+	}
+	for i := range scans {
+		for _, id := range of[scans[i].SHA256] {
+			if id != scans[i].ID {
+				scans[i].Siblings = append(scans[i].Siblings, id)
+			}
+		}
+	}
+	return rows.Err()
+}

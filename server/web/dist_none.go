@@ -1,0 +1,7 @@
+//go:build !webdist
+
+package web
+
+import "io/fs"
+
+var dist fs.FS
