@@ -29,12 +29,14 @@ function crosses(ring: Position[], x: number, y: number): boolean {
 export class CountyFinder {
   private readonly boxes: { area: Area; box: [number, number, number, number] }[];
   private readonly byId: Map<string, Area>;
+  private readonly byName: Map<string, string>;
   constructor(
     counties: FeatureCollection<Polygon | MultiPolygon, { name: string }>,
     private readonly states: ReadonlyMap<string, string>,
   ) {
     this.boxes = counties.features.map((area) => ({ area, box: bounds(area) }));
     this.byId = new Map(counties.features.map((area) => [String(area.id), area]));
+    this.byName = new Map(counties.features.map((area) => [`${area.properties.name}, ${states.get(String(area.id).slice(0, 2))}`.toLowerCase(), String(area.id)]));
   }
 
   find(point: [number, number]): { fips: string; county: string; state: string } | null {
@@ -47,6 +49,12 @@ export class CountyFinder {
   name(fips: string): { fips: string; county: string; state: string } | null {
     const area = this.byId.get(fips);
     return area ? { fips, county: area.properties.name, state: this.states.get(fips.slice(0, 2)) ?? "" } : null;
+  }
+
+  /** The county of that name in that state (full names), null when there is none. */
+  named(county: string, state: string): { fips: string; county: string; state: string } | null {
+    const fips = this.byName.get(`${county.replace(/ (county|parish|borough)$/i, "")}, ${state}`.toLowerCase());
+    return fips ? this.name(fips) : null;
   }
 
   area(fips: string): Area | undefined {

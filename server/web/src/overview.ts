@@ -3,7 +3,7 @@ import { api, type LibraryState } from "./api";
 import { h } from "./dom";
 import { count, instant, region } from "./format";
 import { problemBox } from "./problem";
-import { headline, knownVerdict, shape } from "./verdict";
+import { headlineText, knownVerdict, shape } from "./verdict";
 
 /** Tier counts, and which controlled substances have no measured reference yet. */
 export function libraryCard(): HTMLElement {
@@ -35,8 +35,7 @@ export function latestCard(): HTMLElement {
     return card.append(
       h("ul", { class: "latest" }, ...scans.map((s) => {
         const verdict = knownVerdict(s.verdict);
-        const { word, rest } = headline(s);
-        return h("li", {}, shape(verdict, 22), h("a", { href: `/scans/${encodeURIComponent(s.id)}` }, [word, rest].filter(Boolean).join(": ")),
+        return h("li", {}, shape(verdict, 22), h("a", { href: `/scans/${encodeURIComponent(s.id)}` }, headlineText(s)),
           h("small", {}, [s.simulated ? "SIMULATED" : "", instant(s.acquired), region(s.location)].filter(Boolean).join(" · ")));
       })),
       h("p", {}, h("a", { href: "/scans" }, `All ${count(total)} scans`)));

@@ -127,7 +127,7 @@ function options(series: Series[], about: About, o: { width: number; height: num
       })),
     ],
     hooks: {
-      draw: [(u) => drawLanes(u, series), (u) => o.labels() && drawPeakLabels(u, series, o.hidden), (u) => about.simulated && drawWatermark(u.ctx, u.bbox)],
+      draw: [(u) => drawLanes(u, series), (u) => o.labels() && drawPeakLabels(u, series, o.hidden)],
       setCursor: [(u) => { const x = u.cursor.left! >= 0 ? u.posToVal(u.cursor.left!, "x") : NaN; o.readout.value = Number.isFinite(x) ? `${Math.round(x)} cm-1` : "Drag to zoom, double-click to reset"; }],
     },
   };
@@ -158,18 +158,20 @@ function drawLanes(u: uPlot, series: Series[]): void {
   ctx.fillStyle = colour("--ink-2");
   ctx.font = `600 ${11 * scale}px system-ui, sans-serif`;
   ctx.lineWidth = scale;
-  const lane = (value: number, text: string, above: boolean, role: Series["role"]) => {
+  ctx.textAlign = "left";
+  ctx.textBaseline = "alphabetic";
+  const lane = (value: number, text: string, labelAt: number, role: Series["role"]) => {
     if (!series.some((s) => s.role === role)) return;
     const y = Math.round(u.valToPos(value, "y", true)) + 0.5;
     ctx.beginPath();
     ctx.moveTo(bbox.left, y);
     ctx.lineTo(bbox.left + bbox.width, y);
     ctx.stroke();
-    ctx.fillText(text, bbox.left + 4 * scale, above ? u.valToPos(lanes.top, "y", true) + 13 * scale : y + 13 * scale);
+    ctx.fillText(text, bbox.left + 4 * scale, u.valToPos(labelAt, "y", true) + 11 * scale);
   };
-  lane(0, "SCAN", true, "scan");
-  lane(0, "REFERENCES, MIRRORED", false, "reference");
-  lane(lanes.differenceZero, "DIFFERENCE", false, "difference");
+  lane(0, "SCAN", lanes.top, "scan");
+  lane(0, "REFERENCES, MIRRORED", lanes.mirrorBottom + 0.08, "reference");
+  lane(lanes.differenceZero, "DIFFERENCE", lanes.differenceZero - 0.36, "difference");
   ctx.restore();
 }
 
@@ -180,6 +182,7 @@ function drawPeakLabels(u: uPlot, series: Series[], hidden: Set<number>): void {
   ctx.save();
   ctx.font = `${11 * scale}px system-ui, sans-serif`;
   ctx.textAlign = "center";
+  ctx.textBaseline = "alphabetic";
   series.forEach((s, i) => {
     if (hidden.has(i) || s.role === "difference") return;
     const keep = s.x.map((_, j) => j).filter((j) => s.x[j]! >= min && s.x[j]! <= max);
@@ -192,6 +195,7 @@ function drawPeakLabels(u: uPlot, series: Series[], hidden: Set<number>): void {
   ctx.restore();
 }
 
+/** On screen the watermark lies over the whole result; a picture on its own carries its own. */
 function drawWatermark(ctx: CanvasRenderingContext2D, box: { left: number; top: number; width: number; height: number }): void {
   ctx.save();
   ctx.translate(box.left + box.width / 2, box.top + box.height / 2);
@@ -227,6 +231,7 @@ function savePNG(plot: uPlot, shown: Series[], about: About): void {
   ctx.font = `600 ${15 * scale}px system-ui, sans-serif`;
   ctx.fillText(about.title, 12 * scale, 22 * scale, canvas.width - 24 * scale);
   ctx.drawImage(source, 0, 30 * scale);
+  if (about.simulated) drawWatermark(ctx, { left: 0, top: 30 * scale, width: source.width, height: source.height });
   ctx.font = `${12 * scale}px system-ui, sans-serif`;
   lines.forEach((text, i) => ctx.fillText(text, 12 * scale, source.height + (46 + i * 18) * scale, canvas.width - 24 * scale));
   canvas.toBlob((blob) => blob && download(`fentrace-${about.id.slice(0, 8)}-overlay.png`, blob), "image/png");

@@ -3,7 +3,7 @@ import { api, type Finding, type Scan } from "./api";
 import { h, type Child } from "./dom";
 import { instant, interval, percent, place, techniqueName } from "./format";
 import { problemBox } from "./problem";
-import { headline, knownVerdict, presumptive, shape } from "./verdict";
+import { headline, headlineText, knownVerdict, presumptive, shape } from "./verdict";
 import { watermark } from "./watermark";
 
 /** Draws scan into host. scanAgain, where a spectrometer can be reached, turns "scan again" steps into buttons. */
@@ -111,8 +111,7 @@ function sentence(text: string): string {
 async function drawOverlay(card: HTMLElement, scan: Scan): Promise<void> {
   try {
     const [overlay, { overlayPlot }] = await Promise.all([api.overlay(scan.id), import("./plot")]);
-    const { word, rest } = headline(scan);
-    overlayPlot(card, overlay, { id: scan.id, title: [word, rest].filter(Boolean).join(": "), technique: scan.technique, simulated: scan.simulated });
+    overlayPlot(card, overlay, { id: scan.id, title: headlineText(scan), technique: scan.technique, simulated: scan.simulated });
   } catch (cause) {
     card.append(problemBox(cause, "The result above stands; only its drawing is missing.", () => { card.querySelector(".problem")?.remove(); void drawOverlay(card, scan); }));
   }

@@ -3,7 +3,7 @@ import { api, type ScanFields } from "./api";
 import { h } from "./dom";
 import { problemBox } from "./problem";
 import { go } from "./router";
-import { headline, knownVerdict, shape } from "./verdict";
+import { headlineText, knownVerdict, shape } from "./verdict";
 
 /** The drop zone. One file leads to its result; several are listed with theirs. */
 export function dropZone(fields: () => ScanFields): HTMLElement {
@@ -20,8 +20,7 @@ export function dropZone(fields: () => ScanFields): HTMLElement {
       status.textContent = `Reading ${i + 1} of ${files.length}: ${file.name} (${Math.max(1, Math.round(file.size / 1024))} KiB)`;
       try {
         const scan = await api.upload(file, fields());
-        const { word, rest } = headline(scan);
-        list.append(h("li", {}, shape(knownVerdict(scan.verdict), 22), h("a", { href: `/scans/${encodeURIComponent(scan.id)}` }, `${file.name}: ${[word, rest].filter(Boolean).join(": ")}`), scan.simulated ? h("span", { class: "badge" }, "SIMULATED") : null));
+        list.append(h("li", {}, shape(knownVerdict(scan.verdict), 22), h("a", { href: `/scans/${encodeURIComponent(scan.id)}` }, `${file.name}: ${headlineText(scan)}`), scan.simulated ? h("span", { class: "badge" }, "SIMULATED") : null));
         only = scan.id;
       } catch (cause) {
         list.append(h("li", {}, problemBox(cause, `${file.name} was not stored. Files listed with an answer were.`)));

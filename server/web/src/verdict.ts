@@ -25,10 +25,15 @@ export function knownVerdict(value: string): Verdict {
   return (verdicts as readonly string[]).includes(value) ? (value as Verdict) : "inconclusive";
 }
 
+/** The headline as one line of text. */
+export function headlineText(scan: Pick<Scan, "verdict" | "headline">): string {
+  return scan.headline.trim() || looks[knownVerdict(scan.verdict)].fallback;
+}
+
 /** The headline in two parts: the word, and what it is about ("ALARM", "fentanyl-type substance"). */
 export function headline(scan: Pick<Scan, "verdict" | "headline">): { word: string; rest: string } {
   const look = looks[knownVerdict(scan.verdict)];
-  const text = scan.headline.trim() || look.fallback;
+  const text = headlineText(scan);
   if (!text.startsWith(look.word)) return { word: look.word, rest: text };
   return { word: look.word, rest: text.slice(look.word.length).replace(/^[:\s]+/, "") };
 }

@@ -38,7 +38,7 @@ export const mapPage: Page = (host, { query }) => {
   const problems = h("div", {});
   const frame = h("div", { class: "map-frame" }, mapHost, legend);
   const firsts = firstSeenCard();
-  host.append(h("div", { class: "page map-page" }, h("h1", {}, "Map"), problems, controls, timeHost, h("div", { class: "map-columns" }, frame, h("div", { class: "stack map-side" }, side, firsts))));
+  host.append(h("div", { class: "page map-page" }, h("div", { class: "map-head" }, h("h1", {}, "Map"), controls), problems, timeHost, h("div", { class: "map-columns" }, frame, h("div", { class: "stack map-side" }, side, firsts))));
 
   let left = false;
   const cleanup: (() => void)[] = [];
@@ -115,7 +115,9 @@ function readView(query: URLSearchParams): View {
 /** Gives every point its county code and a verdict this page knows. */
 function resolve(features: PointFeature[], base: Atlas): PointFeature[] {
   return features.map((f) => {
-    const fips = f.properties.fips && base.finder.area(f.properties.fips) ? f.properties.fips : base.finder.find(f.geometry.coordinates)?.fips;
+    const { fips: code = "", county = "", state = "" } = f.properties;
+    const stated = base.finder.name(code) ?? base.finder.named(county, state);
+    const fips = (stated ?? base.finder.find(f.geometry.coordinates))?.fips;
     return { ...f, properties: { ...f.properties, fips, verdict: knownVerdict(f.properties.verdict) } };
   });
 }
@@ -195,7 +197,8 @@ function drawLegend(s: State): void {
     scans: [h("h3", {}, "Scans"), h("ul", {}, swatch("--ramp-scans-0", "1 to 4"), swatch("--ramp-scans-1", "5 to 19"), swatch("--ramp-scans-2", "20 to 49"), swatch("--ramp-scans-3", "50 to 199"), swatch("--ramp-scans-4", "200 and over"))],
     points: [],
   };
-  s.legend.replaceChildren(...lists[s.view.layer], h("h3", {}, s.view.layer === "points" ? "Presumptive verdict" : "Single scans (zoom in)"), h("ul", {}, ...points));
+  const rows = [lists[s.view.layer], [h("h3", {}, s.view.layer === "points" || s.view.verdict ? "Single scans" : "Single scans (zoom in)"), h("ul", {}, ...points)]];
+  s.legend.replaceChildren(...rows.filter((r) => r.length).map((r) => h("div", {}, ...r)));
 }
 
 function listInView(s: State): void {

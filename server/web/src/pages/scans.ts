@@ -82,7 +82,7 @@ function row(s: Scan): HTMLElement {
   const { word, rest } = headline(s);
   const findings = s.identification?.findings ?? [];
   return h("tr", { class: `row-${verdict}` },
-    h("th", { scope: "row" }, h("span", { class: "row-verdict" }, shape(verdict, 24), h("span", {}, h("a", { href: `/scans/${encodeURIComponent(s.id)}` }, word), rest ? h("small", {}, rest) : null, s.simulated ? h("span", { class: "badge" }, "SIMULATED") : null))),
+    h("th", { scope: "row" }, h("span", { class: "row-verdict" }, shape(verdict, 24), h("span", {}, h("a", { href: `/scans/${encodeURIComponent(s.id)}` }, word), h("small", {}, rest, s.simulated ? h("span", { class: "badge" }, "SIMULATED") : null)))),
     h("td", { "data-label": "Substances" }, findings.length ? findings.map((f) => `${f.substance} ${percent(f.probability)}`).join(", ") : "none named"),
     h("td", { "data-label": "Acquired", class: "number" }, instant(s.acquired)),
     h("td", { "data-label": "Place" }, region(s.location) || (s.location ? "outside the atlas" : "none")),
