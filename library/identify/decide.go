@@ -18,18 +18,22 @@ const (
 	suspectScore = 0.60
 	// weakSNR: below this the strongest line is hard to tell from noise.
 	weakSNR = 8.0
-	// fluorescent: share of smooth background above which a weak scan is called fluorescent.
+	// fluorescentShare of smooth background is called fluorescence when it leaves a scan unexplained.
 	fluorescentShare = 0.9
-	// A published table indicates a controlled substance only with many lines, nearly all of them, and no chance.
-	tableLines       = 6
-	tableF           = 0.80
-	tableChance      = 1e-4
-	unlistedSubst    = "any other substance"
-	limitsListed     = 10
-	axisOKShift      = 4.0 // cm-1
-	lookAlikeMargin  = 0.05
-	maximumNoAlarmLD = 0.5 // a limit above half of the signal says nothing
+	// A published table indicates a controlled substance only when nearly all lines agree both ways and so many of them
+	// that chance is out of the question.
+	tableF      = 0.80
+	tableChance = 1e-4
+	// axisOKShift (cm-1): a match this near shows the axis to be right.
+	axisOKShift = 4.0
+	// lookAlikeMargin of score is what another sample or instrument changes: substances that near cannot be told apart.
+	lookAlikeMargin = 0.05
+	// worstLimit: a detection limit above half of the signal excludes nothing worth saying.
+	worstLimit = 0.5
 )
+
+// unlisted stands for whatever the library does not hold.
+const unlisted = "any other substance"
 
 // decide turns evidence into the answer.
 func (id *Identifier) decide(ev evidence) Identification {
@@ -135,10 +139,10 @@ func (id *Identifier) lookAlikes(ev evidence, f Finding) []string {
 // noAlarm states what was found and what could have been missed.
 func (id *Identifier) noAlarm(ans Identification, ev evidence) Identification {
 	any, err := ev.fit.Limit(nil)
-	if err != nil || any > maximumNoAlarmLD {
+	if err != nil || any > worstLimit {
 		return ans.inconclusive(reasonUnexplained(ev))
 	}
-	ans.DetectionLimits = append(id.limits(ev), DetectionLimit{Substance: unlistedSubst, Fraction: round(any, 3)})
+	ans.DetectionLimits = append(id.limits(ev), DetectionLimit{Substance: unlisted, Fraction: round(any, 3)})
 	limit, fentanyl := ans.headlineLimit(id)
 	ans.Verdict = NoAlarm
 	ans.Headline = fmt.Sprintf("NOTHING CONTROLLED SEEN above %s of the signal", percent(limit))
@@ -191,7 +195,7 @@ func (id *Identifier) limits(ev evidence) []DetectionLimit {
 // that of any other substance.
 func (ans Identification) headlineLimit(id *Identifier) (limit float64, fentanyl bool) {
 	for _, d := range ans.DetectionLimits {
-		if d.Substance == unlistedSubst {
+		if d.Substance == unlisted {
 			limit = max(limit, d.Fraction)
 			continue
 		}

@@ -115,14 +115,16 @@ func (id *Identifier) rank(ev evidence) []Finding {
 // matches: it says nothing about what lies between its lines.
 func (f Finding) rank() float64 {
 	if f.Tier == library.Published {
-		return tableWeight * f.Probability
+		return tableWeight * max(f.Probability, poorWeight*f.Score*(1-*f.ChanceAgreement))
 	}
 	return max(f.Probability, poorWeight*f.Score)
 }
 
 const (
 	tableWeight = 0.6
-	poorWeight  = 0.5 // orders spectra whose probability is next to nothing
+	poorWeight  = 0.5 // orders candidates whose probability is next to nothing
+	// tableLeast: a table with fewer lines within the scan is a marker, which alone says nothing.
+	tableLeast = 3
 )
 
 func (id *Identifier) spectrumFinding(h search.Hit) Finding {
@@ -150,7 +152,7 @@ func (id *Identifier) tableFindings(ev evidence) []Finding {
 			continue
 		}
 		m := search.ScorePeaks(f.peaks, f.low, f.high, r.Peaks, float64(id.maxShift))
-		if m.Matched == 0 {
+		if m.Lines < tableLeast || m.Matched < 2 {
 			continue
 		}
 		chance := math.Min(1, m.Chance*float64(len(id.tables)))

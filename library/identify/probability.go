@@ -21,8 +21,5 @@ func spectrumProbability(score float64) float64 {
 // tableProbability is a cautious figure for a peak table, not a calibrated one: agreement in both directions, nothing
 // when the agreement may well be chance, and never above 0.9.
 func tableProbability(m search.PeakMatch, chance float64) float64 {
-	if m.Lines < 2 {
-		return 0
-	}
 	return 0.9 * m.F * m.F * (1 - math.Min(1, math.Sqrt(chance)))
 }
