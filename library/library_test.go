@@ -136,6 +136,11 @@ func TestBadReferencesAreRefusedWhole(t *testing.T) {
 			s.Metadata.Simulated = true
 			r.Spectrum = &s
 		},
+		"nanometres": func(r *Reference) {
+			s := *r.Spectrum
+			s.XUnit = spectra.Nanometre
+			r.Spectrum = &s
+		},
 		"unequal length": func(r *Reference) {
 			s := *r.Spectrum
 			s.Y = s.Y[:2]

@@ -54,6 +54,8 @@ func (r Reference) validate() error {
 		return fmt.Errorf("reference of %s %w: a peak table belongs in Peaks", r.SubstanceID, ErrInvalid)
 	case r.Spectrum.Technique != r.Technique:
 		return fmt.Errorf("reference of %s as %s %w: its spectrum is %q", r.SubstanceID, r.Technique, ErrInvalid, r.Spectrum.Technique)
+	case r.Spectrum.XUnit != spectra.PerCM:
+		return fmt.Errorf("reference of %s %w: its axis is in %q, not in cm-1", r.SubstanceID, ErrInvalid, r.Spectrum.XUnit)
 	case r.Spectrum.Metadata.Simulated && r.Tier != Simulated:
 		return fmt.Errorf("reference of %s %w: the spectrum is simulated, its tier must be too", r.SubstanceID, ErrInvalid)
 	}

@@ -75,37 +75,59 @@ func NewStack(substances []Substance, references []Reference) *Stack {
 // With returns a new stack with one more layer on top; st is unchanged.
 func (st *Stack) With(substances []Substance, references []Reference) *Stack {
 	below := layer{substances: st.substances, references: st.references}
-	top := layer{name: "memory", substances: substances, references: references}
-	out := stackOf([]layer{below, top})
-	out.layers = append(slices.Clone(st.layers), out.layers[1])
+	top := layer{name: "memory", substances: substances, references: references}.withIDs()
+	out := merge([]layer{below, top})
+	out.layers = append(slices.Clone(st.layers), top.info())
 	out.version = stackVersion(out.layers)
 	return out
 }
 
 func stackOf(layers []layer) *Stack {
-	st := &Stack{names: newResolver()}
+	for i := range layers {
+		layers[i] = layers[i].withIDs()
+	}
+	st := merge(layers)
+	for _, l := range layers {
+		st.layers = append(st.layers, l.info())
+	}
+	st.version = stackVersion(st.layers)
+	return st
+}
+
+// withIDs is l with the ids filled in that were left out.
+func (l layer) withIDs() layer {
+	l.substances, l.references = slices.Clone(l.substances), slices.Clone(l.references)
+	for i, s := range l.substances {
+		l.substances[i].ID = cmp.Or(s.ID, SubstanceID(s.Name))
+	}
+	for i, r := range l.references {
+		if r.ID == "" {
+			l.references[i].ID = r.ContentID()
+		}
+	}
+	return l
+}
+
+func (l layer) info() LayerInfo {
+	return LayerInfo{Name: l.name, Version: contentVersion(l.substances, l.references), Substances: len(l.substances), References: len(l.references)}
+}
+
+// merge lays the layers over one another.
+func merge(layers []layer) *Stack {
 	substances := map[string]Substance{}
 	references := map[string]Reference{}
 	for _, l := range layers {
 		for _, s := range l.substances {
-			if s.ID == "" {
-				s.ID = SubstanceID(s.Name)
-			}
 			if below, ok := substances[s.ID]; ok {
 				s = mergeSubstance(below, s)
 			}
 			substances[s.ID] = s
 		}
-		refs := slices.Clone(l.references)
-		for i := range refs {
-			if refs[i].ID == "" {
-				refs[i].ID = refs[i].ContentID()
-			}
-			references[refs[i].ID] = refs[i]
+		for _, r := range l.references {
+			references[r.ID] = r
 		}
-		st.layers = append(st.layers, LayerInfo{Name: l.name, Version: contentVersion(l.substances, refs),
-			Substances: len(l.substances), References: len(refs)})
 	}
+	st := &Stack{names: newResolver()}
 	st.substances = slices.SortedFunc(maps.Values(substances), func(a, b Substance) int {
 		return cmp.Or(cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.ID, b.ID))
 	})
@@ -113,7 +135,6 @@ func stackOf(layers []layer) *Stack {
 	for _, s := range st.substances {
 		st.names.add(s)
 	}
-	st.version = stackVersion(st.layers)
 	return st
 }
 
