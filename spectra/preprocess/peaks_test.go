@@ -18,12 +18,12 @@ func gaussians(n int, lines ...[3]float64) []float64 {
 }
 
 func TestFindPeaksReturnsPositionsHeightsAndProminences(t *testing.T) {
-	y := gaussians(400, [3]float64{100.3, 10, 5}, [3]float64{112, 4, 3}, [3]float64{300, 1, 5})
+	y := gaussians(400, [3]float64{100.3, 10, 5}, [3]float64{118, 4, 3}, [3]float64{300, 1, 5})
 	peaks := FindPeaks(y, 500, 2, 0.5)
 	if len(peaks) != 3 {
 		t.Fatalf("%d peaks: %+v", len(peaks), peaks)
 	}
-	for i, want := range []float64{500 + 2*100.3, 500 + 2*112, 500 + 2*300} {
+	for i, want := range []float64{500 + 2*100.3, 500 + 2*118, 500 + 2*300} {
 		if math.Abs(peaks[i].Position-want) > 1 {
 			t.Errorf("peak %d at %.2f, want %.2f", i, peaks[i].Position, want)
 		}
