@@ -167,12 +167,23 @@ function drawLanes(u: uPlot, series: Series[]): void {
     ctx.moveTo(bbox.left, y);
     ctx.lineTo(bbox.left + bbox.width, y);
     ctx.stroke();
-    ctx.fillText(text, bbox.left + 4 * scale, u.valToPos(labelAt, "y", true) + 11 * scale);
+    haloText(ctx, text, bbox.left + 4 * scale, u.valToPos(labelAt, "y", true) + 11 * scale);
   };
   lane(0, "SCAN", lanes.top, "scan");
   lane(0, "REFERENCES, MIRRORED", lanes.mirrorBottom + 0.08, "reference");
   lane(lanes.differenceZero, "DIFFERENCE", lanes.differenceZero - 0.36, "difference");
   ctx.restore();
+}
+
+/** Text that stays readable over lines. */
+function haloText(ctx: CanvasRenderingContext2D, text: string, x: number, y: number): void {
+  ctx.save();
+  ctx.strokeStyle = colour("--surface");
+  ctx.lineWidth = 4 * devicePixelRatio;
+  ctx.lineJoin = "round";
+  ctx.strokeText(text, x, y);
+  ctx.restore();
+  ctx.fillText(text, x, y);
 }
 
 function drawPeakLabels(u: uPlot, series: Series[], hidden: Set<number>): void {
@@ -189,7 +200,7 @@ function drawPeakLabels(u: uPlot, series: Series[], hidden: Set<number>): void {
     ctx.fillStyle = strokeOf(s, i);
     for (const line of strongestLines({ kind: s.kind, x: keep.map((j) => s.x[j]!), y: keep.map((j) => s.y[j]!) }, s.role === "scan" ? 8 : 5)) {
       const y = u.valToPos(s.offset + s.gain * line.y, "y", true);
-      ctx.fillText(String(Math.round(line.x)), u.valToPos(line.x, "x", true), s.gain < 0 ? y + 13 * scale : y - 5 * scale);
+      haloText(ctx, String(Math.round(line.x)), u.valToPos(line.x, "x", true), s.gain < 0 ? y + 13 * scale : y - 5 * scale);
     }
   });
   ctx.restore();
@@ -222,7 +233,7 @@ function legend(series: Series[], toggle: (index: number, on: boolean) => void):
 function savePNG(plot: uPlot, shown: Series[], about: About): void {
   const source = plot.ctx.canvas;
   const scale = devicePixelRatio;
-  const lines = [`${about.simulated ? "SIMULATED · " : ""}${presumptive}`, `Scan ${about.id}`, ...shown.map((s) => `${s.role}: ${s.label}${s.kind === "peaks" ? " (peak table)" : ""}${s.tier ? `, ${s.tier}` : ""}`)];
+  const lines = [`${about.simulated ? "SIMULATED · " : ""}${presumptive}`, `Scan ${about.id}`, ...shown.map((s) => `${s.role}: ${s.label}${s.kind === "peaks" ? " (peak table)" : ""}${s.tier ? `, ${s.tier === "simulated" ? "SIMULATED" : s.tier}` : ""}`)];
   const canvas = h("canvas", { width: source.width, height: source.height + (44 + lines.length * 18) * scale });
   const ctx = canvas.getContext("2d")!;
   ctx.fillStyle = colour("--surface");

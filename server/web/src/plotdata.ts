@@ -15,7 +15,7 @@ export interface Series {
 }
 
 /** Lanes of the plot in its y units: scan 0..1, references 0..-1, difference below. */
-export const lanes = { top: 1.12, mirrorBottom: -1, differenceZero: -1.5, differenceGain: 0.42, bottom: -1.98 };
+export const lanes = { top: 1.2, mirrorBottom: -1, differenceZero: -1.5, differenceGain: 0.42, bottom: -1.98 };
 
 /** The scan, then the references mirrored below, then the difference. Points that are not finite are dropped. */
 export function prepare(overlay: Overlay): Series[] {
@@ -59,10 +59,13 @@ export interface Line {
 
 /**
  * The n strongest lines of a trace by prominence (height over the higher of the two valleys beside it), strongest first.
- * Lines within 10 cm-1 of a stronger one belong to it. For a peak table they are its highest entries.
+ * Lines within 10 cm-1 of a stronger one belong to it; what stands out by less than 3 % of the trace is noise. For a peak
+ * table they are its highest entries.
  */
 export function strongestLines(s: Pick<Series, "x" | "y" | "kind">, n: number): Line[] {
   const lines: (Line & { prominence: number })[] = [];
+  let [low, high] = [s.kind === "peaks" ? 0 : Infinity, -Infinity];
+  for (const y of s.y) [low, high] = [Math.min(low, y), Math.max(high, y)];
   s.x.forEach((x, i) => {
     const y = s.y[i]!;
     if (s.kind === "peaks") lines.push({ x, y, prominence: y });
@@ -72,7 +75,7 @@ export function strongestLines(s: Pick<Series, "x" | "y" | "kind">, n: number): 
   const kept: Line[] = [];
   for (const line of lines) {
     if (kept.length === n) break;
-    if (line.prominence > 0 && kept.every((k) => Math.abs(k.x - line.x) >= 10)) kept.push({ x: line.x, y: line.y });
+    if (line.prominence > 0.03 * (high - low) && kept.every((k) => Math.abs(k.x - line.x) >= 10)) kept.push({ x: line.x, y: line.y });
   }
   return kept;
 }

@@ -66,6 +66,11 @@ suite("the strongest lines", () => {
     expect(strongestLines({ kind: "peaks", x: [10, 500, 900], y: [1, 0.2, 0.7] }, 2).map((l) => l.x)).toEqual([10, 900]);
   });
 
+  it("passes over noise", () => {
+    const y = x.map((v, i) => parts.reduce((sum, f) => sum + f(v), 0) + 0.005 * (i % 2));
+    expect(strongestLines({ kind: "spectrum", x, y }, 20)).toHaveLength(4);
+  });
+
   it("finds none in a flat or empty trace", () => {
     expect(strongestLines({ kind: "spectrum", x: [1, 2, 3], y: [5, 5, 5] }, 3)).toEqual([]);
     expect(strongestLines({ kind: "spectrum", x: [], y: [] }, 3)).toEqual([]);
