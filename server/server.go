@@ -214,7 +214,11 @@ func (s *Server) Run(ctx context.Context) error {
 	var err error
 	select {
 	case err = <-failed:
-		err = fmt.Errorf("serve %s: %w", s.URL(), err)
+		if errors.Is(err, http.ErrServerClosed) { // somebody called Close
+			err = nil
+		} else {
+			err = fmt.Errorf("serve %s: %w", s.URL(), err)
+		}
 	case <-ctx.Done():
 	}
 	return errors.Join(err, s.Close())

@@ -44,8 +44,7 @@ func register(e *echo.Echo, files fs.FS) {
 	e.GET("/login", func(c echo.Context) error { return page(c, files, "login.html") })
 	e.GET("/assets/*", func(c echo.Context) error {
 		// Built names carry a hash of the content.
-		c.Response().Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-		return file(c, files, "assets/"+c.Param("*"))
+		return file(c, files, "assets/"+c.Param("*"), "public, max-age=31536000, immutable")
 	})
 	e.GET("/*", func(c echo.Context) error {
 		name := strings.TrimPrefix(c.Request().URL.Path, "/")
@@ -53,7 +52,7 @@ func register(e *echo.Echo, files fs.FS) {
 		case notPage(c):
 			return echo.ErrNotFound
 		case path.Ext(name) != "":
-			return file(c, files, name)
+			return file(c, files, name, "no-store")
 		}
 		return page(c, files, "index.html")
 	})
@@ -72,18 +71,18 @@ func page(c echo.Context, files fs.FS, name string) error {
 	return c.HTMLBlob(http.StatusOK, b)
 }
 
-func file(c echo.Context, files fs.FS, name string) error {
+func file(c echo.Context, files fs.FS, name, cache string) error {
 	if !fs.ValidPath(name) {
 		return echo.ErrNotFound
 	}
 	f, err := fs.Stat(files, name)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && f.IsDir() {
-		c.Response().Header().Del("Cache-Control")
 		return echo.ErrNotFound
 	}
 	if err != nil {
 		return err
 	}
+	c.Response().Header().Set("Cache-Control", cache)
 	http.ServeFileFS(c.Response(), c.Request(), files, name)
 	return nil
 }

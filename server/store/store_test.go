@@ -1,0 +1,176 @@
+package store
+
+import (
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"fentrace/library/identify"
+	"fentrace/spectra"
+)
+
+func open(t *testing.T) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "new folder? 100%"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+var noon = time.Date(2026, 11, 1, 12, 0, 0, 123456789, time.FixedZone("", 3600))
+
+func scan(t *testing.T, id string, index int, raw []byte, change ...func(*spectra.Spectrum)) Scan {
+	t.Helper()
+	sp := spectra.Spectrum{Title: "t", Technique: spectra.Raman, XUnit: spectra.PerCM, X: []float64{1, 2}, Y: []float64{3, 4},
+		Metadata: spectra.Metadata{SHA256: spectra.HashBytes(raw)}}
+	for _, c := range change {
+		c(&sp)
+	}
+	ans := identify.Identification{Verdict: identify.Alarm, Findings: []identify.Finding{{Substance: "fentanyl", Class: "fentanyl", Probability: 0.5}}}
+	sc, err := NewScan(id, "f.jdx", index, sp, ans, Fields{}, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sc
+}
+
+// counts returns the rows of scans, files and findings.
+func counts(t *testing.T, s *Store) (n [3]int) {
+	t.Helper()
+	if err := s.r.QueryRow("SELECT (SELECT count(*) FROM scans), (SELECT count(*) FROM files), (SELECT count(*) FROM findings)").
+		Scan(&n[0], &n[1], &n[2]); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestAFileItsScansAndFindingsAreStoredTogetherOrNotAtAll(t *testing.T) {
+	s := open(t)
+	raw := []byte("raw")
+	bad := scan(t, "b", 1, raw, func(sp *spectra.Spectrum) { sp.Y[1] = math.NaN() })
+	if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw), bad}); !errors.Is(err, ErrInvalid) {
+		t.Errorf("a spectrum with NaN: %v", err)
+	}
+	if _, _, err := s.Put(t.Context(), File{"f", []byte("other")}, []Scan{scan(t, "a", 0, raw)}); !errors.Is(err, ErrInvalid) {
+		t.Errorf("a scan of another file: %v", err)
+	}
+	if n := counts(t, s); n != [3]int{} {
+		t.Errorf("rows left behind: %v", n)
+	}
+	stored, created, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw), scan(t, "b", 1, raw)})
+	if err != nil || !created || len(stored) != 2 || counts(t, s) != [3]int{2, 1, 2} {
+		t.Errorf("%d stored, created %t, %v, rows %v", len(stored), created, err, counts(t, s))
+	}
+}
+
+func TestPutIsIdempotentByContentAndIndex(t *testing.T) {
+	s := open(t)
+	raw := []byte("raw")
+	if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}); err != nil {
+		t.Fatal(err)
+	}
+	stored, created, err := s.Put(t.Context(), File{"g", raw}, []Scan{scan(t, "x", 0, raw)})
+	if err != nil || created || stored[0].ID != "a" || counts(t, s) != [3]int{1, 1, 1} {
+		t.Errorf("%v, created %t, %v, rows %v", stored, created, err, counts(t, s))
+	}
+	stored, created, err = s.Put(t.Context(), File{"g", raw}, []Scan{scan(t, "x", 0, raw), scan(t, "y", 1, raw)})
+	if err != nil || !created || len(stored) != 2 || stored[0].ID != "a" || stored[1].ID != "y" {
+		t.Errorf("a second spectrum of a known file: %v, created %t, %v", stored, created, err)
+	}
+}
+
+func TestAFullDiskIsAnErrorAndChangesNothing(t *testing.T) {
+	s := open(t)
+	raw := []byte("raw")
+	if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}); err != nil {
+		t.Fatal(err)
+	}
+	// SQLite answers a database that may not grow as it does a full disk.
+	var pages int
+	if err := s.w.QueryRow("PRAGMA page_count").Scan(&pages); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.w.Exec("PRAGMA max_page_count = 1"); err != nil { // means: not more than there are
+		t.Fatal(err)
+	}
+	big := make([]byte, 1<<20)
+	if _, _, err := s.Put(t.Context(), File{"f", big}, []Scan{scan(t, "b", 0, big)}); err == nil {
+		t.Error("no error on a full disk")
+	}
+	if n := counts(t, s); n != [3]int{1, 1, 1} {
+		t.Errorf("rows %v", n)
+	}
+	if _, err := s.w.Exec("PRAGMA max_page_count = 1000000"); err != nil {
+		t.Fatal(err)
+	}
+	if _, created, err := s.Put(t.Context(), File{"f", big}, []Scan{scan(t, "b", 0, big)}); err != nil || !created {
+		t.Errorf("with room again: %v", err)
+	}
+}
+
+func TestTimesAreKeptInUTCAndPlacesAsStated(t *testing.T) {
+	s := open(t)
+	raw := []byte("raw")
+	sc := scan(t, "a", 0, raw)
+	zero := 0.0
+	sc.Location = &Location{Latitude: &zero, Longitude: &zero}
+	if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{sc}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Scan(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := noon.UTC().Truncate(time.Microsecond); got.Created != want || got.Acquired != want {
+		t.Errorf("created %v, acquired %v, want %v", got.Created, got.Acquired, want)
+	}
+	if !got.Location.HasPoint() || got.Location.PrecisionM != nil || got.Device != nil {
+		t.Errorf("location %+v, device %+v", got.Location, got.Device)
+	}
+}
+
+func TestNothingIsFoundUnderAnUnknownName(t *testing.T) {
+	s := open(t)
+	_, scanErr := s.Scan(t.Context(), "x")
+	_, specErr := s.Spectrum(t.Context(), "x")
+	_, _, rawErr := s.Raw(t.Context(), "x")
+	_, userErr := s.User(t.Context(), "x")
+	for name, err := range map[string]error{"scan": scanErr, "spectrum": specErr, "raw": rawErr, "user": userErr,
+		"password": s.SetPassword(t.Context(), "x", "h", nil), "token": s.DeleteToken(t.Context(), "x", "y")} {
+		if !errors.Is(err, ErrNotFound) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestOnlyTheOwnerMayEnterTheDataFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	s, err := Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+}
+
+func TestAUserHoldsALimitedNumberOfTokens(t *testing.T) {
+	s := open(t)
+	if err := s.EnsureUser(t.Context(), "u", "operator", noon); err != nil {
+		t.Fatal(err)
+	}
+	for i := range MaxTokens {
+		if err := s.AddToken(t.Context(), Token{ID: string(rune('A' + i)), Name: "n", Created: noon}, "u", []byte{byte(i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.AddToken(t.Context(), Token{ID: "last", Name: "n", Created: noon}, "u", []byte("last")); !errors.Is(err, ErrExists) {
+		t.Errorf("one more: %v", err)
+	}
+}
