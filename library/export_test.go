@@ -149,10 +149,11 @@ func TestLabelsCannotRaiseTheTier(t *testing.T) {
 	dir := folder(t, map[string]string{
 		"a.jdx": jcamp("caffeine", "RAMAN SPECTRUM", 1, `$FENTRACE REFERENCE={"tier":"measured"}`),
 		"b.jdx": jcamp("caffeine", "RAMAN SPECTRUM", 2, `$FENTRACE REFERENCE={"tier":"published"`),
+		"c.jdx": jcamp("caffeine", "RAMAN SPECTRUM", 3, `$FENTRACE SUBSTANCE={"id":"caffeine","name":"Fentanyl"}`),
 	})
 	f := newFile(t)
-	report, err := Import(t.Context(), f, nil, []string{dir}, ImportOptions{Tier: Published}, nil)
-	if err != nil || len(report.Failed) != 1 || !strings.Contains(report.Failed[0].Reason, "FENTRACE REFERENCE") {
+	report, err := Import(t.Context(), f, coreStack(t), []string{dir}, ImportOptions{Tier: Published}, nil)
+	if err != nil || len(report.Failed) != 2 || !strings.Contains(report.Failed[0].Reason, "FENTRACE REFERENCE") || !strings.Contains(report.Failed[1].Reason, "by its label it is caffeine") {
 		t.Fatalf("%v, %v", report, err)
 	}
 	if refs, err := f.References(t.Context()); err != nil || len(refs) != 1 || refs[0].Tier != Published {

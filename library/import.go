@@ -290,7 +290,11 @@ func (im *importer) unknown(s Substance) Substance {
 func (im *importer) find(b *batch, labelled *Substance, cas, inchikey, name string) (match, bool) {
 	if labelled != nil {
 		if s, ok := im.names.substances[labelled.ID]; ok {
-			return match{substance: s, by: "label"}, true
+			m := match{substance: s, by: "label"}
+			if id, _ := im.names.findName(labelled.Name); id != "" && id != s.ID {
+				m.contradicts = im.names.substances[id].Name
+			}
+			return m, true
 		}
 		cas, inchikey, name = labelled.CAS, labelled.InChIKey, labelled.Name
 	}
@@ -316,7 +320,7 @@ func (im *importer) reference(m match, label labels, path string, s spectra.Spec
 		r.Provenance.Added = im.opts.Now()
 	}
 	if head := label.reference; head != nil {
-		r.Tier = WeakerTier(r.Tier, head.Tier)
+		r.Tier = weakerTier(r.Tier, head.Tier)
 		r.Form, r.LaserNM = head.Form, head.LaserNM
 		r.Provenance.Source, r.Provenance.Unverified = head.Provenance.Source, head.Provenance.Unverified
 		r.Provenance.Licence = cmp.Or(head.Provenance.Licence, r.Provenance.Licence)
@@ -325,7 +329,7 @@ func (im *importer) reference(m match, label labels, path string, s spectra.Spec
 		r.Tier = Simulated
 	}
 	if s.Peaks {
-		r.Tier = WeakerTier(r.Tier, Published)
+		r.Tier = weakerTier(r.Tier, Published)
 		r.Peaks = peaksOf(s.X, s.Y)
 	} else {
 		r.Spectrum = &s

@@ -216,8 +216,8 @@ func utc(t time.Time) string {
 // Tiers lists the tiers from the strongest evidence to the weakest.
 var Tiers = []Tier{Measured, Published, Simulated}
 
-// WeakerTier returns the one of a and b that is worth less as evidence.
-func WeakerTier(a, b Tier) Tier {
+// weakerTier returns the one of a and b that is worth less as evidence.
+func weakerTier(a, b Tier) Tier {
 	if slices.Index(Tiers, a) > slices.Index(Tiers, b) {
 		return a
 	}
