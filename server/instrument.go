@@ -204,8 +204,12 @@ func (in *instrument) close() error {
 	return err
 }
 
-// ScanDevice takes a scan with the attached spectrometer, answers and stores it.
+// ScanDevice takes a scan with the attached spectrometer, answers and stores it. Without a place in f it was taken
+// where the spectrometer stands.
 func (s *Server) ScanDevice(ctx context.Context, f store.Fields) (store.Scan, error) {
+	if f.Location == (store.Location{}) {
+		f.Location = s.cfg.Place
+	}
 	raw, sp, info, err := s.instrument.scan(ctx)
 	if err != nil {
 		return store.Scan{}, err

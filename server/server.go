@@ -60,6 +60,8 @@ type Config struct {
 	OpenDevice func(ctx context.Context) (device.Spectrometer, error)
 	// Acquire is how POST /v1/device/scan scans.
 	Acquire acquire.Settings
+	// Place is where the attached spectrometer stands, for scans whose request states no place of its own.
+	Place store.Location
 	// MaxUpload in bytes bounds one uploaded file; DefaultMaxUpload when 0. Up to four are held in memory at once.
 	MaxUpload int64
 	// Organisation is the author of exported bundles; "Fentrace" when empty.
