@@ -105,7 +105,6 @@ func (r *run) check() error {
 	if s.IntegrationTime == 0 {
 		s.IntegrationTime = min(max(defaultIntegration, r.info.MinIntegration), r.info.MaxIntegration)
 	}
-	s.Averages = max(s.Averages, 0)
 	if s.Averages == 0 {
 		s.Averages = 1
 	}
@@ -115,8 +114,8 @@ func (r *run) check() error {
 	if s.IntegrationTime < r.info.MinIntegration || s.IntegrationTime > r.info.MaxIntegration {
 		return fmt.Errorf("integration time %v: %w: %v to %v", s.IntegrationTime, device.ErrRange, r.info.MinIntegration, r.info.MaxIntegration)
 	}
-	if s.Averages > MaxAverages {
-		return fmt.Errorf("%d averages: %w: at most %d", s.Averages, device.ErrRange, MaxAverages)
+	if s.Averages < 0 || s.Averages > MaxAverages {
+		return fmt.Errorf("%d averages: %w: 1 to %d", s.Averages, device.ErrRange, MaxAverages)
 	}
 	if err := checkAxis(r.info, s.LaserNM); err != nil {
 		return err

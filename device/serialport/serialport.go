@@ -237,6 +237,7 @@ func (p *port) Close() error {
 	defer timer.Stop()
 	select {
 	case p.writing <- struct{}{}:
+		defer func() { <-p.writing }() // a later write finds the port closed
 	case <-timer.C:
 	}
 	err := p.raw.Close()
