@@ -86,10 +86,14 @@ func Queries(root, folder string) ([]Query, error) {
 }
 
 // CrossInstrument lists the queries of every session with a right axis.
-func CrossInstrument(root string) ([]Query, error) { return Queries(root, "raman/cross-instrument/WP-*") }
+func CrossInstrument(root string) ([]Query, error) {
+	return Queries(root, "raman/cross-instrument/WP-*")
+}
 
 // WrongAxis lists the queries of the two sessions whose axis is off by 69 and 143 cm-1.
-func WrongAxis(root string) ([]Query, error) { return Queries(root, "raman/cross-instrument/wrong-axis") }
+func WrongAxis(root string) ([]Query, error) {
+	return Queries(root, "raman/cross-instrument/wrong-axis")
+}
 
 // EverydayRaman lists Raman spectra of everyday objects, none of which holds anything controlled.
 func EverydayRaman(root string) ([]Query, error) { return Queries(root, "everyday-objects/raman") }

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"fentrace/library/search"
-	"fentrace/spectra"
 )
 
 // Words of Quality.Axis.
@@ -59,23 +58,24 @@ func (id *Identifier) findAxisFault(ctx context.Context, ev *evidence) (*axisFau
 		if len(hits) == 0 || hits[0].Score < max(faultScore, here+faultMargin) || best != nil && hits[0].Score <= best.score {
 			continue
 		}
-		if id.linesAgree(scan, hits[0]) {
+		shown := ev.features
+		if reversed {
+			if shown, err = extract(scan); err != nil {
+				continue
+			}
+		}
+		if id.sharedLines(shown, hits[0], faultTolerance) >= faultLines {
 			best = &axisFault{reversed: reversed, shift: hits[0].ShiftCM1, score: hits[0].Score}
 		}
 	}
 	return best, nil
 }
 
-// linesAgree counts the lines that scan and reference share at the shift of the hit.
-func (id *Identifier) linesAgree(scan spectra.Spectrum, hit search.Hit) bool {
-	ref := id.refs[hit.ReferenceID].Spectrum.Ascending()
-	mine, err := extract(scan)
+// sharedLines counts the lines that scan and reference have in common at the shift of the hit.
+func (id *Identifier) sharedLines(scan features, hit search.Hit, tolerance float64) int {
+	ref, err := extract(id.refs[hit.ReferenceID].Spectrum.Ascending())
 	if err != nil {
-		return false
+		return 0
 	}
-	theirs, err := extract(ref)
-	if err != nil {
-		return false
-	}
-	return search.MatchLines(mine.peaks, theirs.peaks, hit.ShiftCM1, faultTolerance) >= faultLines
+	return search.MatchLines(scan.peaks, ref.peaks, hit.ShiftCM1, tolerance)
 }

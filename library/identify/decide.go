@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"fentrace/library"
+	"fentrace/library/search"
 )
 
 // Limits of the decision. They are measured, not chosen: bench/accuracy prints, for the development spectra, the
@@ -14,6 +15,9 @@ const (
 	// explainedScore: a scan counts as explained when the sum of its parts correlates with it this well. True pairs
 	// across instruments reach 0.79 and more, substances that are not in the library at most 0.68.
 	explainedScore = 0.75
+	// With fewer than explainedLines lines in common the score has to reach fewLinesScore.
+	explainedLines = 3
+	fewLinesScore  = 0.90
 	// suspectScore: a controlled reference this near is never passed over in silence.
 	suspectScore = 0.60
 	// weakSNR: below this the strongest line is hard to tell from noise.
@@ -47,7 +51,7 @@ func (id *Identifier) decide(ev evidence) Identification {
 	if ev.features.saturated > 0 {
 		return ans.inconclusive(reasonSaturated(ev.features.saturated))
 	}
-	explained := ev.explained >= explainedScore
+	explained := id.explains(ev)
 	if explained {
 		if s := ev.parts[0].hit.ShiftCM1; s <= axisOKShift && s >= -axisOKShift {
 			ans.Quality.Axis = axisOK
@@ -73,6 +77,22 @@ func (id *Identifier) decide(ev evidence) Identification {
 	return id.noAlarm(ans, ev)
 }
 
+// explains: the sum of the parts agrees with the scan, and in enough lines. With one or two lines anything that has a
+// line there agrees; then only a match as close as that of a substance with itself counts.
+func (id *Identifier) explains(ev evidence) bool {
+	switch {
+	case ev.explained < explainedScore:
+		return false
+	case ev.explained >= fewLinesScore:
+		return true
+	}
+	lines := 0
+	for _, p := range ev.parts {
+		lines += id.sharedLines(ev.features, p.hit, search.PeakToleranceCM1)
+	}
+	return lines >= explainedLines
+}
+
 // findings are the parts of the explanation with their shares.
 func (ev *evidence) findings() []Finding {
 	out := make([]Finding, 0, len(ev.parts))
@@ -89,10 +109,15 @@ func (ev *evidence) findings() []Finding {
 	return out
 }
 
+// alarming: listed as controlled, or of the fentanyl class even where the library knows no listing for it.
+func (f Finding) alarming() bool { return f.Controlled || f.fentanylClass() }
+
+func (f Finding) fentanylClass() bool { return library.Substance{Class: f.Class}.FentanylClass() }
+
 func controlled(fs []Finding) []Finding {
 	var out []Finding
 	for _, f := range fs {
-		if f.Controlled {
+		if f.alarming() {
 			out = append(out, f)
 		}
 	}
@@ -102,7 +127,7 @@ func controlled(fs []Finding) []Finding {
 // controlledTable is a controlled substance whose published lines are nearly all there.
 func controlledTable(candidates []Finding) (Finding, bool) {
 	for _, f := range candidates {
-		if f.Tier == library.Published && f.Controlled && f.Score >= tableF && *f.ChanceAgreement <= tableChance {
+		if f.Tier == library.Published && f.alarming() && f.Score >= tableF && *f.ChanceAgreement <= tableChance {
 			return f, true
 		}
 	}
@@ -112,7 +137,7 @@ func controlledTable(candidates []Finding) (Finding, bool) {
 // suspect is a controlled measured (or, for simulated scans, simulated) candidate too near to pass over.
 func suspect(ev evidence, findings []Finding) (Finding, bool) {
 	for _, f := range ev.candidates {
-		if f.Controlled && f.Tier != library.Published && f.Score >= suspectScore && !outdone(f, ev, findings) {
+		if f.alarming() && f.Tier != library.Published && f.Score >= suspectScore && !outdone(f, ev, findings) {
 			return f, true
 		}
 	}
@@ -129,7 +154,7 @@ func outdone(f Finding, ev evidence, findings []Finding) bool {
 func (id *Identifier) lookAlikes(ev evidence, f Finding) []string {
 	var names []string
 	for _, c := range ev.candidates {
-		if c.Substance != f.Substance && c.Controlled && c.Class == f.Class && c.Tier != library.Published && c.Score >= f.Score-lookAlikeMargin {
+		if c.Substance != f.Substance && c.alarming() && className(c) == className(f) && c.Tier != library.Published && c.Score >= f.Score-lookAlikeMargin {
 			names = append(names, c.Substance)
 		}
 	}
@@ -164,7 +189,7 @@ func (id *Identifier) limits(ev evidence) []DetectionLimit {
 	for ref, r := range id.refs {
 		sub, _ := id.lib.Substance(r.SubstanceID)
 		v, ok := id.index.Vector(ref)
-		if !ok || !sub.Controlled || r.Technique != ev.scan.Technique || !keep(ref) {
+		if !ok || !(sub.Controlled || sub.FentanylClass()) || r.Technique != ev.scan.Technique || !keep(ref) {
 			continue
 		}
 		limit, err := ev.fit.Limit(v.At(ev.fitLow, n, ev.parts[0].hit.ShiftCM1))

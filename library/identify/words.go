@@ -52,7 +52,7 @@ func (ans Identification) alarm(found []Finding, alike []string) Identification 
 // className is the class in words a technician knows.
 func className(f Finding) string {
 	switch {
-	case strings.HasPrefix(f.Class, "fentanyl"):
+	case f.fentanylClass():
 		return "fentanyl-type substance"
 	case f.Class == "":
 		return "controlled substance"
