@@ -156,10 +156,9 @@ func (s *Server) routes() *echo.Echo {
 	return e
 }
 
-// contentPolicy lets pages load from this server only. The map draws in a worker made from a blob and keeps its
-// pictures as data.
+// contentPolicy lets pages load from this server only. The map keeps its pictures as data and blobs.
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; " +
-	"connect-src 'self'; worker-src 'self' blob:; child-src blob:; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+	"connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 func headers(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {

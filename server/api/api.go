@@ -62,7 +62,7 @@ type API struct {
 // Register adds every /v1 route and /openapi.json to e. Nothing here checks who is asking: auth.Middleware does.
 func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *slog.Logger, l Limits) *API {
 	cfg := huma.DefaultConfig("Fentrace", "1")
-	cfg.Info.Description = "Presumptive identification of unknown powders by Raman and infrared spectroscopy, and what follows from it. " + exchange.Presumptive
+	cfg.Info.Description = "Presumptive identification of unknown powders by Raman and infrared spectroscopy, and what follows from it. " + identify.Presumptive
 	cfg.DocsPath, cfg.SchemasPath = "", "" // the documentation page would load scripts from elsewhere
 	cfg.CreateHooks = nil                  // no $schema members in answers
 	cfg.RejectUnknownQueryParameters = true

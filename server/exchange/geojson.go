@@ -5,14 +5,12 @@ import (
 	"slices"
 	"time"
 
+	"fentrace/library/identify"
 	"fentrace/server/store"
 )
 
 // GeoJSONType is the media type of a FeatureCollection (RFC 7946, section 12).
 const GeoJSONType = "application/geo+json"
-
-// Presumptive is the sentence that goes with every answer that leaves the house.
-const Presumptive = "Presumptive field result. Laboratory confirmation required."
 
 // FeatureCollection is answered scans as points. Matched, WithoutPlace and Presumptive are foreign members
 // (RFC 7946, section 6.1): how many scans with a place match (more than Features when a limit cut the list), and
@@ -59,7 +57,7 @@ type Properties struct {
 // GeoJSON turns points into a collection. It never holds null in place of a list.
 func GeoJSON(points []store.Point, matched, withoutPlace int) FeatureCollection {
 	fc := FeatureCollection{Type: "FeatureCollection", Features: make([]Feature, 0, len(points)),
-		Matched: matched, WithoutPlace: withoutPlace, Presumptive: Presumptive}
+		Matched: matched, WithoutPlace: withoutPlace, Presumptive: identify.Presumptive}
 	for _, p := range points {
 		props := Properties{ScanID: p.ScanID, Verdict: p.Verdict, Headline: p.Headline, Summary: p.Summary,
 			Substances: []string{}, Classes: []string{}, Acquired: p.Acquired, County: p.County, State: p.State, FIPS: p.FIPS,

@@ -227,7 +227,7 @@ func (b *builder) grouping() {
 		ctx = "suspicious-activity"
 	}
 	o := Object{"name": b.named("Scan of " + b.scan.Acquired.UTC().Format(time.RFC3339) + ": " + b.scan.Headline),
-		"description": Presumptive, "context": ctx, "object_refs": refs, "labels": []string{"presumptive", b.scan.Verdict}}
+		"description": identify.Presumptive, "context": ctx, "object_refs": refs, "labels": []string{"presumptive", b.scan.Verdict}}
 	ext := []Object{{"source_name": "fentrace-scan", "external_id": b.scan.ID}}
 	for _, e := range []struct{ name, id string }{{"case", b.scan.Case}, {"exhibit", b.scan.Exhibit}} {
 		if e.id != "" {

@@ -308,7 +308,7 @@ func TestWhatABundleHolds(t *testing.T) {
 		t.Errorf("%d locations without coordinates or country", n)
 	}
 	note := ofType(b, "note")[0]["content"].(string)
-	for _, w := range []string{Presumptive, "alarm", "ALARM: fentanyl", "a reason", "send to laboratory", "lib-1", "alg-1", "pipe-1", "8 %", strings.Repeat("ab", 32)} {
+	for _, w := range []string{identify.Presumptive, "alarm", "ALARM: fentanyl", "a reason", "send to laboratory", "lib-1", "alg-1", "pipe-1", "8 %", strings.Repeat("ab", 32)} {
 		if !strings.Contains(note, w) {
 			t.Errorf("the note does not mention %q:\n%s", w, note)
 		}

@@ -38,7 +38,7 @@ func noteText(sc store.Scan) string {
 	if sc.Simulated {
 		line("SIMULATED. This scan is not of a real sample.")
 	}
-	line("%s", Presumptive)
+	line("%s", identify.Presumptive)
 	line("Verdict: %s. %s", sc.Verdict, sc.Headline)
 	line("%s", sc.Summary)
 	var findings, limits []string
