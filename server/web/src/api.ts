@@ -54,9 +54,10 @@ export interface Identification {
   algorithm: string;
 }
 
+/** A point, a region, or both. */
 export interface Place {
-  latitude: number;
-  longitude: number;
+  latitude?: number;
+  longitude?: number;
   precision_m?: number;
   county?: string;
   state?: string;
@@ -147,6 +148,7 @@ export interface PointCollection {
   type: "FeatureCollection";
   features: { type: "Feature"; geometry: { type: "Point"; coordinates: [number, number] }; properties: PointProperties }[];
   without_place?: number;
+  matched?: number; // scans that fit the filters, drawn or not
 }
 
 export interface FirstSeen {

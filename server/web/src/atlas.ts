@@ -4,6 +4,7 @@ import { feature } from "topojson-client";
 import type { GeometryCollection, Topology } from "topojson-specification";
 import atlasURL from "us-atlas/counties-10m.json?url";
 import { CountyFinder, labelPoint, type Area } from "./geo";
+import { postal } from "./states";
 
 type Areas = FeatureCollection<Polygon | MultiPolygon, { name: string }>;
 
@@ -32,8 +33,7 @@ async function load(): Promise<Atlas> {
   const topology = (await response.json()) as Topology<{ counties: GeometryCollection<{ name: string }>; states: GeometryCollection<{ name: string }> }>;
   const counties = feature(topology, topology.objects.counties) as Areas;
   const states = feature(topology, topology.objects.states) as Areas;
-  const names = new Map(states.features.map((s) => [String(s.id), s.properties.name]));
-  return { counties, states, stateLabels: labels(states), countyLabels: labels(counties), finder: new CountyFinder(counties, names) };
+  return { counties, states, stateLabels: labels(states), countyLabels: labels(counties), finder: new CountyFinder(counties, postal) };
 }
 
 function labels(areas: Areas): FeatureCollection<Point, { name: string }> {

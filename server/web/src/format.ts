@@ -11,6 +11,11 @@ export function percent(share: number): string {
   return `${Math.round(p)} %`;
 }
 
+/** A probability in per cent. It comes from a model, so it is never shown as certain: the ends read > 99.9 % and < 0.1 %. */
+export function probability(p: number): string {
+  return percent(Math.min(0.9995, Math.max(0.0005, p)));
+}
+
 /** A fraction with its 95 % interval; the digits follow the width of the interval. */
 export function interval(f: Fraction): string {
   const digits = (f.high - f.low) * 100 < 2 ? 1 : 0;
@@ -54,6 +59,7 @@ export function region(p: { county?: string; state?: string } | null | undefined
 /** A place with its precision: "Cook, Illinois · 41.88, -87.63 ± 30 m". Coordinates carry only the digits the precision supports. */
 export function place(p: Place | null | undefined): string {
   if (!p) return "no place";
+  if (p.latitude === undefined || p.longitude === undefined) return region(p) || "no place";
   const precision = p.precision_m ?? 0;
   const digits = precision <= 0 ? 4 : Math.max(1, Math.min(5, Math.round(Math.log10(111_000 / precision))));
   const coordinates = `${p.latitude.toFixed(digits)}, ${p.longitude.toFixed(digits)}`;

@@ -51,7 +51,7 @@ export class CountyFinder {
     return area ? { fips, county: area.properties.name, state: this.states.get(fips.slice(0, 2)) ?? "" } : null;
   }
 
-  /** The county of that name in that state (full names), null when there is none. */
+  /** The county of that name in that state (postal code), null when there is none. */
   named(county: string, state: string): { fips: string; county: string; state: string } | null {
     const fips = this.byName.get(`${county.replace(/ (county|parish|borough)$/i, "")}, ${state}`.toLowerCase());
     return fips ? this.name(fips) : null;
@@ -95,6 +95,19 @@ function extent(ring: Position[]): number {
   let sum = 0;
   for (let i = 0, j = ring.length - 1; i < ring.length; j = i++) sum += ring[j]![0]! * ring[i]![1]! - ring[i]![0]! * ring[j]![1]!;
   return Math.abs(sum);
+}
+
+/** The box around all points with some room, at least six degrees wide; null without points. */
+export function around(points: PointFeature[]): [[number, number], [number, number]] | null {
+  if (points.length === 0) return null;
+  let [west, south, east, north] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const { geometry } of points) {
+    const [x, y] = geometry.coordinates;
+    [west, south, east, north] = [Math.min(west, x), Math.min(south, y), Math.max(east, x), Math.max(north, y)];
+  }
+  const dx = Math.max(0.08 * (east - west), (6 - (east - west)) / 2);
+  const dy = Math.max(0.08 * (north - south), (4 - (north - south)) / 2);
+  return [[west - dx, Math.max(-85, south - dy)], [east + dx, Math.min(85, north + dy)]];
 }
 
 /** A circle of radius metres around [lon, lat], as a polygon of 64 corners. */

@@ -145,9 +145,8 @@ function popup(hits: Record<string, unknown>[]): HTMLElement {
 }
 
 /** The small map of one scan, with the circle its place is known to. */
-export async function scanMap(host: HTMLElement, scan: Scan): Promise<void> {
+export async function scanMap(host: HTMLElement, scan: Scan, centre: [number, number]): Promise<void> {
   const at = scan.location!;
-  const centre: [number, number] = [at.longitude, at.latitude];
   const reach = Math.max(0.7, ((at.precision_m ?? 0) / 111_320) * 2.5);
   const map = await createMap(host, [[centre[0] - reach * 1.3, centre[1] - reach], [centre[0] + reach * 1.3, centre[1] + reach]]);
   map.scrollZoom.disable(); // the page scrolls; the buttons zoom

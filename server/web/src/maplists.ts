@@ -16,11 +16,17 @@ export function countyItem(c: CountyCount, look: () => void): HTMLElement {
   return h("li", {}, h("details", {},
     h("summary", {}, h("span", { class: "county-name" }, name), h("span", { class: "county-n" }, `${count(c.hits)} of ${count(c.scans)}`), meter, h("small", {}, share)),
     h("p", {}, c.fips ? h("button", { type: "button", class: "small", onclick: look }, "Show on the map") : null, " ",
-      h("a", { href: `/scans?${new URLSearchParams({ county: c.county, state: c.state })}` }, "All in the list")),
+      h("a", { href: `/scans?${listed(c)}` }, "All in the list")),
     h("ul", { class: "county-scans" }, ...c.points.slice(0, 12).map((p) => {
       const verdict = knownVerdict(p.properties.verdict);
       return h("li", {}, shape(verdict, 18), h("a", { href: `/scans/${encodeURIComponent(p.properties.scan_id)}` }, (p.properties.substances ?? []).join(", ") || looks[verdict].word.toLowerCase()), h("small", {}, instant(p.properties.acquired)));
     }))));
+}
+
+/** The list's filter for a county, in the words its scans were stored with. */
+function listed(c: CountyCount): URLSearchParams {
+  const { county = c.county, state = c.state } = c.points[0]?.properties ?? {};
+  return new URLSearchParams({ county, state });
 }
 
 /** First seen by county or state, newest first. */

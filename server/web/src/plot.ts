@@ -170,7 +170,7 @@ function drawLanes(u: uPlot, series: Series[]): void {
     haloText(ctx, text, bbox.left + 4 * scale, u.valToPos(labelAt, "y", true) + 11 * scale);
   };
   lane(0, "SCAN", lanes.top, "scan");
-  lane(0, "REFERENCES, MIRRORED", lanes.mirrorBottom + 0.08, "reference");
+  lane(0, "REFERENCES", lanes.mirrorBottom + 0.08, "reference");
   lane(lanes.differenceZero, "DIFFERENCE", lanes.differenceZero - 0.36, "difference");
   ctx.restore();
 }
@@ -223,7 +223,7 @@ function legend(series: Series[], toggle: (index: number, on: boolean) => void):
   const rows = series.map((s, i) => {
     const box = h("input", { type: "checkbox", checked: true, onchange: () => toggle(i, box.checked) });
     const sample = h("span", { class: `sample sample-${s.role} ${s.kind === "peaks" ? "sample-peaks" : ""} ref-${((i - 1) % 4) + 1}`, "aria-hidden": "true" });
-    const notes = [s.role === "reference" ? "mirrored" : "", s.kind === "peaks" ? "peak table" : "", s.tier, s.simulated && s.tier !== "simulated" ? "SIMULATED" : ""].filter(Boolean).join(", ");
+    const notes = [s.role === "reference" ? "mirrored" : "", s.kind === "peaks" ? "peak table" : "", s.tier, s.simulated && s.tier !== "simulated" && !s.label.includes("SIMULATED") ? "SIMULATED" : ""].filter(Boolean).join(", ");
     return h("li", {}, h("label", { class: "check" }, box, sample, h("span", {}, s.role === "difference" ? s.label || "difference" : s.label, notes ? h("small", {}, ` (${notes.replace(/\bsimulated\b/, "SIMULATED")})`) : null)));
   });
   return h("ul", { class: "plot-legend" }, ...rows);

@@ -1,7 +1,7 @@
 // One answer on one page: verdict, what it rests on, what it could not have seen, next step, overlay, place, details.
 import { api, type Finding, type Scan } from "./api";
 import { h, type Child } from "./dom";
-import { instant, interval, percent, place, techniqueName } from "./format";
+import { instant, interval, percent, place, probability, techniqueName } from "./format";
 import { problemBox } from "./problem";
 import { headline, headlineText, knownVerdict, presumptive, shape } from "./verdict";
 import { watermark } from "./watermark";
@@ -31,7 +31,7 @@ function verdictPanel(scan: Scan): HTMLElement {
     h("div", { class: "verdict-inner" },
       shape(verdict, 120),
       h("div", { class: "verdict-text" },
-        h("h1", { id: "verdict-word" }, h("span", { class: "verdict-word" }, word), rest ? h("span", { class: "verdict-rest" }, rest) : null),
+        h("h1", { id: "verdict-word" }, h("span", { class: "verdict-word" }, word), " ", rest ? h("span", { class: "verdict-rest" }, rest) : null),
         h("p", { class: "verdict-summary" }, scan.summary),
         h("p", { class: "verdict-presumptive" }, presumptive),
         h("p", { class: "verdict-meta" }, scan.simulated ? h("strong", { class: "badge" }, "SIMULATED") : null,
@@ -53,7 +53,7 @@ function findingItem(f: Finding): HTMLElement {
   const notes = [f.schedule, f.cas && `CAS ${f.cas}`, `axis shift ${f.shift_cm1 >= 0 ? "+" : "\u2212"}${Math.abs(f.shift_cm1).toFixed(1)} cm-1`,
     f.chance_agreement !== undefined && f.chance_agreement !== null ? `unrelated lines agree this well with probability ${chance(f.chance_agreement)}` : ""].filter(Boolean);
   return h("li", {}, h("div", { class: "finding-head" }, h("strong", {}, f.substance), ...chips),
-    bar("Probability", f.probability, percent(f.probability)),
+    bar("Probability", f.probability, probability(f.probability)),
     f.fraction ? bar("Share of the signal", f.fraction.estimate, interval(f.fraction), [f.fraction.low, f.fraction.high]) : null,
     h("p", { class: "hint" }, notes.join(" · ")));
 }
@@ -118,15 +118,16 @@ async function drawOverlay(card: HTMLElement, scan: Scan): Promise<void> {
 }
 
 async function drawMap(card: HTMLElement, scan: Scan): Promise<void> {
-  if (!scan.location) {
-    card.append(h("div", { id: "scan-map", "data-points": 0, "data-testid": "scan-map" }, h("p", {}, "This scan was stored without a place. Fill in the place under Exhibit data before the next scan.")));
+  if (scan.location?.latitude === undefined || scan.location.longitude === undefined) {
+    const text = scan.location ? `Only the region is known: ${place(scan.location)}.` : "This scan was stored without a place. Fill in the place under Exhibit data before the next scan.";
+    card.append(h("div", { id: "scan-map", "data-points": 0, "data-testid": "scan-map" }, h("p", {}, text)));
     return;
   }
   const host = h("div", { id: "scan-map", class: "map map-small", role: "region", "data-testid": "scan-map" });
   card.append(h("p", { class: "hint place-line" }, place(scan.location)), host);
   try {
     const { scanMap } = await import("./map");
-    if (host.isConnected) await scanMap(host, scan);
+    if (host.isConnected) await scanMap(host, scan, [scan.location.longitude, scan.location.latitude]);
   } catch (cause) {
     host.replaceWith(h("p", { class: "hint", id: "scan-map", "data-points": 0 }, `The map cannot be drawn in this browser (${cause instanceof Error ? cause.message : String(cause)}). The place above is what was stored.`));
   }
@@ -161,6 +162,6 @@ function candidatesTable(candidates: Finding[]): Child {
   return h("div", { class: "table-scroll", tabindex: 0, role: "region", "aria-label": "Nearest references" },
     h("table", {}, h("caption", {}, "Nearest references, whatever the verdict"),
       h("thead", {}, h("tr", {}, ...["Substance", "Class", "Reference", "Score", "Probability", "Shift / cm-1"].map((t) => h("th", { scope: "col" }, t)))),
-      h("tbody", {}, ...candidates.map((c) => h("tr", {}, h("th", { scope: "row" }, c.substance, c.controlled ? h("span", { class: "chip chip-controlled" }, "controlled") : null), h("td", {}, c.class ?? ""),
-        h("td", {}, c.tier === "simulated" ? "SIMULATED" : c.tier), h("td", { class: "number" }, c.score.toFixed(2)), h("td", { class: "number" }, percent(c.probability)), h("td", { class: "number" }, c.shift_cm1.toFixed(1)))))));
+      h("tbody", {}, ...candidates.map((c) => h("tr", {}, h("th", { scope: "row" }, c.substance, " ", c.controlled ? h("span", { class: "chip chip-controlled" }, "controlled") : null), h("td", {}, c.class ?? ""),
+        h("td", {}, c.tier === "simulated" ? "SIMULATED" : c.tier), h("td", { class: "number" }, c.score.toFixed(2)), h("td", { class: "number" }, probability(c.probability)), h("td", { class: "number" }, c.shift_cm1.toFixed(1)))))));
 }

@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { problemFrom } from "../src/api";
 import { countdownText } from "../src/countdown";
-import { axisLabel, count, instant, interval, metres, percent, place } from "../src/format";
+import { axisLabel, count, instant, interval, metres, percent, place, probability } from "../src/format";
 import { firstDay } from "../src/timeslider";
 
 describe("numbers", () => {
   it("carry no more digits than they deserve", () => {
     expect([0, 0.0004, 0.034, 0.5, 0.973, 0.9952, 0.9999, 1].map(percent)).toEqual(["0 %", "< 0.1 %", "3.4 %", "50 %", "97 %", "99.5 %", "> 99.9 %", "100 %"]);
     expect(percent(NaN)).toBe("unknown");
+    expect([1, 0.9999, 0.5, 0].map(probability)).toEqual(["> 99.9 %", "> 99.9 %", "50 %", "< 0.1 %"]);
     expect(interval({ estimate: 0.342, low: 0.271, high: 0.414 })).toBe("34 % (95 % interval 27 to 41 %)");
     expect(interval({ estimate: 0.0342, low: 0.03, high: 0.039 })).toBe("3.4 % (95 % interval 3.0 to 3.9 %)");
     expect(count(12345)).toBe("12\u202f345");
@@ -18,6 +19,7 @@ describe("numbers", () => {
     expect(place({ latitude: 41.87654321, longitude: -87.63456789, precision_m: 30, county: "Cook", state: "Illinois" })).toBe("Cook, Illinois · 41.8765, -87.6346 ± 30 m");
     expect(place({ latitude: 41.87654321, longitude: -87.63456789, precision_m: 15000 })).toBe("41.9, -87.6 ± 15 km");
     expect(place({ latitude: 1, longitude: 2 })).toContain("precision not stated");
+    expect(place({ county: "Clark", state: "IN" })).toBe("Clark, IN");
     expect(place(null)).toBe("no place");
   });
 

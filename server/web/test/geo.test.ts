@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { CountyFinder, byCounty, byDay, circle, contains, labelPoint, scansClass, shareClass, wilson, type Area, type PointFeature } from "../src/geo";
+import { CountyFinder, around, byCounty, byDay, circle, contains, labelPoint, scansClass, shareClass, wilson, type Area, type PointFeature } from "../src/geo";
 
 const square = (id: string, name: string, x: number, hole = false): Area => ({
   type: "Feature", id, properties: { name },
@@ -59,6 +59,12 @@ describe("shares", () => {
     expect([0, 1, 4, 9, 20].map((k) => shareClass(k, 20))).toEqual([0, 1, 2, 3, 4]);
     expect([1, 5, 20, 50, 200].map(scansClass)).toEqual([0, 1, 2, 3, 4]);
   });
+});
+
+it("shows all points with room around them", () => {
+  expect(around([])).toBeNull();
+  expect(around([point(10, "alarm", "2026-11-01T12:00:00Z")])).toEqual([[7, 0], [13, 4]]);
+  expect(around([point(0, "alarm", "2026-11-01T12:00:00Z"), point(100, "alarm", "2026-11-01T12:00:00Z")])).toEqual([[-8, 0], [108, 4]]);
 });
 
 it("draws a closed circle of the stated radius", () => {

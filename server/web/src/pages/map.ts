@@ -5,7 +5,7 @@ import { api } from "../api";
 import { atlas, type Atlas } from "../atlas";
 import { h } from "../dom";
 import { count } from "../format";
-import { bounds, byCounty, byDay, fewScans, scansClass, shareClass, type CountyCount, type PointFeature } from "../geo";
+import { around, bounds, byCounty, byDay, fewScans, scansClass, shareClass, type CountyCount, type PointFeature } from "../geo";
 import type { GLMap } from "../map";
 import { countyItem, firstSeenCard } from "../maplists";
 import { problemBox } from "../problem";
@@ -44,7 +44,7 @@ export const mapPage: Page = (host, { query }) => {
   const cleanup: (() => void)[] = [];
   void (async () => {
     try {
-      const [{ createMap, addPoints, setPoints, empty }, base, collection] = await Promise.all([import("../map"), atlas(), api.points(new URLSearchParams({ limit: String(most) }))]);
+      const [{ createMap, addPoints, setPoints, empty, usa }, base, collection] = await Promise.all([import("../map"), atlas(), api.points(new URLSearchParams({ limit: String(most) }))]);
       if (left) return;
       const points = resolve(collection.features, base);
       if (points.length === 0) {
@@ -53,10 +53,10 @@ export const mapPage: Page = (host, { query }) => {
       }
       if (points.some((p) => p.properties.simulated)) frame.append(watermark("watermark"));
       if (points.some((p) => p.properties.simulated)) controls.append(h("span", { class: "badge" }, "SIMULATED data included"));
-      const map = await createMap(mapHost);
+      const map = await createMap(mapHost, around(points) ?? usa);
       cleanup.push(() => map.remove());
       if (left) return map.remove();
-      const state = { view, points, base, map, side, legend, mapHost, setPoints, span: { last: 0, days: view.days } as Span, days: byDay(points), without: collection.without_place ?? 0 };
+      const state = { view, points, base, map, side, legend, mapHost, setPoints, span: { last: 0, days: view.days } as Span, days: byDay(points), without: collection.without_place ?? 0, matched: collection.matched ?? 0 };
       state.span.last = Math.max(0, view.day ? state.days.findIndex((d) => d.day === view.day) : state.days.length - 1);
       map.on("load", () => {
         addCountyLayers(map, empty);
@@ -95,6 +95,7 @@ interface State {
   span: Span;
   days: { day: string }[];
   without: number;
+  matched: number;
   inSpan?: PointFeature[];
 }
 
@@ -214,7 +215,7 @@ function listInView(s: State): void {
   };
   const what = s.view.substance ? `alarms naming ${s.view.substance}` : "alarms";
   const left = s.without ? ` ${count(s.without)} scans without a place are only in the list.` : "";
-  const capped = s.points.length >= most ? ` Only the newest ${count(most)} are drawn.` : "";
+  const capped = s.points.length >= most || s.matched > s.points.length + s.without ? ` Only the newest ${count(s.points.length)} are drawn.` : "";
   s.side.replaceChildren(h("h2", {}, "In view"),
     h("p", { class: "hint", role: "status" }, inside.length ? `${count(hits)} ${what} in ${count(inside.length)} scans, ${count(counties.length)} counties.${left}${capped}` : `No scan in this part of the map and time.${left}`),
     h("ul", { class: "counties" }, ...counties.slice(0, 60).map((c) => countyItem(c, () => look(c)))));

@@ -2,7 +2,7 @@
 import { api, type Scan } from "../api";
 import { scansCSV } from "../csv";
 import { download, h } from "../dom";
-import { count, day, instant, percent, region, scanTitle, techniqueName } from "../format";
+import { count, day, instant, probability, region, scanTitle, techniqueName } from "../format";
 import { problemBox } from "../problem";
 import { note, type Page } from "../router";
 import { apiQuery, readFilters, writeFilters, type FilterName, type Filters } from "../url";
@@ -83,7 +83,7 @@ function row(s: Scan): HTMLElement {
   const findings = s.identification?.findings ?? [];
   return h("tr", { class: `row-${verdict}` },
     h("th", { scope: "row" }, h("span", { class: "row-verdict" }, shape(verdict, 24), h("span", {}, h("a", { href: `/scans/${encodeURIComponent(s.id)}` }, word), h("small", {}, rest, s.simulated ? h("span", { class: "badge" }, "SIMULATED") : null)))),
-    h("td", { "data-label": "Substances" }, findings.length ? findings.map((f) => `${f.substance} ${percent(f.probability)}`).join(", ") : "none named"),
+    h("td", { "data-label": "Substances" }, findings.length ? findings.map((f) => `${f.substance} ${probability(f.probability).replaceAll(" ", "\u00a0")}`).join(", ") : "none named"),
     h("td", { "data-label": "Acquired", class: "number" }, instant(s.acquired)),
     h("td", { "data-label": "Place" }, region(s.location) || (s.location ? "outside the atlas" : "none")),
     h("td", { "data-label": "Technique" }, techniqueName(s.technique)),
