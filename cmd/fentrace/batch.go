@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"fentrace/library/identify"
+)
+
+type batchCommand struct {
+	Dir       string `arg:"" help:"Folder of spectra."`
+	Out       string `default:"results.csv" placeholder:"FILE.csv" help:"Table to write (${default})."`
+	Overwrite bool   `help:"Replace the table when it exists."`
+	Recursive bool   `default:"true" negatable:"" help:"Go into folders inside the folder (default)."`
+	libraryFlags
+}
+
+func (batchCommand) Help() string {
+	return `Answers every file whose name ends like a spectrum's (.jdx, .csv, .txt and so on) into a table with one row per
+spectrum. The column substance is the first controlled finding, else the first finding; where the verdict withholds
+an answer it is only the best candidate. A text that begins with = + - or @ has an apostrophe put before it, so that
+a spreadsheet does not take it for a formula.
+
+Files that cannot be read have a row with the column error, and are listed at the end; the exit code is 1 then. An
+interrupt (Ctrl-C) keeps what is done.
+
+Examples:
+
+    fentrace batch scans/
+    fentrace batch --library lab.db --out monday.csv scans/`
+}
+
+// badListed is how many files that could not be read are listed at the end; the table has them all.
+const badListed = 100
+
+func (c *batchCommand) Run(env *environment) error {
+	_, id, err := c.identifier(env.ctx)
+	if err != nil {
+		return err
+	}
+	walked, err := c.walk()
+	if err != nil {
+		return err
+	}
+	table, err := newTable(c.Out, c.Overwrite)
+	if err != nil {
+		return err
+	}
+	sum := batchSummary{out: c.Out, total: len(walked.files), otherFiles: walked.others}
+	for _, bad := range walked.bad {
+		sum.count(bad)
+		table.add(bad)
+	}
+	progress := env.newProgress("answering", "files", len(walked.files))
+	err = ordered(env.ctx, walked.files, func(path string) []answer { return env.answerFile(id, path) }, func(answers []answer) error {
+		for _, a := range answers {
+			sum.count(a)
+			if err := table.add(a); err != nil {
+				return err
+			}
+		}
+		sum.files++
+		progress.step()
+		return nil
+	})
+	progress.end()
+	stopped := errors.Is(err, context.Canceled)
+	if err != nil && !stopped {
+		return errors.Join(err, table.abandon())
+	}
+	if err := table.close(); err != nil {
+		return err
+	}
+	return sum.print(env, stopped)
+}
+
+// walk is what a folder holds.
+type walk struct {
+	files  []string
+	bad    []answer // folders that could not be entered
+	others int      // files that are no spectra by their names
+}
+
+// walk lists the files to read, in the order of their names. Hidden files and the table itself are left out.
+func (c *batchCommand) walk() (walk, error) {
+	var w walk
+	if info, err := os.Stat(c.Dir); err != nil {
+		return w, usagef("read folder %s: %w", c.Dir, pathCause(err))
+	} else if !info.IsDir() {
+		return w, usagef("%s is a file; answer it with `fentrace identify`, or give a folder", c.Dir)
+	}
+	table, tableErr := os.Stat(c.Out)
+	err := filepath.WalkDir(c.Dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			w.bad = append(w.bad, unread(path, "", fmt.Errorf("read %s: %w", path, pathCause(err))))
+			return nil
+		}
+		hidden := strings.HasPrefix(entry.Name(), ".") && path != c.Dir
+		if entry.IsDir() {
+			if path != c.Dir && (hidden || !c.Recursive) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		info, err := os.Stat(path)
+		switch {
+		case hidden, err != nil && errors.Is(err, fs.ErrNotExist): // a dangling link
+		case err == nil && !info.Mode().IsRegular():
+		case err == nil && tableErr == nil && os.SameFile(info, table):
+		case readable(path):
+			w.files = append(w.files, path)
+		default:
+			w.others++
+		}
+		return nil
+	})
+	if err != nil {
+		return w, fmt.Errorf("read folder %s: %w", c.Dir, err)
+	}
+	if len(w.files)+len(w.bad) == 0 {
+		return w, usagef("%s holds no file whose name ends like that of a spectrum (%d other files)", c.Dir, w.others)
+	}
+	return w, nil
+}
+
+// batchSummary counts what a batch did.
+type batchSummary struct {
+	out                        string
+	total, files, spectra      int
+	otherFiles, bad, simulated int
+	verdicts                   map[identify.Verdict]int
+	listed                     []answer
+}
+
+func (b *batchSummary) count(a answer) {
+	if a.err != nil {
+		b.bad++
+		if len(b.listed) < badListed {
+			b.listed = append(b.listed, a)
+		}
+		return
+	}
+	if b.verdicts == nil {
+		b.verdicts = map[identify.Verdict]int{}
+	}
+	b.spectra++
+	b.verdicts[a.Verdict]++
+	if a.Simulated {
+		b.simulated++
+	}
+}
+
+// print says what was done, and returns what the exit code follows from.
+func (b *batchSummary) print(env *environment, stopped bool) error {
+	sheet := env.newSheet()
+	sheet.line(fmt.Sprintf("%d files, %d spectra answered into %s", b.files, b.spectra, b.out))
+	for _, v := range []struct {
+		verdict identify.Verdict
+		word    string
+	}{{identify.Alarm, "ALARM"}, {identify.Inconclusive, "NO ANSWER"}, {identify.NoAlarm, "NOTHING CONTROLLED SEEN above the limit of the scan"}} {
+		sheet.line(fmt.Sprintf("%8d  %s", b.verdicts[v.verdict], v.word))
+	}
+	if b.simulated > 0 {
+		sheet.line(fmt.Sprintf("%8d  of these are %s", b.simulated, simulatedTag))
+	}
+	if b.bad > 0 {
+		sheet.line(fmt.Sprintf("%8d  NOT READ:", b.bad))
+		for _, a := range b.listed {
+			for _, l := range wrap(a.err.Error(), 10) {
+				sheet.line(strings.Repeat(" ", 10) + l)
+			}
+		}
+		if b.bad > len(b.listed) {
+			sheet.line(fmt.Sprintf("          and %d more: see the column error", b.bad-len(b.listed)))
+		}
+	}
+	if b.otherFiles > 0 {
+		sheet.line(fmt.Sprintf("%8d  other files were left out: their names do not end like a spectrum's", b.otherFiles))
+	}
+	sheet.line(identify.Presumptive)
+	switch {
+	case sheet.err != nil:
+		return sheet.err
+	case stopped:
+		return fmt.Errorf("interrupted: %d of %d files are answered and in %s; run it again with --overwrite for the rest", b.files, b.total, b.out)
+	case b.bad > 0:
+		return errIncomplete
+	}
+	return nil
+}

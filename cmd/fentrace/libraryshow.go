@@ -1,0 +1,181 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"fentrace/library"
+	"fentrace/spectra"
+)
+
+type libraryShowCommand struct {
+	Name string `arg:"" help:"Name, synonym or CAS number of a substance."`
+	JSON bool   `name:"json" help:"Print as JSON."`
+	libraryFlags
+}
+
+func (libraryShowCommand) Help() string {
+	return `Examples:
+
+    fentrace library show fentanyl
+    fentrace library show 58-08-2
+    fentrace library show --library lab.db --json caffeine`
+}
+
+// showJSON is one substance for programs.
+type showJSON struct {
+	Substance  library.Substance   `json:"substance"`
+	References []library.Reference `json:"references"`
+}
+
+func (c *libraryShowCommand) Run(env *environment) error {
+	stack, err := c.open(env.ctx)
+	if err != nil {
+		return err
+	}
+	cas, name := "", c.Name
+	if library.ValidCAS(c.Name) {
+		cas, name = c.Name, ""
+	}
+	sub, ok := stack.Lookup(cas, "", name)
+	if !ok {
+		return fmt.Errorf("no substance of the library is called %q, or several are%s", c.Name, similar(stack, c.Name))
+	}
+	out := showJSON{Substance: sub, References: []library.Reference{}}
+	for _, r := range stack.References() {
+		if r.SubstanceID == sub.ID {
+			out.References = append(out.References, r)
+		}
+	}
+	if c.JSON {
+		return printJSON(env.stdout, out, false)
+	}
+	sheet := env.newSheet()
+	sheet.substanceFacts(sub)
+	for _, r := range out.References {
+		if err := env.ctx.Err(); err != nil {
+			return err
+		}
+		sheet.line("")
+		sheet.reference(r)
+	}
+	if len(out.References) == 0 {
+		sheet.field("references", "none: nothing can be matched with this substance")
+	}
+	return sheet.err
+}
+
+// similar suggests names that contain what was asked for.
+func similar(stack *library.Stack, name string) string {
+	var found []string
+	want := strings.ToLower(strings.TrimSpace(name))
+	for _, s := range stack.Substances() {
+		if len(found) < 5 && want != "" && strings.Contains(strings.ToLower(s.Name), want) {
+			found = append(found, s.Name)
+		}
+	}
+	if len(found) == 0 {
+		return "; `fentrace library list` names them all"
+	}
+	return "; there are: " + strings.Join(found, ", ")
+}
+
+func (s *sheet) substanceFacts(sub library.Substance) {
+	for _, l := range wrap(substanceLabel(sub), 0) {
+		s.line(l)
+	}
+	status := sub.Schedule
+	if !sub.Controlled {
+		status = strings.TrimSpace(status + " (not listed as controlled in this library, which says nothing about other lists)")
+	}
+	weight := ""
+	if sub.MolWt > 0 {
+		weight = fmt.Sprintf("%g g/mol", sub.MolWt)
+	}
+	for _, row := range [][2]string{{"class", sub.Class}, {"schedule", status}, {"CAS", sub.CAS}, {"InChIKey", sub.InChIKey}, {"SMILES", sub.SMILES},
+		{"formula", sub.Formula}, {"weight", weight}, {"synonyms", strings.Join(sub.Synonyms, "; ")}, {"source", sub.Source}} {
+		if row[1] != "" {
+			s.field(row[0], row[1])
+		}
+	}
+	if sub.Unverified {
+		s.field("UNVERIFIED", "a value of this substance comes from memory and has not been checked against a source")
+	}
+}
+
+// reference prints where a reference comes from and draws it.
+func (s *sheet) reference(r library.Reference) {
+	title := fmt.Sprintf("%s reference, %s", r.Tier, techniqueName(r.Technique))
+	if r.Tier == library.Simulated {
+		title = simulatedTag + " " + title
+	}
+	if r.Form != "" {
+		title += ", " + r.Form
+	}
+	for _, l := range wrap(title, 0) {
+		s.line(l)
+	}
+	for _, l := range draw(referenceSpectrum(r)) {
+		s.line(l)
+	}
+	laser, added := "", ""
+	if r.LaserNM > 0 {
+		laser = fmt.Sprintf("%g nm", r.LaserNM)
+	}
+	if !r.Provenance.Added.IsZero() {
+		added = r.Provenance.Added.Format(time.RFC3339)
+	}
+	for _, row := range [][2]string{{"lines", peakList(r.Peaks)}, {"laser", laser}, {"source", r.Provenance.Source}, {"licence", r.Provenance.Licence},
+		{"added", added}, {"file SHA-256", r.Provenance.SHA256}, {"id", r.ID}} {
+		if row[1] != "" {
+			s.field(row[0], row[1])
+		}
+	}
+	if r.Provenance.Unverified {
+		s.field("UNVERIFIED", "these values come from memory and have not been checked against a source")
+	}
+}
+
+// referenceSpectrum is what can be drawn of r. Lines whose source gives no heights are drawn equally high.
+func referenceSpectrum(r library.Reference) spectra.Spectrum {
+	if r.Spectrum != nil {
+		return *r.Spectrum
+	}
+	s := spectra.Spectrum{Technique: r.Technique, XUnit: spectra.PerCM, YUnit: "% of max", Peaks: true}
+	heights := false
+	for _, p := range r.Peaks {
+		heights = heights || p.Relative > 0
+	}
+	if !heights {
+		s.YUnit = "line"
+	}
+	for _, p := range r.Peaks {
+		y := p.Relative
+		if !heights {
+			y = 1
+		}
+		s.X, s.Y = append(s.X, p.PositionCM1), append(s.Y, y)
+	}
+	return s
+}
+
+// peakList prints positions with relative heights where the source gives them.
+func peakList(peaks []library.Peak) string {
+	heights := "; in brackets the height, % of the strongest"
+	if !slices.ContainsFunc(peaks, func(p library.Peak) bool { return p.Relative > 0 }) {
+		heights = "; the source gives no heights"
+	}
+	parts := make([]string, len(peaks))
+	for i, p := range peaks {
+		parts[i] = fmt.Sprintf("%g", p.PositionCM1)
+		if p.Relative > 0 {
+			parts[i] += fmt.Sprintf(" (%.0f)", p.Relative)
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return strings.Join(parts, ", ") + " cm-1" + heights
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"fentrace/device/emulator"
+)
+
+// The exit codes of every command.
+const (
+	exitOK     = 0 // everything asked for was done
+	exitFailed = 1 // some of it was not; the message says what
+	exitUsage  = 2 // nothing was tried: the command line, or a library it names, cannot be used
+)
+
+// commands is the command line. Each field is one command; its type holds the flags and Run.
+type commands struct {
+	Identify identifyCommand `cmd:"" help:"Answer scans: ALARM, NO ANSWER or NOTHING CONTROLLED SEEN, with the reasons."`
+	Batch    batchCommand    `cmd:"" help:"Answer every scan of a folder into one table (CSV)."`
+	Show     showCommand     `cmd:"" help:"Draw the spectra of a file, or print them as JSON."`
+	Scan     scanCommand     `cmd:"" help:"Take a scan with a spectrometer and answer it."`
+	Library  libraryCommands `cmd:"" help:"Say what is known; add your own reference spectra."`
+	Device   deviceCommands  `cmd:"" help:"Find, question or emulate a spectrometer."`
+	Serve    serveCommand    `cmd:"" help:"Serve the pages and the programming interface to browsers."`
+	// The demonstration is registered here.
+	Version versionCommand `cmd:"" help:"Say which version this is."`
+}
+
+const description = `Fentrace matches handheld Raman and infrared scans of unknown powders against a
+library of spectra. Every answer is presumptive: a laboratory has to confirm it.
+
+  fentrace identify scan.csv                      answer one scan
+  fentrace batch scans/ --out results.csv         answer a folder
+  fentrace library list --missing                 what cannot be named yet
+  fentrace library import --into lab.db FOLDER    add your reference spectra
+  fentrace identify --library lab.db scan.csv     use them
+  fentrace scan --port /dev/ttyUSB0               take a scan and answer it
+  fentrace help COMMAND                           all about one command`
+
+// environment is what a command may touch: its streams, and the context that ends with an interrupt.
+type environment struct {
+	ctx    context.Context
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+}
+
+// usageError is an error of the command line itself.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// errIncomplete ends a command that has already said what it could not do.
+var errIncomplete = errors.New("incomplete")
+
+// exited carries an exit code out of kong, which expects its Exit not to return.
+type exited int
+
+// Run is the whole program: it parses args (without the program's name), does what they say until ctx ends, and
+// returns the exit code. Answers go to stdout; errors, warnings and progress to stderr.
+func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
+	env := &environment{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr}
+	defer func() {
+		if r := recover(); r != nil {
+			e, ok := r.(exited)
+			if !ok {
+				panic(r)
+			}
+			code = int(e)
+		}
+	}()
+	parser, err := kong.New(&commands{}, kong.Name("fentrace"), kong.Description(description), kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { panic(exited(code)) }),
+		kong.Vars{"emulated": strings.Join(emulator.Types(), ",")},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: columns, FlagsLast: true, NoAppDescFormat: true}))
+	if err != nil {
+		return env.fail(err)
+	}
+	parsed, err := parser.Parse(helpArgs(args))
+	if err != nil {
+		fmt.Fprintf(stderr, "fentrace: %s\nRun `%s --help` to see how it is used.\n", plain(err.Error()), helpPath(err))
+		return exitUsage
+	}
+	return env.fail(parsed.Run(env))
+}
+
+// helpArgs turns "help COMMAND", and nothing at all, into the help flag.
+func helpArgs(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "help":
+		return append(append([]string{}, args[1:]...), "--help")
+	}
+	return args
+}
+
+// helpPath is the command whose help explains a parse error.
+func helpPath(err error) string {
+	var p *kong.ParseError
+	if errors.As(err, &p) && p.Context != nil && p.Context.Selected() != nil {
+		return "fentrace " + p.Context.Selected().Path()
+	}
+	return "fentrace"
+}
+
+// fail says err on stderr, once, and returns the exit code that belongs to it.
+func (env *environment) fail(err error) int {
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errIncomplete):
+		return exitFailed
+	case errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe):
+		return exitFailed // whoever read the output has left
+	}
+	fmt.Fprintln(env.stderr, "fentrace: "+plain(err.Error()))
+	if errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// file returns the stream as a file when it is one, nil otherwise.
+func file(stream any) *os.File {
+	f, _ := stream.(*os.File)
+	return f
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/labstack/gommon/bytes"
+
+	"fentrace/device"
+	"fentrace/server"
+)
+
+type serveCommand struct {
+	Listen    string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on (${default}). Anything but this machine needs TLS before it."`
+	Data      string `placeholder:"DIR" help:"Folder of the database; by default fentrace in the user's configuration folder."`
+	NewLogin  bool   `help:"Print a new log-in link for the server that runs on this folder and address, and end."`
+	MaxUpload string `default:"32MiB" placeholder:"SIZE" help:"Largest file accepted (${default})."`
+	portFlags
+	exposureFlags
+	libraryFlags
+}
+
+func (serveCommand) Help() string {
+	return `Prints a link that logs in once, within 15 minutes. Ctrl-C lets running requests finish and ends it. With --port the
+pages can scan.
+
+Examples:
+
+    fentrace serve --data ~/fentrace-data
+    fentrace serve --data ~/fentrace-data --port /dev/ttyUSB0 --laser-nm 785
+    fentrace serve --data ~/fentrace-data --new-login`
+}
+
+func (c *serveCommand) Run(env *environment) error {
+	config, err := c.config(env)
+	if err != nil {
+		return err
+	}
+	s, err := server.New(env.ctx, config)
+	if err != nil {
+		return err
+	}
+	defer s.Close() // a second time after Run, which does no harm
+	if c.NewLogin {
+		return printLogin(env, s)
+	}
+	if err := s.Listen(); err != nil {
+		return err
+	}
+	c.warnings(env)
+	if err := printLogin(env, s); err != nil {
+		return err
+	}
+	return s.Run(env.ctx)
+}
+
+// config reads the libraries and fills in the defaults.
+func (c *serveCommand) config(env *environment) (server.Config, error) {
+	size, err := bytes.Parse(c.MaxUpload)
+	if err != nil || size < 1 {
+		return server.Config{}, usagef("--max-upload %s: a size like 32MiB is needed", c.MaxUpload)
+	}
+	if c.Data == "" {
+		dir, err := os.UserConfigDir()
+		if err != nil {
+			return server.Config{}, usagef("name a folder for the database with --data: %w", err)
+		}
+		c.Data = filepath.Join(dir, "fentrace")
+	}
+	stack, id, err := c.identifier(env.ctx)
+	if err != nil {
+		return server.Config{}, err
+	}
+	config := server.Config{
+		DataDir: c.Data, Listen: c.Listen, Library: stack, Identifier: id, MaxUpload: size,
+		Acquire: c.settings(c.portFlags), Logger: logger(env.stderr),
+	}
+	if c.Port != "" {
+		config.OpenDevice = func(ctx context.Context) (device.Spectrometer, error) { return c.openDevice(ctx) }
+	}
+	return config, nil
+}
+
+// logger leaves out what happens all the time.
+func logger(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
+// printLogin prints where the server is and the link that logs in once.
+func printLogin(env *environment, s *server.Server) error {
+	link, err := s.LoginLink(env.ctx, "")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(env.stdout, "Fentrace is at %s\nLog in once, within 15 minutes: %s\n", s.URL(), link)
+	return err
+}
+
+// warnings says what the person who starts the server has to know.
+func (c *serveCommand) warnings(env *environment) {
+	host, _, err := net.SplitHostPort(c.Listen)
+	if ip := net.ParseIP(host); err == nil && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		fmt.Fprintf(env.stderr, "Warning: %s can be reached from other machines, and what is sent is not encrypted: put TLS before it.\n", plain(c.Listen))
+	}
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"fentrace/spectra"
+)
+
+type showCommand struct {
+	File string `arg:"" help:"File of any readable format, or - for the standard input."`
+	JSON bool   `name:"json" help:"Print the spectra as JSON."`
+}
+
+func (showCommand) Help() string {
+	return `Raman is drawn increasing to the right, infrared decreasing, as chemists do.
+
+Examples:
+
+    fentrace show scan.jdx
+    fentrace show --json scan.csv | jq '.spectra[0].metadata'`
+}
+
+// spectraJSON is how spectra are printed for programs.
+type spectraJSON struct {
+	Spectra []spectra.Spectrum `json:"spectra"`
+}
+
+func (c *showCommand) Run(env *environment) error {
+	read, _, err := env.readSpectra(c.File)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(env.stdout, spectraJSON{read}, false)
+	}
+	sheet := env.newSheet()
+	for i, s := range read {
+		if i > 0 {
+			sheet.line("")
+		}
+		if err := env.ctx.Err(); err != nil {
+			return err
+		}
+		sheet.name(nameOf(c.File, i), s.Metadata.Simulated)
+		sheet.spectrum(s)
+	}
+	return sheet.err
+}
+
+// spectrum draws s and says what is known about it.
+func (s *sheet) spectrum(sp spectra.Spectrum) {
+	for _, l := range wrap(sp.Title, 2) {
+		s.line("  " + l)
+	}
+	for _, l := range draw(sp) {
+		s.line(l)
+	}
+	for _, row := range facts(sp) {
+		s.field(row[0], row[1])
+	}
+	for _, w := range sp.Metadata.Warnings {
+		s.field("warning", w)
+	}
+}
+
+// field prints a label and its text, wrapped.
+func (s *sheet) field(label, text string) {
+	const indent = 15 // leaves the 64 places of a hash
+	for i, l := range wrap(text, indent) {
+		if i > 0 {
+			label = ""
+		}
+		s.line(fit("  "+label, indent) + l)
+	}
+}
+
+// facts are the metadata that the source states, and nothing else.
+func facts(s spectra.Spectrum) [][2]string {
+	m := s.Metadata
+	kind := "points"
+	if s.Peaks {
+		kind = "lines"
+	}
+	lo, hi := s.Range()
+	rows := [][2]string{{"technique", techniqueName(s.Technique)},
+		{kind, fmt.Sprintf("%d, %.6g to %.6g %s", len(s.X), lo, hi, s.XUnit)}}
+	add := func(label, text string) {
+		if text = strings.TrimSpace(text); text != "" {
+			rows = append(rows, [2]string{label, text})
+		}
+	}
+	number := func(label string, v float64, unit string) {
+		if v != 0 {
+			add(label, fmt.Sprintf("%.6g %s", v, unit))
+		}
+	}
+	add("sample", m.SampleName)
+	add("CAS", m.CAS)
+	add("InChIKey", m.InChIKey)
+	add("formula", m.Formula)
+	add("instrument", m.Instrument+" "+m.SerialNumber)
+	add("operator", m.Operator)
+	if !m.Acquired.IsZero() {
+		add("acquired", m.Acquired.Format(time.RFC3339))
+	}
+	number("integration", m.IntegrationTimeMS, "ms")
+	if m.Averages > 0 {
+		add("averages", fmt.Sprint(m.Averages))
+	}
+	number("laser", m.LaserNM, "nm")
+	number("laser power", m.LaserPowerMW, "mW")
+	if m.TemperatureC != nil {
+		add("detector", fmt.Sprintf("%.4g °C", *m.TemperatureC))
+	}
+	number("resolution", m.ResolutionCM1, "cm-1")
+	if m.SaturatedPoints > 0 {
+		add("saturated", fmt.Sprintf("%d points at full scale", m.SaturatedPoints))
+	}
+	add("format", m.Format)
+	add("SHA-256", m.SHA256)
+	if strongest := strongestLines(s); strongest != "" {
+		rows = slices.Insert(rows, 2, [2]string{"strongest", strongest})
+	}
+	return rows
+}
+
+func techniqueName(t spectra.Technique) string {
+	switch t {
+	case spectra.Raman:
+		return "Raman"
+	case spectra.IR:
+		return "infrared"
+	}
+	return string(t)
+}

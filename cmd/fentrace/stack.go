@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"fentrace/data"
+	"fentrace/library"
+	"fentrace/library/identify"
+)
+
+// libraryFlags choose the libraries of every command that compares.
+type libraryFlags struct {
+	Library []string `help:"Library file to lay over the embedded core; may be given several times." placeholder:"FILE.db" sep:"none"`
+	NoCore  bool     `help:"Leave out the embedded core library, so that only --library counts."`
+}
+
+// open reads the libraries into one stack. Its errors are usage errors: nothing can be compared.
+func (f libraryFlags) open(ctx context.Context) (*library.Stack, error) {
+	core := data.Core
+	if f.NoCore {
+		core = nil
+		if len(f.Library) == 0 {
+			return nil, usagef("--no-core leaves nothing to compare with: give a library with --library FILE.db")
+		}
+	}
+	stack, err := library.OpenStack(ctx, core, f.Library...)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return stack, nil
+}
+
+// identifier reads the libraries and prepares them for search.
+func (f libraryFlags) identifier(ctx context.Context) (*library.Stack, *identify.Identifier, error) {
+	stack, err := f.open(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	id, err := identify.New(stack, identify.Options{})
+	return stack, id, err
+}
+
+// openOrCreate opens the library that something is to be stored in, making it when there is none.
+func openOrCreate(path string) (*library.File, error) {
+	f, err := library.Open(path)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	return library.Create(path)
+}
