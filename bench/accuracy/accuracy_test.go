@@ -1,0 +1,73 @@
+package main
+
+import (
+	"math"
+	"os"
+	"testing"
+
+	"fentrace/bench/dataset"
+	"fentrace/library/identify"
+)
+
+// The floors below are those the project promises; the figures themselves are in bench/RESULTS.md.
+func TestPromisedAccuracyHoldsOnTheDevelopmentSpectra(t *testing.T) {
+	root, ok := dataset.Root()
+	if !ok {
+		t.Skip("needs the development spectra in ../shared/data")
+	}
+	b, err := newBench(t.Context(), root, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(list func(string) ([]dataset.Query, error)) []answered {
+		qs, err := list(root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		as, err := b.answer(t.Context(), readable(qs), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return as
+	}
+	pure := filter(ask(dataset.CrossInstrument), func(a answered) bool { return inLibrary(a) && !a.oil() })
+	if k := count(pure, answered.rightTop); len(pure) != 87 || float64(k)/float64(len(pure)) < 0.978 {
+		t.Errorf("right best candidate: %d of %d, at least 97.8 %% of 87 promised", k, len(pure))
+	}
+	for _, a := range ask(dataset.WrongAxis) {
+		if a.stated() || inLibrary(a) && !a.axisFault() {
+			t.Errorf("%s: %s, axis %s; an axis fault promised", a.Path, a.answer.Headline, a.answer.Quality.Axis)
+		}
+	}
+	for _, a := range append(ask(dataset.EverydayRaman), ask(dataset.EverydayIR)...) {
+		if a.answer.Verdict == identify.Alarm {
+			t.Errorf("%s: %s; no alarm promised", a.Path, a.answer.Summary)
+		}
+	}
+}
+
+func TestPlattFindsTheCurveScoresWereDrawnFrom(t *testing.T) {
+	const mid, scale = 0.6, 0.05
+	var right, wrong []float64
+	for i := range 2000 {
+		score := float64(i) / 2000
+		p := 1 / (1 + math.Exp(-(score-mid)/scale))
+		for k := range 50 {
+			if float64(k)+0.5 < 50*p {
+				right = append(right, score)
+			} else {
+				wrong = append(wrong, score)
+			}
+		}
+	}
+	if m, s := platt(right, wrong); math.Abs(m-mid) > 0.005 || math.Abs(s-scale) > 0.005 {
+		t.Errorf("fit %.3f, %.3f; drawn from %.3f, %.3f", m, s, mid, scale)
+	}
+}
+
+func TestRootIsOnlyFoundWhereTheDataAre(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if dir, ok := dataset.Root(); ok {
+		t.Errorf("found %s from %s", dir, os.TempDir())
+	}
+}
