@@ -24,6 +24,10 @@ func open(t *testing.T) *Store {
 
 var noon = time.Date(2026, 11, 1, 12, 0, 0, 123456789, time.FixedZone("", 3600))
 
+// answered is an answer with one finding.
+var answered = identify.Identification{Verdict: identify.Alarm,
+	Findings: []identify.Finding{{Substance: "fentanyl", Class: "fentanyl", Probability: 0.5}}}
+
 func scan(t *testing.T, id string, index int, raw []byte, change ...func(*spectra.Spectrum)) Scan {
 	t.Helper()
 	sp := spectra.Spectrum{Title: "t", Technique: spectra.Raman, XUnit: spectra.PerCM, X: []float64{1, 2}, Y: []float64{3, 4},
@@ -31,8 +35,7 @@ func scan(t *testing.T, id string, index int, raw []byte, change ...func(*spectr
 	for _, c := range change {
 		c(&sp)
 	}
-	ans := identify.Identification{Verdict: identify.Alarm, Findings: []identify.Finding{{Substance: "fentanyl", Class: "fentanyl", Probability: 0.5}}}
-	sc, err := NewScan(id, "f.jdx", index, sp, ans, Fields{}, noon)
+	sc, err := NewScan(id, "f.jdx", index, sp, answered, Fields{}, noon)
 	if err != nil {
 		t.Fatal(err)
 	}
