@@ -112,7 +112,7 @@ function options(series: Series[], about: About, o: { width: number; height: num
     height: o.height,
     legend: { show: false },
     cursor: { drag: { x: true, y: false, dist: 5 }, y: false, points: { show: false } },
-    scales: { x: { time: false, dir: about.technique === "ir" ? -1 : 1 }, y: { range: [series.some((s) => s.role === "difference") ? lanes.bottom : lanes.mirrorBottom * 1.12, lanes.top] } },
+    scales: { x: { time: false, dir: about.technique === "ir" ? -1 : 1 }, y: { range: [bottom(series), lanes.top] } },
     axes: [
       { stroke: ink, grid, ticks: grid, font: "12px system-ui, sans-serif", label: axisLabel(about.technique), labelFont: "600 13px system-ui, sans-serif", labelSize: 26, size: 34,
         values: (_u, ticks) => ticks.map((t) => String(t)) },
@@ -131,6 +131,12 @@ function options(series: Series[], about: About, o: { width: number; height: num
       setCursor: [(u) => { const x = u.cursor.left! >= 0 ? u.posToVal(u.cursor.left!, "x") : NaN; o.readout.value = Number.isFinite(x) ? `${Math.round(x)} cm-1` : "Drag to zoom, double-click to reset"; }],
     },
   };
+}
+
+/** The lower end of the plot: only lanes that hold something take room. */
+function bottom(series: Series[]): number {
+  if (series.some((s) => s.role === "difference")) return lanes.bottom;
+  return series.some((s) => s.role === "reference") ? lanes.mirrorBottom * 1.12 : -0.15;
 }
 
 /** A peak table as vertical sticks from its base line: nothing is invented between the lines. */

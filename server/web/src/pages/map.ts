@@ -152,7 +152,7 @@ function refresh(s: State): void {
   s.setPoints(s.map, { type: "FeatureCollection", features: drawn as Feature[] });
   s.mapHost.dataset.points = String(drawn.length);
   // Over a county colour the single points only appear once one looks closely, or when asked for by verdict.
-  s.map.setLayerZoomRange("points", view.layer === "points" || view.verdict ? 0 : 5.5, 24);
+  s.map.setLayerZoomRange("points", view.layer === "points" || view.verdict ? 0 : 7.5, 24);
   drawCounties(s, byCounty(s.inSpan, s.base.finder, view.substance));
   drawLegend(s);
   listInView(s);
