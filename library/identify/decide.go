@@ -46,6 +46,9 @@ func (id *Identifier) decide(ev evidence) Identification {
 	ans.Candidates = ev.candidates[:min(candidatesKept, len(ev.candidates))]
 	if ev.fault != nil {
 		ans.Quality.Axis, ans.Quality.AxisShiftCM1 = axisFaulty, round(ev.fault.shift, 1)
+		for i := range ans.Candidates {
+			ans.Candidates[i].Probability = 0 // lines at wrong places make nothing probable
+		}
 		return ans.inconclusive(reasonAxis(ev.fault))
 	}
 	if ev.features.saturated > 0 {
