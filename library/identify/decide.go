@@ -61,6 +61,7 @@ func (id *Identifier) decide(ev evidence) Identification {
 		}
 		ans.Findings = ev.findings()
 		ans.Unexplained = round(ev.fit.Unexplained, 3)
+		ans.DetectionLimits = id.limits(ev)
 	}
 	if alarm := controlled(ans.Findings); len(alarm) > 0 {
 		return ans.alarm(alarm, id.lookAlikes(ev, alarm[0]))
@@ -70,8 +71,7 @@ func (id *Identifier) decide(ev evidence) Identification {
 		return ans.alarm(ans.Findings, nil)
 	}
 	if near, ok := suspect(ev, ans.Findings); ok {
-		ans.Findings = []Finding{}
-		ans.Unexplained = 1
+		ans.Findings, ans.DetectionLimits, ans.Unexplained = []Finding{}, []DetectionLimit{}, 1
 		return ans.inconclusive(reasonSuspect(near))
 	}
 	if !explained {
@@ -166,12 +166,11 @@ func (id *Identifier) lookAlikes(ev evidence, f Finding) []string {
 
 // noAlarm states what was found and what could have been missed.
 func (id *Identifier) noAlarm(ans Identification, ev evidence) Identification {
-	any, err := ev.fit.Limit(nil)
-	if err != nil || any > worstLimit {
+	limit, fentanyl := ans.headlineLimit(id)
+	if limit > worstLimit {
+		ans.Findings, ans.DetectionLimits, ans.Unexplained = []Finding{}, []DetectionLimit{}, 1
 		return ans.inconclusive(reasonUnexplained(ev))
 	}
-	ans.DetectionLimits = append(id.limits(ev), DetectionLimit{Substance: unlisted, Fraction: round(any, 3)})
-	limit, fentanyl := ans.headlineLimit(id)
 	ans.Verdict = NoAlarm
 	ans.Headline = fmt.Sprintf("NOTHING CONTROLLED SEEN above %s of the signal", percent(limit))
 	ans.Summary = fmt.Sprintf("The scan is explained by %s; nothing controlled was seen above about %s of the signal.",
@@ -184,7 +183,8 @@ func (id *Identifier) noAlarm(ans Identification, ev evidence) Identification {
 	return ans
 }
 
-// limits are the detection limits of every controlled substance with a spectrum in the library, worst first.
+// limits are the detection limits of every controlled substance with a spectrum in the library that was not found,
+// worst first, and last that of any substance unlike what was found.
 func (id *Identifier) limits(ev evidence) []DetectionLimit {
 	best := map[string]float64{}
 	keep := id.eligible(ev.scan)
@@ -192,7 +192,7 @@ func (id *Identifier) limits(ev evidence) []DetectionLimit {
 	for ref, r := range id.refs {
 		sub, _ := id.lib.Substance(r.SubstanceID)
 		v, ok := id.index.Vector(ref)
-		if !ok || !(sub.Controlled || sub.FentanylClass()) || r.Technique != ev.scan.Technique || !keep(ref) {
+		if !ok || ev.has(sub.ID, id) || !(sub.Controlled || sub.FentanylClass()) || r.Technique != ev.scan.Technique || !keep(ref) {
 			continue
 		}
 		limit, err := ev.fit.Limit(v.At(ev.fitLow, n, ev.parts[0].hit.ShiftCM1))
@@ -216,6 +216,9 @@ func (id *Identifier) limits(ev evidence) []DetectionLimit {
 		}
 		return strings.Compare(a.Substance, b.Substance)
 	})
+	if other, err := ev.fit.Limit(nil); err == nil {
+		out = append(out, DetectionLimit{Substance: unlisted, Fraction: round(other, 3)})
+	}
 	return out
 }
 

@@ -32,7 +32,7 @@ func (ans Identification) alarm(found []Finding, alike []string) Identification 
 		what = className(top)
 	}
 	ans.Headline = "ALARM: " + what
-	ans.Summary = fmt.Sprintf("The scan indicates %s (%s, probability %s).", names(found), className(top), percent(top.Probability))
+	ans.Summary = fmt.Sprintf("The scan indicates %s (%s, probability %s).", names(found), className(top), probability(top.Probability))
 	if top.Tier == library.Published {
 		ans.Summary = fmt.Sprintf("The lines of the scan agree with the published table of %s (%s).", top.Substance, className(top))
 		ans.Reasons = append(ans.Reasons, "the evidence is a published peak table: it supports the class, not the name")
@@ -41,7 +41,7 @@ func (ans Identification) alarm(found []Finding, alike []string) Identification 
 		ans.Reasons = append(ans.Reasons, "this scan cannot tell it from "+strings.Join(alike[:min(3, len(alike))], ", "))
 	}
 	if top.Schedule != "" {
-		ans.Reasons = append(ans.Reasons, "schedule: "+top.Schedule)
+		ans.Reasons = append(ans.Reasons, "legal status of "+top.Substance+": "+top.Schedule)
 	}
 	ans.NextSteps = append(ans.NextSteps,
 		"do not open or disturb the sample; wear gloves, avoid dust, keep naloxone at hand",
@@ -132,6 +132,15 @@ func names(fs []Finding) string {
 	return strings.Join(out, " and ")
 }
 
+// probability is never certain.
+func probability(p float64) string {
+	if p > 0.99 {
+		return "above 99 %"
+	}
+	return percent(p)
+}
+
+// percent rounds shares below 10 % up: a limit is never stated better than it is.
 func percent(v float64) string {
 	p := 100 * v
 	if p < 10 {
