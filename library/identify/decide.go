@@ -169,7 +169,7 @@ func (id *Identifier) noAlarm(ans Identification, ev evidence) Identification {
 	limit, fentanyl := ans.headlineLimit(id)
 	if limit > worstLimit {
 		ans.Findings, ans.DetectionLimits, ans.Unexplained = []Finding{}, []DetectionLimit{}, 1
-		return ans.inconclusive(reasonUnexplained(ev))
+		return ans.inconclusive(reasonBlind(limit))
 	}
 	ans.Verdict = NoAlarm
 	ans.Headline = fmt.Sprintf("NOTHING CONTROLLED SEEN above %s of the signal", percent(limit))

@@ -339,3 +339,15 @@ func TestOverlayShowsTheScanItsReferenceAndTheDifference(t *testing.T) {
 		t.Error("an empty scan was drawn")
 	}
 }
+
+// Harmless material that a controlled substance could hide in is no reason for calm.
+func TestNoAlarmIsWithheldWhenAFentanylCouldHide(t *testing.T) {
+	lines["twin"] = linesSugar
+	twin := entry{name: "twin", class: "fentanyl-analog", schedule: "CSA I", tier: library.Measured}
+	noisy := pure("sugar")
+	noisy.noise = 100
+	ans := answer(t, identifier(t, sugar, twin), noisy.spectrum())
+	if ans.Verdict == NoAlarm {
+		t.Errorf("%s although an analog with the same lines is in the library: %+v", ans.Headline, ans.DetectionLimits)
+	}
+}

@@ -87,6 +87,11 @@ func reasonSuspect(f Finding) reason {
 		steps: []string{"handle as if it were present", "scan again with longer integration on another spot", "send to laboratory"}}
 }
 
+func reasonBlind(limit float64) reason {
+	return reason{short: "too much could hide", long: fmt.Sprintf("a controlled substance could make up %s of the signal unseen", percent(limit)),
+		steps: []string{"scan again with longer integration on another spot", "take a strip test", "send to laboratory"}}
+}
+
 // reasonUnexplained says why the library does not explain the scan, the plainest cause first.
 func reasonUnexplained(ev evidence) reason {
 	f := ev.features
