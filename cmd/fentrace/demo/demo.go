@@ -1,0 +1,259 @@
+// Package demo shows the whole of Fentrace at work in one process, with simulated data only: an emulated spectrometer
+// on a pseudo-terminal behind the real driver, the server with its pages, and a simulated month of scans over some forty
+// counties. Everything it makes is marked SIMULATED.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"fentrace/data"
+	"fentrace/library"
+	"fentrace/library/identify"
+	"fentrace/server"
+	"fentrace/server/auth"
+	"fentrace/server/store"
+)
+
+// MaxScans is the most scans of the simulated month.
+const MaxScans = 100_000
+
+// standsIn is the county where the emulated spectrometer stands, by its code.
+const standsIn = "39145"
+
+// Options say how to run the demo.
+type Options struct {
+	// DataDir holds the database; running again with the same folder continues the month begun in it. Empty: a temporary
+	// folder, removed at the end.
+	DataDir string
+	// Listen is host:port, server.DefaultListen when empty.
+	Listen string
+	// Out is where the demo tells what it does; nothing is told when nil.
+	Out io.Writer
+	// Scans in the simulated month; none when 0. The story of the month takes about fifty, so less gives those.
+	Scans int
+	// Seed of everything that is random; a folder that holds a month keeps its own.
+	Seed uint64
+	// Ready, when set, is called once the server answers, with its address.
+	Ready func(url string)
+}
+
+// demo is what Run holds together.
+type demo struct {
+	opts   Options
+	dir    string
+	outMu  sync.Mutex
+	server *server.Server
+}
+
+func (d *demo) say(format string, args ...any) {
+	d.outMu.Lock()
+	defer d.outMu.Unlock()
+	if d.opts.Out != nil {
+		fmt.Fprintf(d.opts.Out, format+"\n", args...)
+	}
+}
+
+// Run starts everything and serves until ctx ends, which is an orderly end and no error. An address in use is an error
+// that names --listen.
+func Run(ctx context.Context, opts Options) (err error) {
+	d := &demo{opts: opts, dir: opts.DataDir}
+	if d.dir == "" {
+		if d.dir, err = os.MkdirTemp("", "fentrace-demo-"); err != nil {
+			return fmt.Errorf("start the demo: make a temporary folder: %w", err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(d.dir)) }()
+	}
+	table, _, err := simulatedRaman()
+	if err != nil {
+		return err
+	}
+	counties, err := Counties()
+	if err != nil {
+		return err
+	}
+	tray, err := startSpectrometer(table, Samples, func(scan int, s Sample) {
+		d.say("Scan %d: under the probe lies %s.", scan, s)
+	})
+	if err != nil {
+		return fmt.Errorf("start the demo: %w", err)
+	}
+	defer tray.close()
+	at := slices.IndexFunc(counties, func(c County) bool { return c.FIPS == standsIn })
+	if d.server, err = d.newServer(ctx, tray, counties[max(at, 0)]); err != nil {
+		return err
+	}
+	month, err := d.month(counties)
+	if err != nil {
+		return errors.Join(err, d.server.Close())
+	}
+	return d.serve(ctx, seeder{d.server, table, d.say}, month)
+}
+
+// newServer opens libraries, identifier and database, and takes the address. The spectrometer stands in place.
+func (d *demo) newServer(ctx context.Context, tray *spectrometer, place County) (*server.Server, error) {
+	stack, err := Library(ctx, d.dir)
+	if err != nil {
+		return nil, fmt.Errorf("start the demo: %w", err)
+	}
+	id, err := identify.New(stack, identify.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("start the demo: %w", err)
+	}
+	precision := 5000.0
+	srv, err := server.New(ctx, server.Config{
+		DataDir: d.dir, Listen: d.opts.Listen, Library: stack, Identifier: id,
+		OpenDevice: tray.open, Acquire: stsSettings, Organisation: "SIMULATED Fentrace demo",
+		Place: store.Location{Latitude: &place.Latitude, Longitude: &place.Longitude, PrecisionM: &precision,
+			County: place.Name, State: place.State, FIPS: place.FIPS},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := srv.Listen(); err != nil {
+		if isBusy(err) {
+			err = fmt.Errorf("%w; name a free one, for example --listen 127.0.0.1:8081", err)
+		}
+		return nil, errors.Join(err, srv.Close())
+	}
+	return srv, nil
+}
+
+// Library is the embedded core under the simulated references, which are written to a library file in dir.
+func Library(ctx context.Context, dir string) (*library.Stack, error) {
+	core, err := library.OpenStack(ctx, data.Core)
+	if err != nil {
+		return nil, err
+	}
+	substances, references, err := SimulatedLayer(core)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	path := filepath.Join(dir, "simulated-library.db")
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("replace the simulated library: %w", err)
+	}
+	file, err := library.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(file.SetTitle(ctx, layerTitle), file.PutSubstance(ctx, substances...))
+	if err == nil {
+		_, err = file.PutReference(ctx, references...)
+	}
+	if err := errors.Join(err, file.Close()); err != nil {
+		return nil, err
+	}
+	return library.OpenStack(ctx, data.Core, path)
+}
+
+// month is the simulated month of the data folder: the one begun there, else a new one that ends now.
+func (d *demo) month(counties []County) ([]Event, error) {
+	if d.opts.Scans <= 0 {
+		return nil, nil
+	}
+	p, kept, err := settle(d.dir, plan{Seed: d.opts.Seed, Scans: d.opts.Scans, Now: time.Now().UTC().Truncate(time.Minute)})
+	if err != nil {
+		return nil, err
+	}
+	if kept && p.Made != made() {
+		d.say("The simulated month in %s was made by another version of this program and is left as it is. Another --data gives a new one.", d.dir)
+		return nil, nil
+	}
+	if kept && (p.Seed != d.opts.Seed || p.Scans != d.opts.Scans) {
+		d.say("%s holds a simulated month of %d scans with seed %d, which is continued. Another --data gives a new one.", d.dir, p.Scans, p.Seed)
+	}
+	return Month(p.Seed, p.Now, counties, p.Scans), nil
+}
+
+// serve runs the server, prints the banner once it answers and fills in the month, until ctx ends.
+func (d *demo) serve(ctx context.Context, seed seeder, month []Event) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	// The server outlives the seeding, so that nothing is stored into a closed database.
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	served := make(chan error, 1)
+	go func() {
+		err := d.server.Run(serving)
+		cancel() // a server that ended by itself ends the demo
+		served <- err
+	}()
+	err := d.ready(ctx)
+	if err == nil && len(month) > 0 {
+		err = seed.run(ctx, month)
+	}
+	if ctx.Err() != nil {
+		err = nil // whatever was cut short, the end was wanted
+	}
+	if err == nil {
+		<-ctx.Done()
+		d.say("%s", d.farewell())
+	}
+	stop()
+	return errors.Join(err, <-served)
+}
+
+// ready waits until the server answers and then says how to use it.
+func (d *demo) ready(ctx context.Context) error {
+	link, err := d.server.LoginLink(ctx, "")
+	if err != nil {
+		return fmt.Errorf("start the demo: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.server.URL()+"/login", nil)
+	if err != nil {
+		return err
+	}
+	// The address is taken, so one request waits for exactly as long as needed.
+	answer, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		return fmt.Errorf("start the demo: the server does not answer: %w", err)
+	}
+	answer.Body.Close()
+	d.say(banner, auth.CodeLife.Minutes(), link, d.dir)
+	if d.opts.Ready != nil {
+		d.opts.Ready(d.server.URL())
+	}
+	return nil
+}
+
+const banner = `
+Fentrace demo: everything here is SIMULATED. Never act on it.
+
+Open this link and press Scan; it opens once, within %.0f minutes:
+
+    %s
+
+Each scan finds another sample under the probe of the emulated spectrometer.
+A simulated month of scans fills list and map meanwhile. Data: %s
+Ctrl-C ends the demo.
+`
+
+func (d *demo) farewell() string {
+	n, err := d.server.Count(context.Background())
+	if err != nil {
+		return "The demo ends."
+	}
+	if d.opts.DataDir == "" {
+		return fmt.Sprintf("The demo ends. Its %d scans are removed.", n)
+	}
+	return fmt.Sprintf("The demo ends. %d scans are kept in %s; run again with the same --data to continue.", n, d.dir)
+}
+
+// isBusy tells whether an address could not be had.
+func isBusy(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "listen"
+}
