@@ -136,8 +136,6 @@ func (f frame) label(rows []string, s spectra.Spectrum) []string {
 			mark = number(f.high)
 		case len(rows) - 1:
 			mark = number(f.low)
-		case len(rows) / 2:
-			mark = string(s.YUnit)
 		}
 		out = append(out, fmt.Sprintf("%*s ┤%s", drawMargin-2, mark, row))
 	}
@@ -149,8 +147,10 @@ func (f frame) label(rows []string, s spectra.Spectrum) []string {
 			title = "Raman shift, cm-1"
 		}
 	}
+	title = fit(string(s.YUnit)+" over "+title, drawColumns)
+	title = strings.Repeat(" ", (drawColumns-len([]rune(strings.TrimSpace(title))))/2) + strings.TrimSpace(title)
 	margin := strings.Repeat(" ", drawMargin-1)
-	return append(out, margin+"└"+ticks, margin+" "+labels, strings.Repeat(" ", drawMargin+(drawColumns-len(title))/2)+title)
+	return append(out, margin+"└"+ticks, margin+" "+labels, margin+" "+title)
 }
 
 // ticks returns the line of the horizontal axis with its marks, and the numbers below them.

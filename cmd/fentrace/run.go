@@ -30,8 +30,8 @@ type commands struct {
 	Library  libraryCommands `cmd:"" help:"Say what is known; add your own reference spectra."`
 	Device   deviceCommands  `cmd:"" help:"Find, question or emulate a spectrometer."`
 	Serve    serveCommand    `cmd:"" help:"Serve the pages and the programming interface to browsers."`
-	// The demonstration is registered here.
-	Version versionCommand `cmd:"" help:"Say which version this is."`
+	Demo     demoCommand     `cmd:"" help:"Show everything at work with SIMULATED data."`
+	Version  versionCommand  `cmd:"" help:"Say which version this is."`
 }
 
 const description = `Fentrace matches handheld Raman and infrared scans of unknown powders against a
@@ -125,7 +125,8 @@ func (env *environment) fail(err error) int {
 	case errors.Is(err, syscall.EPIPE) || errors.Is(err, io.ErrClosedPipe):
 		return exitFailed // whoever read the output has left
 	}
-	fmt.Fprintln(env.stderr, "fentrace: "+plain(err.Error()))
+	// An interrupt is the user's wish, not "context canceled".
+	fmt.Fprintln(env.stderr, "fentrace: "+strings.ReplaceAll(plain(err.Error()), context.Canceled.Error(), "interrupted"))
 	if errors.As(err, &usage) {
 		return exitUsage
 	}

@@ -65,6 +65,9 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 	if err != nil || size < 1 {
 		return server.Config{}, usagef("--max-upload %s: a size like 32MiB is needed", c.MaxUpload)
 	}
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return server.Config{}, usagef("--listen %s: an address like 127.0.0.1:8080 is needed", c.Listen)
+	}
 	if c.Data == "" {
 		dir, err := os.UserConfigDir()
 		if err != nil {
