@@ -43,8 +43,8 @@ type Options struct {
 	Scans int
 	// Seed of everything that is random; a folder that holds a month keeps its own.
 	Seed uint64
-	// Ready, when set, is called once the server answers, with its address.
-	Ready func(url string)
+	// Ready, when set, is called once the server answers, with the link that logs in once.
+	Ready func(link string)
 }
 
 // demo is what Run holds together.
@@ -224,7 +224,7 @@ func (d *demo) ready(ctx context.Context) error {
 	answer.Body.Close()
 	d.say(banner, auth.CodeLife.Minutes(), link, d.dir)
 	if d.opts.Ready != nil {
-		d.opts.Ready(d.server.URL())
+		d.opts.Ready(link)
 	}
 	return nil
 }

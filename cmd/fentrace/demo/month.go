@@ -18,8 +18,9 @@ const (
 	analogDay = 8.5
 	// fentanylShare is the share of counties where fentanyl is sold.
 	fentanylShare = 0.75
-	carfentanils  = 4
-	scatterKM     = 4.5 // of places around a county's coordinates; every county of the table reaches further
+	// So many scans hold carfentanil, in so many counties.
+	carfentanils, carfentanilPlaces = 4, 2
+	scatterKM                       = 4.5 // of places around a county's coordinates; every county of the table reaches further
 )
 
 // local is the time of the region, for its nights and weekends: Eastern standard time.
@@ -97,13 +98,8 @@ func (m *month) story() {
 			m.add(i, a.At, pick(m.rng, analogRecipes), good)
 		}
 	}
-	first, second := m.rng.IntN(len(m.counties)), m.rng.IntN(len(m.counties))
-	for i := range carfentanils {
-		at := first
-		if i%2 == 1 {
-			at = second
-		}
-		m.add(at, m.anyTime(), carfentanilRecipe, good)
+	for i, places := 0, m.rng.Perm(len(m.counties)); i < carfentanils; i++ {
+		m.add(places[i%min(carfentanilPlaces, len(places))], m.anyTime(), carfentanilRecipe, good)
 	}
 }
 
