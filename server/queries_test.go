@@ -221,6 +221,10 @@ func TestFirstSeenAndTheMap(t *testing.T) {
 		fc.Features[0].Geometry.Coordinates != [2]float64{lon, lat} || fc.Features[0].Properties.Substances[0] != "fentanyl" {
 		t.Errorf("%s", a.body)
 	}
+	a = r.do("GET", "/v1/identifications.geojson?simulated=false", nil).want(t, http.StatusOK)
+	if a.into(t, &fc); len(fc.Features) != 2 {
+		t.Errorf("all of them: %s", a.body)
+	}
 }
 
 func TestSTIXOfAStoredScan(t *testing.T) {

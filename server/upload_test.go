@@ -275,7 +275,7 @@ func rawPost(t *testing.T, r *running, kind string, length int64, body io.Reader
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	head := "POST /v1/scans HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + r.token + "\r\nContent-Type: " + kind + "\r\n"
+	head := "POST /v1/scans HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + r.token + "\r\nContent-Type: " + kind + "\r\nConnection: close\r\n"
 	if length >= 0 {
 		head += fmt.Sprintf("Content-Length: %d\r\n\r\n", length)
 	} else {
@@ -290,7 +290,8 @@ func rawPost(t *testing.T, r *running, kind string, length int64, body io.Reader
 		buf := make([]byte, 32<<10)
 		for {
 			n, err := body.Read(buf)
-			if err != nil {
+			if err != nil { // never refused: the whole of it was taken
+				io.WriteString(conn, "0\r\n\r\n")
 				return
 			}
 			chunk := buf[:n]
