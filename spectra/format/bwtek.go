@@ -25,6 +25,9 @@ func detectBWTek(head []byte, _ string) Confidence {
 	return Never
 }
 
+// maxOverlay is the most scans of one file; each is read in a pass of its own.
+const maxOverlay = 64
+
 func readBWTek(_ string, raw []byte) ([]spectra.Spectrum, error) {
 	lines, err := splitLines(decodeText(raw))
 	if err != nil {
@@ -42,9 +45,17 @@ func readBWTek(_ string, raw []byte) ([]spectra.Spectrum, error) {
 		}
 	}
 	var out []spectra.Spectrum
-	for _, c := range bwtekColumns(names) {
+	var b budget
+	columns := bwtekColumns(names)
+	if len(columns) > maxOverlay {
+		return nil, at(header+1, "%w: %d overlaid scans, at most %d (export fewer per file)", ErrTooLarge, len(columns), maxOverlay)
+	}
+	for _, c := range columns {
 		s, err := c.read(lines, header, sep, meta)
 		if err != nil {
+			return nil, err
+		}
+		if err := b.take(header+1, len(s.X)); err != nil {
 			return nil, err
 		}
 		out = append(out, s)
@@ -96,9 +107,6 @@ func bwtekColumns(names []string) []bwtekColumn {
 		}
 		j, ok := at[number]
 		if !ok {
-			if len(out) >= maxFileSpectra {
-				break
-			}
 			j = len(out)
 			at[number] = j
 			c := base
@@ -114,7 +122,16 @@ func bwtekColumns(names []string) []bwtekColumn {
 	return out
 }
 
-// read collects the rows that have an axis.
+// bwtekRows are the points of one column and what tells how they were made.
+type bwtekRows struct {
+	series
+	raw     []float64
+	total   int  // rows in the table, with and without axis
+	dark    bool // a dark spectrum was taken
+	differs int  // values that are not raw less dark
+}
+
+// read makes the spectrum of one column.
 func (c bwtekColumn) read(lines []string, header int, sep byte, meta map[string]string) (spectra.Spectrum, error) {
 	s := spectra.Spectrum{Technique: spectra.Raman, XUnit: spectra.PerCM, YUnit: spectra.Counts}
 	bwtekMetadata(&s.Metadata, meta)
@@ -122,70 +139,74 @@ func (c bwtekColumn) read(lines []string, header int, sep byte, meta map[string]
 	if axis < 0 {
 		axis, label = c.wavelength, "Wavelength"
 	}
-	value, name := c.subtracted, "Dark Subtracted"
-	if value < 0 {
-		value, name = c.raw, "Raw data"
-	}
 	if axis < 0 {
 		return s, at(header+1, "%w: no column Raman Shift or Wavelength (export again with the axis)", ErrNoSpectrum)
 	}
-	var list series
-	var raw []float64
+	var rows bwtekRows
 	var cells []string
-	dark, differs, rows := false, 0, 0
 	for i := header + 1; i < len(lines); i++ {
 		if strings.TrimSpace(lines[i]) == "" {
 			continue
 		}
-		rows++
+		rows.total++
 		cells = splitCells(lines[i], sep, cells)
 		comma := sep != ',' && strings.IndexByte(lines[i], ',') >= 0
-		get := func(index int) (float64, cellKind, string) {
-			if index < 0 || index >= len(cells) {
-				return 0, emptyCell, ""
-			}
-			v, kind := parseCell(cells[index], comma)
-			return v, kind, cells[index]
-		}
-		x, kind, text := get(axis)
-		if len(cells) <= axis || (kind != emptyCell && len(cells) <= value) {
-			return s, at(i+1, "%w: the row has %d cells (copy or export it again)", ErrTruncated, len(cells))
-		}
-		if kind == emptyCell {
-			continue
-		}
-		if kind != numberCell {
-			return s, badCell(i+1, label, text, kind)
-		}
-		y, kind, text := get(value)
-		if kind != numberCell {
-			return s, badCell(i+1, name, text, kind)
-		}
-		if len(list.x) >= spectra.MaxPoints {
-			return s, at(i+1, "%w: more than %d points", ErrTooLarge, spectra.MaxPoints)
-		}
-		list.add(x, y, i+1)
-		d, hasDark, _ := get(c.dark)
-		r, hasRaw, _ := get(c.raw)
-		if hasRaw == numberCell {
-			raw = append(raw, r)
-		}
-		if hasDark == numberCell && d != 0 {
-			dark = true
-			if hasRaw == numberCell && c.subtracted >= 0 && math.Abs(r-d-y) > 0.01*math.Max(1, math.Abs(y)) {
-				differs++
-			}
+		if err := c.row(&rows, cells, comma, axis, label, i+1); err != nil {
+			return s, err
 		}
 	}
-	if len(list.x) == 0 {
-		return s, at(header+1, "%w: %d rows, none with a %s (copy or export it again)", ErrNoSpectrum, rows, label)
+	if len(rows.x) == 0 {
+		return s, at(header+1, "%w: %d rows, none with a %s (copy or export it again)", ErrNoSpectrum, rows.total, label)
 	}
-	s.Metadata.DarkSubtracted = dark && c.subtracted >= 0
-	if differs > 0 {
-		warn(&s.Metadata, "%d values of the column Dark Subtracted are not Raw data less Dark; they were taken as the file has them.", differs)
+	s.Metadata.DarkSubtracted = rows.dark && c.subtracted >= 0
+	if rows.differs > 0 {
+		warn(&s.Metadata, "%d values of the column Dark Subtracted are not Raw data less Dark; they were taken as the file has them.", rows.differs)
 	}
-	markSaturation(&s.Metadata, raw)
-	return s, c.finish(&s, list, label == "Wavelength")
+	markSaturation(&s.Metadata, rows.raw)
+	return s, c.finish(&s, rows.series, label == "Wavelength")
+}
+
+// row takes one line of the table; one without an axis cell is passed over.
+func (c bwtekColumn) row(rows *bwtekRows, cells []string, comma bool, axis int, label string, line int) error {
+	value, name := c.subtracted, "Dark Subtracted"
+	if value < 0 {
+		value, name = c.raw, "Raw data"
+	}
+	get := func(index int) (float64, cellKind) {
+		if index < 0 || index >= len(cells) {
+			return 0, emptyCell
+		}
+		return parseCell(cells[index], comma)
+	}
+	x, kind := get(axis)
+	if len(cells) <= axis || (kind != emptyCell && len(cells) <= value) {
+		return at(line, "%w: the row has %d cells (copy or export it again)", ErrTruncated, len(cells))
+	}
+	if kind == emptyCell {
+		return nil
+	}
+	if kind != numberCell {
+		return badCell(line, label, cells[axis], kind)
+	}
+	y, kind := get(value)
+	if kind != numberCell {
+		return badCell(line, name, cells[value], kind)
+	}
+	if len(rows.x) >= spectra.MaxPoints {
+		return at(line, "%w: more than %d points", ErrTooLarge, spectra.MaxPoints)
+	}
+	rows.add(x, y, line)
+	raw, hasRaw := get(c.raw)
+	if hasRaw == numberCell {
+		rows.raw = append(rows.raw, raw)
+	}
+	if dark, has := get(c.dark); has == numberCell && dark != 0 {
+		rows.dark = true
+		if hasRaw == numberCell && c.subtracted >= 0 && math.Abs(raw-dark-y) > 0.01*math.Max(1, math.Abs(y)) {
+			rows.differs++
+		}
+	}
+	return nil
 }
 
 // finish orders the points and turns a wavelength axis into Raman shift when the laser is known.

@@ -2,7 +2,6 @@ package format
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"fentrace/spectra"
@@ -20,14 +19,10 @@ const ownMark = "# fentrace spectrum"
 const minRows = 3
 
 func detectDelimited(head []byte, _ string) Confidence {
-	text := headText(head)
-	if strings.HasPrefix(text, ownMark) {
+	if strings.HasPrefix(headText(head), ownMark) {
 		return Certain
 	}
-	if strings.ContainsAny(text, "0123456789") {
-		return Fallback
-	}
-	return Never
+	return Fallback // the numbers may begin beyond the head
 }
 
 // table is a delimited text whose dialect and columns are known.
@@ -70,13 +65,13 @@ func readDelimited(name string, raw []byte) ([]spectra.Spectrum, error) {
 	if t.rows < minRows && !t.preface.own {
 		return nil, at(t.start+1, "%w: only %d rows of numbers", ErrNoSpectrum, t.rows)
 	}
-	var sparse []string
+	sparse := 0
 	for i, list := range all {
 		if 2*len(list.x) < t.rows || len(list.x) == 0 {
-			sparse = append(sparse, fmt.Sprintf("%s holds numbers in %d of %d rows and was left out.", plan.labels[i], len(list.x), t.rows))
+			sparse++
 			continue
 		}
-		if err := b.take(t.start+1, len(list.x)); err != nil {
+		if err := firstError(b.take(t.start+1, len(list.x)), b.takeLabels(t.start+1, t.preface.all)); err != nil {
 			return nil, err
 		}
 		s, err := t.spectrum(plan, i, list)
@@ -85,9 +80,9 @@ func readDelimited(name string, raw []byte) ([]spectra.Spectrum, error) {
 		}
 		if s.Title == "" {
 			s.Title = stem(name)
-			if label := plan.labels[i]; len(plan.values) > 1 {
-				s.Title = fmt.Sprintf("%s: %s", s.Title, label)
-			}
+		}
+		if len(plan.values) > 1 {
+			s.Title = fmt.Sprintf("%s: %s", s.Title, plan.labels[i])
 		}
 		out = append(out, s)
 	}
@@ -95,7 +90,9 @@ func readDelimited(name string, raw []byte) ([]spectra.Spectrum, error) {
 		return nil, at(t.start+1, "%w: no column of values holds numbers in half of the rows", ErrNoSpectrum)
 	}
 	for i := range out {
-		out[i].Metadata.Warnings = append(out[i].Metadata.Warnings, sparse...)
+		if sparse > 0 {
+			warn(&out[i].Metadata, "%d columns hold numbers in less than half of the rows and were left out.", sparse)
+		}
 	}
 	return out, nil
 }
@@ -164,6 +161,9 @@ func (t *table) read(p plan) ([]series, error) {
 			}
 			all[j].add(x, y, i+1)
 		}
+		if kind == numberCell && !filled && len(cells) <= p.values[0] {
+			return nil, at(i+1, "%w: the row has %d cells and ends before %s (copy or export it again)", ErrTruncated, len(cells), p.labels[0])
+		}
 		if kind == numberCell {
 			t.rows++
 			continue
@@ -209,7 +209,5 @@ func (t *table) spectrum(p plan, i int, list series) (spectra.Spectrum, error) {
 	if err := t.interpret(&s, p, i); err != nil {
 		return s, err
 	}
-	slices.Sort(s.Metadata.Warnings)
-	s.Metadata.Warnings = slices.Compact(s.Metadata.Warnings)
 	return s, nil
 }

@@ -17,6 +17,7 @@ type preface struct {
 	fields  map[string]string
 	keys    map[string]string // the same by fieldKey
 	remarks []string
+	all     map[string]string // fields and remarks, as they go into Metadata.Fields
 }
 
 // fieldKey compares labels without case, blanks and punctuation; the unit in parentheses stays.
@@ -48,6 +49,10 @@ func (p *preface) read(t *table, lines []string) {
 		}
 		p.fields[key] = value
 		p.keys[fieldKey(key)] = value
+	}
+	p.all = maps.Clone(p.fields)
+	if len(p.remarks) > 0 {
+		p.all["remarks"] = strings.Join(p.remarks, "\n")
 	}
 }
 
@@ -93,13 +98,7 @@ func (p preface) metadata() spectra.Metadata {
 		m.Simulated = m.Simulated || p.simulated()
 		return m
 	}
-	m.Fields = make(map[string]string, len(p.fields)+1)
-	for k, v := range p.fields {
-		m.Fields[k] = v
-	}
-	if len(p.remarks) > 0 {
-		m.Fields["remarks"] = strings.Join(p.remarks, "\n")
-	}
+	m.Fields = maps.Clone(p.all)
 	m.SampleName = firstOf(p.get("samplename"), p.get("sample"), p.get("substance"), p.get("compound"))
 	m.CAS = casNumber(firstOf(p.get("cas"), p.get("casnumber"), p.get("casregistryno")))
 	m.InChIKey = inchiKey.FindString(p.get("inchikey"))

@@ -51,7 +51,6 @@ type enlighten struct {
 	header int // index of the line with the column names
 	axes   []axisSet
 	groups []*column
-	keys   []string
 }
 
 func readENLIGHTEN(name string, raw []byte) ([]spectra.Spectrum, error) {
@@ -139,6 +138,7 @@ func (a *axisSet) column(name string) *int {
 // metadata reads the keys above the columns.
 func (e *enlighten) metadata() error {
 	var cells []string
+	seen, labels := map[string]bool{}, 0
 	for i, l := range e.lines[:e.header] {
 		cells = splitCells(l, ',', cells)
 		if len(cells) > maxColumns {
@@ -149,37 +149,42 @@ func (e *enlighten) metadata() error {
 			e.serials(cells)
 			continue
 		}
-		if len(e.keys) >= maxFields || cells[0] == "" {
+		if len(seen) >= maxFields || cells[0] == "" || seen[cells[0]] {
 			continue
 		}
-		e.keys = append(e.keys, cells[0])
+		seen[cells[0]] = true
+		shared := e.shared(cells)
 		for _, g := range e.groups {
-			if v := e.value(cells, g); v != "" {
-				g.meta[cells[0]] = v
+			v := shared
+			if g.start < len(cells) && cells[g.start] != "" {
+				v = cells[g.start]
 			}
+			if v == "" {
+				continue
+			}
+			if labels += 64 + len(cells[0]) + len(v); labels > maxLabelBytes {
+				return at(i+1, "%w: the labels of all measurements together are more than %d bytes (export fewer scans per file)", ErrTooLarge, maxLabelBytes)
+			}
+			g.meta[cells[0]] = v
 		}
 	}
 	return nil
 }
 
-// value picks the cell of a key that belongs to g.
-func (e *enlighten) value(cells []string, g *column) string {
-	if g.start < len(cells) && cells[g.start] != "" {
-		return cells[g.start]
-	}
-	only := ""
+// shared is the value of a key that stands beside it and not above a measurement: it belongs to all of them.
+func (e *enlighten) shared(cells []string) string {
+	filled, first := 0, 0
 	for i, c := range cells[1:] {
-		if c == "" {
-			continue
-		}
-		if len(e.groups) > 1 && i > 0 {
-			return "" // the key has values of other measurements
-		}
-		if only == "" {
-			only = c
+		if c != "" {
+			if filled++; filled == 1 {
+				first = i + 1
+			}
 		}
 	}
-	return only
+	if filled == 0 || (len(e.groups) > 1 && (filled > 1 || first > 1)) {
+		return ""
+	}
+	return cells[first]
 }
 
 func (e *enlighten) serials(cells []string) {

@@ -35,6 +35,7 @@ const (
 	maxLines       = 2 * spectra.MaxPoints
 	maxColumns     = 16384
 	maxFields      = 4096 // metadata labels kept of one spectrum
+	maxLabelBytes  = 128 << 20
 	headBytes      = 8192 // what Detect sees
 )
 
@@ -217,7 +218,18 @@ func stem(name string) string {
 
 // budget counts what one file has yielded so far, so that a few bytes (a DUP count, a header) cannot ask for
 // more memory than a file may hold.
-type budget struct{ points, spectra int }
+type budget struct{ points, spectra, labels int }
+
+// takeLabels counts the labels of one more spectrum: those above many columns or tables are repeated for each.
+func (b *budget) takeLabels(line int, fields map[string]string) error {
+	for k, v := range fields {
+		b.labels += 64 + len(k) + len(v)
+	}
+	if b.labels > maxLabelBytes {
+		return at(line, "%w: the labels of all spectra together are more than %d bytes (split the file)", ErrTooLarge, maxLabelBytes)
+	}
+	return nil
+}
 
 func (b *budget) take(line, points int) error {
 	b.points += points

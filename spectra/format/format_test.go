@@ -3,6 +3,7 @@ package format
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,9 +56,12 @@ func TestBrokenFilesNameFileLineAndCause(t *testing.T) {
 		{"bad_dup.jdx", 16, ErrTooLarge, "repeat count"},
 		{"bad_empty_table.jdx", 15, ErrNoSpectrum, "no points"},
 		{"bad_back.jdx", 16, spectra.ErrNotMonotonic, "401 after 402"},
+		{"bad_position_only.jdx", 17, ErrTruncated, "a position without values"},
 		{"bad_odd.jdx", 16, ErrTruncated, "a position without a value"},
 		{"bad_header_only.jdx", 0, ErrNoSpectrum, "XYDATA"},
 		{"bad_factor.jdx", 9, ErrNotNumber, `"4l8" in ##LASTX=`},
+		{"bad_link.jdx", 0, ErrTruncated, "states \"2\" blocks, holds 1"},
+		{"bad_cut.csv", 5, ErrTruncated, "1 cells and ends before y"},
 		{"bad_enlighten_text.csv", 7, ErrNotNumber, `"two" in column Processed`},
 		{"bad_enlighten_nan.csv", 7, ErrNotNumber, "Wavenumber"},
 		{"bad_enlighten_cut.csv", 8, ErrTruncated, "before column Processed"},
@@ -186,6 +190,33 @@ func TestHeadersCannotAskForMemory(t *testing.T) {
 	if _, err := Read("x.jdx", []byte(strings.Repeat(block, 40))); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("40 blocks of 4,000,000 points: %v", err)
 	}
+}
+
+func TestLabelsAreNotMultiplied(t *testing.T) {
+	// A few bytes per column or table must not each take the labels above them along.
+	remark := strings.Repeat("x", 1<<20)
+	columns := strings.TrimSuffix(strings.Repeat("1.5,", 200), ",")
+	rows := "100," + columns + "\n101," + columns + "\n102," + columns + "\n"
+	for name, raw := range map[string]string{
+		"many.csv":    "# " + remark + "\n" + rows,
+		"many.jdx":    "##TITLE=t\n##JCAMP-DX=5\n##REMARK=" + remark + "\n" + strings.Repeat("##PEAK TABLE=(XY..XY)\n1,2\n", 200) + "##END=\n",
+		"session.csv": "ENLIGHTEN Version,1\nNote," + remark + "\n\nWavenumber" + strings.Repeat(",Processed", 200) + "\n" + rows,
+	} {
+		if _, err := Read(name, []byte(raw)); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := Read("o.txt", []byte("File Version;BWSpec\nPixel;Raman Shift"+overlays(65)+"\n0;1"+strings.Repeat(";1", 65)+"\n")); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("65 overlaid scans: %v", err)
+	}
+}
+
+func overlays(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, ";Raw data #%d", i+1)
+	}
+	return b.String()
 }
 
 func TestReadableJudgesByExtension(t *testing.T) {

@@ -71,6 +71,9 @@ func readJCAMP(_ string, raw []byte) ([]spectra.Spectrum, error) {
 		out = append(out, found...)
 	}
 	if len(out) > 0 {
+		if err := f.linked(blocks, out); err != nil {
+			return nil, err
+		}
 		return out, nil
 	}
 	for _, b := range blocks {
@@ -79,6 +82,29 @@ func readJCAMP(_ string, raw []byte) ([]spectra.Spectrum, error) {
 		}
 	}
 	return nil, fmt.Errorf("%w: no XYDATA, XYPOINTS, PEAK TABLE, PEAK ASSIGNMENTS or DATA TABLE record (export the data with the header)", ErrNoSpectrum)
+}
+
+// linked checks that a compound file is whole: one without its last ##END= must hold the blocks it states.
+func (f *jcampFile) linked(blocks []*block, out []spectra.Spectrum) error {
+	outer := blocks[0]
+	value := func(key string) string {
+		for _, r := range outer.records {
+			if r.key == key {
+				return f.text(r)
+			}
+		}
+		return ""
+	}
+	if outer.closed || !strings.EqualFold(value("DATATYPE"), "LINK") {
+		return nil
+	}
+	if stated, ok := wholeNumber(value("BLOCKS")); !ok || len(blocks)-1 < stated {
+		return fmt.Errorf("%w: the compound file states %q blocks, holds %d and has no last ##END= (copy or export it again)", ErrTruncated, value("BLOCKS"), len(blocks)-1)
+	}
+	for i := range out {
+		warn(&out[i].Metadata, "The last ##END= of the compound file is missing, but it holds the blocks it states.")
+	}
+	return nil
 }
 
 // blocks cuts the file into records and hands each to the innermost open block.

@@ -124,6 +124,9 @@ func (a *asdf) line(n int, text string) error {
 	first := true
 	for {
 		rest = strings.TrimLeftFunc(rest, isSeparator)
+		if rest == "" && first {
+			return at(n, "%w: a position without values (copy or export it again)", ErrTruncated)
+		}
 		if rest == "" {
 			return nil
 		}

@@ -63,6 +63,9 @@ func (f *jcampFile) table(b *block, r record, h *header, peaks bool) (spectra.Sp
 	if form.assigned {
 		h.add(r)
 	}
+	if err := f.budget.takeLabels(r.line, h.values); err != nil {
+		return s, err
+	}
 	h.describe(&s, form)
 	s.Metadata.Warnings = append(s.Metadata.Warnings, p.warnings...)
 	for i := range s.X {

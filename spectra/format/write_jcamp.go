@@ -72,11 +72,6 @@ func writeLabels(b *bufio.Writer, s spectra.Spectrum, even bool) {
 		written[jcampKey(label)] = true
 		fmt.Fprintf(b, "##%s=%s\n", label, value)
 	}
-	number := func(label string, v float64) {
-		if v != 0 {
-			put(label, affn(v))
-		}
-	}
 	title := s.Title
 	if m.Simulated && !simulatedWord.MatchString(title) {
 		title = strings.TrimSpace("SIMULATED " + title)
@@ -95,6 +90,27 @@ func writeLabels(b *bufio.Writer, s spectra.Spectrum, even bool) {
 	put("OWNER", firstOf(m.Fields["OWNER"], "not stated"))
 	if m.Simulated {
 		put("$SIMULATED", simulatedNote)
+	}
+	writeAcquisition(m, put)
+	writeFields(m, written, put)
+	put("XUNITS", jcampUnit(s.XUnit))
+	put("YUNITS", jcampUnit(s.YUnit))
+	if even {
+		put("FIRSTX", affn(s.X[0]))
+		put("LASTX", affn(s.X[len(s.X)-1]))
+		put("FIRSTY", affn(s.Y[0]))
+	}
+	put("XFACTOR", "1")
+	put("YFACTOR", "1")
+	put("NPOINTS", strconv.Itoa(len(s.X)))
+}
+
+// writeAcquisition writes what is known of the sample and of how it was measured.
+func writeAcquisition(m spectra.Metadata, put func(label, value string)) {
+	number := func(label string, v float64) {
+		if v != 0 {
+			put(label, affn(v))
+		}
 	}
 	put("NAMES", m.SampleName)
 	put("CAS REGISTRY NO", m.CAS)
@@ -119,17 +135,6 @@ func writeLabels(b *bufio.Writer, s spectra.Spectrum, even bool) {
 	}
 	number("$SATURATED POINTS", float64(m.SaturatedPoints))
 	number("$FULL SCALE (COUNTS)", m.FullScale)
-	writeFields(m, written, put)
-	put("XUNITS", jcampUnit(s.XUnit))
-	put("YUNITS", jcampUnit(s.YUnit))
-	if even {
-		put("FIRSTX", affn(s.X[0]))
-		put("LASTX", affn(s.X[len(s.X)-1]))
-		put("FIRSTY", affn(s.Y[0]))
-	}
-	put("XFACTOR", "1")
-	put("YFACTOR", "1")
-	put("NPOINTS", strconv.Itoa(len(s.X)))
 }
 
 // writeFields writes the remaining labels of the source. Those of another format become private ($) labels.
