@@ -35,7 +35,7 @@ const (
 	maxLines       = 2 * spectra.MaxPoints
 	maxColumns     = 16384
 	maxFields      = 4096 // metadata labels kept of one spectrum
-	maxLabelBytes  = 128 << 20
+	maxLabelBytes  = 32 << 20 // of all spectra of one file together
 	headBytes      = 8192 // what Detect sees
 )
 
