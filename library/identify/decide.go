@@ -64,6 +64,7 @@ func (id *Identifier) decide(ev evidence) Identification {
 		ans.DetectionLimits = id.limits(ev)
 	}
 	if alarm := controlled(ans.Findings); len(alarm) > 0 {
+		slices.SortStableFunc(ans.Findings, alarmingFirst)
 		return ans.alarm(alarm, id.lookAlikes(ev, alarm[0]))
 	}
 	if table, ok := controlledTable(ev.candidates); ok && !explained {
@@ -116,6 +117,16 @@ func (ev *evidence) findings() []Finding {
 func (f Finding) alarming() bool { return f.Controlled || f.fentanylClass() }
 
 func (f Finding) fentanylClass() bool { return library.Substance{Class: f.Class}.FentanylClass() }
+
+func alarmingFirst(a, b Finding) int {
+	switch {
+	case a.alarming() == b.alarming():
+		return 0
+	case a.alarming():
+		return -1
+	}
+	return 1
+}
 
 func controlled(fs []Finding) []Finding {
 	var out []Finding

@@ -172,6 +172,9 @@ func TestControlledSubstanceRaisesAlarmPureAndInAMixture(t *testing.T) {
 		}
 	}
 	ans := answer(t, id, mixed.spectrum())
+	if ans.Findings[0].Substance != "opioid" {
+		t.Errorf("an alarm that names %s first", ans.Findings[0].Substance)
+	}
 	for _, f := range ans.Findings {
 		want := map[string]float64{"sugar": 0.7, "opioid": 0.3}[f.Substance]
 		if math.Abs(f.Fraction.Estimate-want) > 0.08 || f.Fraction.Low > f.Fraction.Estimate || f.Fraction.High < f.Fraction.Estimate {

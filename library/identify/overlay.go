@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"fentrace/library"
+	"fentrace/library/mixture"
 	"fentrace/spectra"
 	"fentrace/spectra/preprocess"
 )
@@ -20,7 +21,7 @@ type Trace struct {
 }
 
 // Overlay is what a person looks at to judge an answer: the scan above, the references to be mirrored below, the
-// difference of the scan and the first reference.
+// scan less the references in the amounts that fit best.
 type Overlay struct {
 	Scan        Trace   `json:"scan"`
 	References  []Trace `json:"references"`
@@ -57,9 +58,7 @@ func (id *Identifier) Overlay(s spectra.Spectrum, ans Identification) (Overlay, 
 		}
 		out.References = append(out.References, t)
 	}
-	if len(out.References) > 0 && out.References[0].Kind == "spectrum" {
-		out.Difference = difference(out.Scan, out.References[0])
-	}
+	out.Difference = difference(out.Scan, out.References)
 	return out, nil
 }
 
@@ -103,30 +102,45 @@ func peakTrace(peaks []library.Peak, label string, shift float64) Trace {
 	return t
 }
 
-// difference is scan minus reference, the reference scaled to fit best, on the scan's positions that both cover.
-func difference(scan, ref Trace) *Trace {
-	d := &Trace{Label: "difference", Kind: "spectrum"}
-	var at []float64
-	var dot, norm float64
-	j := 0
-	for i, x := range scan.X {
-		for j+1 < len(ref.X) && ref.X[j+1] <= x {
-			j++
-		}
-		if x < ref.X[0] || j+1 >= len(ref.X) {
+// difference is what the references that are spectra, in the amounts that fit best, leave of the scan, on the positions
+// all of them cover; nil when there is nothing to subtract.
+func difference(scan Trace, refs []Trace) *Trace {
+	var columns [][]float64
+	from, to := 0, len(scan.X)
+	for _, r := range refs {
+		if r.Kind != "spectrum" {
 			continue
 		}
-		w := (x - ref.X[j]) / (ref.X[j+1] - ref.X[j])
-		r := (1-w)*ref.Y[j] + w*ref.Y[j+1]
-		d.X, d.Y, at = append(d.X, x), append(d.Y, scan.Y[i]), append(at, r)
-		dot += scan.Y[i] * r
-		norm += r * r
+		column, first, end := onto(scan.X, r)
+		columns, from, to = append(columns, column), max(from, first), min(to, end)
 	}
-	if norm == 0 {
+	if len(columns) == 0 || from >= to {
 		return nil
 	}
-	for i := range d.Y {
-		d.Y[i] -= dot / norm * at[i]
+	for i := range columns {
+		columns[i] = columns[i][from:to]
 	}
-	return d
+	fit, err := mixture.NewFit(scan.Y[from:to], columns)
+	if err != nil {
+		return nil
+	}
+	return &Trace{Label: "difference", Kind: "spectrum", X: scan.X[from:to], Y: fit.Residual}
+}
+
+// onto reads r at positions x, linear between its points; it covers x[from:to].
+func onto(x []float64, r Trace) (y []float64, from, to int) {
+	y = make([]float64, len(x))
+	from, j := len(x), 0
+	for i, at := range x {
+		for j+1 < len(r.X) && r.X[j+1] < at {
+			j++
+		}
+		if at < r.X[0] || j+1 >= len(r.X) {
+			continue
+		}
+		w := (at - r.X[j]) / (r.X[j+1] - r.X[j])
+		y[i] = (1-w)*r.Y[j] + w*r.Y[j+1]
+		from, to = min(from, i), i+1
+	}
+	return y, from, to
 }
