@@ -249,6 +249,6 @@ func bwtekMetadata(d *spectra.Metadata, meta map[string]string) {
 		d.LaserNM = v
 	}
 	for _, v := range meta {
-		d.Simulated = d.Simulated || simulatedWord.MatchString(v)
+		d.Simulated = d.Simulated || saysSimulated(v)
 	}
 }

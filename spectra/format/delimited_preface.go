@@ -163,11 +163,11 @@ func (p preface) simulated() bool {
 		return truthy(v)
 	}
 	for k, v := range p.fields {
-		if simulatedWord.MatchString(k) || simulatedWord.MatchString(v) {
+		if saysSimulated(k) || saysSimulated(v) {
 			return true
 		}
 	}
-	return slices.ContainsFunc(p.remarks, simulatedWord.MatchString)
+	return slices.ContainsFunc(p.remarks, saysSimulated)
 }
 
 // says reports whether word stands anywhere above the numbers.

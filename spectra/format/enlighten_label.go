@@ -69,6 +69,6 @@ func (m *measurement) describe(s *spectra.Spectrum) {
 		d.Simulated = truthy(v)
 	}
 	for _, v := range m.meta {
-		d.Simulated = d.Simulated || simulatedWord.MatchString(v)
+		d.Simulated = d.Simulated || saysSimulated(v)
 	}
 }

@@ -34,9 +34,9 @@ const (
 	maxFileSpectra = 8192
 	maxLines       = 2 * spectra.MaxPoints
 	maxColumns     = 16384
-	maxFields      = 4096 // metadata labels kept of one spectrum
+	maxFields      = 4096     // metadata labels kept of one spectrum
 	maxLabelBytes  = 32 << 20 // of all spectra of one file together
-	headBytes      = 8192 // what Detect sees
+	headBytes      = 8192     // what Detect sees
 )
 
 // Confidence is how sure a reader is that a file is its own; the surest reader reads it.

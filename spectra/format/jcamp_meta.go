@@ -94,7 +94,7 @@ func (h *header) simulated() bool {
 		return true
 	}
 	for _, text := range h.values {
-		if simulatedWord.MatchString(text) {
+		if saysSimulated(text) {
 			return true
 		}
 	}

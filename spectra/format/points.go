@@ -69,6 +69,11 @@ var (
 	simulatedWord = regexp.MustCompile(`\bSIMULATED\b`)
 )
 
+// saysSimulated reports whether text holds the word SIMULATED. The plain search spares long remarks the slower one.
+func saysSimulated(text string) bool {
+	return strings.Contains(text, "SIMULATED") && simulatedWord.MatchString(text)
+}
+
 // measure splits "785 nm" into 785 and "nm"; the unit is in lower case and may be missing. A decimal comma is accepted.
 func measure(s string) (v float64, unit string, ok bool) {
 	m := quantity.FindStringSubmatch(s)

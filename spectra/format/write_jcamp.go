@@ -73,7 +73,7 @@ func writeLabels(b *bufio.Writer, s spectra.Spectrum, even bool) {
 		fmt.Fprintf(b, "##%s=%s\n", label, value)
 	}
 	title := s.Title
-	if m.Simulated && !simulatedWord.MatchString(title) {
+	if m.Simulated && !saysSimulated(title) {
 		title = strings.TrimSpace("SIMULATED " + title)
 	}
 	put("TITLE", firstOf(oneLine(title), "untitled"))
