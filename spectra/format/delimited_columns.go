@@ -35,6 +35,8 @@ var (
 // axisRank is how much a column name looks like the axis of a spectrum; 0 for any other name.
 func axisRank(name string) int {
 	switch {
+	case len(name) > 200: // a remark, not a name
+		return 0
 	case shiftName.MatchString(name):
 		return 4
 	case wavenumberName.MatchString(name):
