@@ -8,7 +8,7 @@ TAGS  := -tags webdist
 WEBSRC := $(shell find $(WEB)/src $(WEB)/public -type f 2>/dev/null) $(wildcard $(WEB)/*.html $(WEB)/*.json $(WEB)/*.ts)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test setup lint web fuzz bench bench-accuracy readme core clean
+.PHONY: help run build test setup lint web fuzz bench bench-accuracy readme picture core clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ bench-accuracy: ## measure accuracy on the development spectra; writes bench/RES
 
 readme: ## copy the measured table into README.md
 	$(GO) run ./bench/readme
+
+picture: build ## take README's picture of the demo with the browser test
+	@dir=$$(mktemp -d) && FENTRACE_PICTURES=$$dir $(GO) test -count=1 $(TAGS) -run TestPressingScan ./cmd/fentrace && cp $$dir/scan.png $(WEB)/screenshot.png
 
 core: ## rebuild the embedded core library from data/*.csv
 	$(GO) run ./data/build/core

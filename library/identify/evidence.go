@@ -50,15 +50,19 @@ const (
 
 // gather computes the evidence for s; the quality is filled as far as it got even when an error is returned.
 func (id *Identifier) gather(ctx context.Context, s spectra.Spectrum) (evidence, error) {
-	ev := evidence{scan: s.Ascending()}
-	ev.quality = Quality{Axis: axisUnknown}
+	ev := evidence{quality: Quality{Axis: axisUnknown}}
+	var rays int
 	var err error
+	if ev.scan, rays, err = withoutRays(s.Ascending()); err != nil {
+		return ev, err
+	}
 	if ev.vector, err = search.Prepare(ev.scan); err != nil {
 		return ev, err
 	}
 	if ev.features, err = extract(ev.scan); err != nil {
 		return ev, err
 	}
+	ev.features.saturated = saturatedPoints(ev.scan, rays)
 	f := ev.features
 	ev.quality = Quality{
 		SNR: round(math.Min(f.snr, 1e6), 1), Saturated: f.saturated, Fluorescence: round(f.fluorescence, 3),

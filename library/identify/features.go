@@ -36,7 +36,7 @@ var featurePipeline = preprocess.Pipeline{Name: "features", Version: "1", Steps:
 
 // extract finds the lines of s and how far they stand out. s is ascending, in cm-1.
 func extract(s spectra.Spectrum) (features, error) {
-	f := features{saturated: saturatedPoints(s)}
+	var f features
 	smooth, err := search.Windowed(featurePipeline, s.Technique).Run(s)
 	if err != nil {
 		return f, err
@@ -78,11 +78,33 @@ func backgroundShare(base, bands []float64) float64 {
 	return background / (background + lines)
 }
 
-// saturatedPoints counts the detector elements at full scale: as the instrument reported, else the flat top of a
-// strong signal. Three equal highest values in a row do not happen by chance in counts of a thousand and more.
-func saturatedPoints(s spectra.Spectrum) int {
+// Limits of Whitaker and Hayes' ray filter as preprocess.Display uses them.
+const (
+	rayThreshold = 8
+	rayReach     = 3
+)
+
+// withoutRays takes cosmic rays out of a Raman scan and says how many points they were. One ray can otherwise outweigh
+// every line, since the derivative is largest where the signal is narrowest. Infrared detectors see no rays.
+func withoutRays(s spectra.Spectrum) (spectra.Spectrum, int, error) {
+	if s.Technique != spectra.Raman || s.Peaks {
+		return s, 0, nil
+	}
+	y := make([]float64, len(s.Y))
+	replaced, err := preprocess.Despike(y, s.Y, rayThreshold, rayReach)
+	if errors.Is(err, preprocess.ErrTooFew) {
+		return s, 0, nil // too short to be compared, which is said later
+	}
+	s.Y = y
+	return s, len(replaced), err
+}
+
+// saturatedPoints counts the detector elements at full scale that were no rays: as the instrument reported, else the
+// flat top of a strong signal. Three equal highest values in a row do not happen by chance in counts of a thousand
+// and more. rays is how many points of s were replaced.
+func saturatedPoints(s spectra.Spectrum, rays int) int {
 	if s.Metadata.SaturatedPoints > 0 {
-		return s.Metadata.SaturatedPoints
+		return max(0, s.Metadata.SaturatedPoints-rays)
 	}
 	top := slices.Max(s.Y)
 	if top < 1000 || s.Technique != spectra.Raman {

@@ -86,6 +86,9 @@ func (id *Identifier) blank(s spectra.Spectrum) Identification {
 	pipeline := ""
 	if p, ok := search.Pipeline(s.Technique); ok {
 		pipeline = p.String()
+		if s.Technique == spectra.Raman {
+			pipeline = "despike/1 " + pipeline
+		}
 	}
 	return Identification{
 		SHA256: s.Metadata.SHA256, Technique: string(s.Technique), Simulated: s.Metadata.Simulated,

@@ -274,6 +274,21 @@ func TestPoorScansGetAReasonNotAnAnswer(t *testing.T) {
 	}
 }
 
+// One detector element hit by a cosmic ray must neither hide a substance nor pass for saturation.
+func TestCosmicRaysChangeNoAnswer(t *testing.T) {
+	id := identifier(t, threeSubstances...)
+	for name, want := range map[string]Verdict{"opioid": Alarm, "sugar": NoAlarm} {
+		for _, at := range []int{80, 300, 411, 555, 690} {
+			scan := pure(name).spectrum()
+			scan.Y[at] += 30000
+			scan.Metadata.SaturatedPoints = 1
+			if ans := answer(t, id, scan); ans.Verdict != want || ans.Quality.Saturated != 0 {
+				t.Errorf("%s with a ray at %.0f cm-1: %s, %s", name, scan.X[at], ans.Verdict, ans.Headline)
+			}
+		}
+	}
+}
+
 func TestEmptyLibrarySaysSo(t *testing.T) {
 	ans := answer(t, identifier(t), pure("sugar").spectrum())
 	if ans.Verdict != Inconclusive || ans.Headline != "NO ANSWER: no reference to compare with" {
