@@ -108,7 +108,7 @@ func TestCoreStatus(t *testing.T) {
 		{"buphedrone", true, true, false},
 		{"xylazine", false, true, false},
 		{"medetomidine", false, true, false}, // "not explicitly scheduled"
-		{"BTMPS", false, true, false},         // "not controlled"
+		{"BTMPS", false, true, false},        // "not controlled"
 		{"caffeine", false, false, false},
 		{"coconut oil", false, false, false},
 	} {
