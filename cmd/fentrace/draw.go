@@ -34,7 +34,7 @@ func (c *canvas) dot(x, y int) {
 }
 
 func (c *canvas) column(x, from, to int) {
-	for y := min(from, to); y <= max(from, to); y++ {
+	for y := max(min(from, to), 0); y <= min(max(from, to), dotsDown-1); y++ {
 		c.dot(x, y)
 	}
 }
@@ -66,12 +66,8 @@ func draw(s spectra.Spectrum) []string {
 		pad := max(0.02*(hi-lo), stickRoom-(hi-lo)/2)
 		lo, hi = lo-pad, hi+pad
 	}
-	if hi == lo {
-		lo, hi = lo-1, hi+1
-	}
-	if high == low {
-		low, high = low-1, high+1
-	}
+	lo, hi = apart(lo, hi)
+	low, high = apart(low, high)
 	f := frame{lo: lo, hi: hi, low: low, high: high, reversed: s.Technique == spectra.IR && s.XUnit == spectra.PerCM}
 	var c canvas
 	if s.Peaks {
@@ -82,6 +78,16 @@ func draw(s spectra.Spectrum) []string {
 		f.curve(&c, s.X, s.Y)
 	}
 	return f.label(c.lines(), s)
+}
+
+// apart widens a range in which nothing could be told apart.
+func apart(low, high float64) (float64, float64) {
+	least := max(math.Abs(low), math.Abs(high)) * 1e-9
+	if high/2-low/2 > least {
+		return low, high
+	}
+	pad := max(least, 1)
+	return max(low-pad, -math.MaxFloat64), min(high+pad, math.MaxFloat64)
 }
 
 // frame maps values to dots.
@@ -157,18 +163,22 @@ func (f frame) label(rows []string, s spectra.Spectrum) []string {
 func (f frame) ticks() (line, labels string) {
 	marks := []rune(strings.Repeat("─", drawColumns))
 	numbers := []rune(strings.Repeat(" ", drawColumns))
-	step := niceStep((f.hi - f.lo) / 8)
+	step := niceStep(f.hi/8 - f.lo/8)
 	if !(step > 0) || math.IsInf(step, 0) {
 		return string(marks), string(numbers)
 	}
 	free := [2]int{0, drawColumns} // what is left for numbers, from the left or from the right
-	for k := math.Ceil(f.lo / step); k*step <= f.hi; k++ {
-		at := f.x(k*step) / 2
+	for k := range 20 {
+		v := (math.Ceil(f.lo/step) + float64(k)) * step
+		if v > f.hi {
+			break
+		}
+		at := f.x(v) / 2
 		if at < 0 || at >= drawColumns {
 			continue
 		}
 		marks[at] = '┬'
-		text := []rune(number(k * step))
+		text := []rune(number(v))
 		start := min(max(at-len(text)/2, 0), drawColumns-len(text))
 		if start < free[0] || start+len(text) > free[1] {
 			continue

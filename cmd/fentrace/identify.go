@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"fentrace/library/identify"
-	"fentrace/spectra"
 )
 
 type identifyCommand struct {
@@ -31,8 +30,7 @@ Examples:
 // answer is what became of one spectrum; without one, of one file.
 type answer struct {
 	identify.Identification
-	err  error            // why there is no Identification
-	scan spectra.Spectrum // without its points once it was answered
+	err error // why there is no Identification
 }
 
 // failure is the line of a file that could not be read. It has no other fields, so that no program takes an empty
@@ -118,8 +116,7 @@ func (env *environment) answerFile(id *identify.Identifier, path string) []answe
 			answers[i] = unread(ans.File, hash, err)
 			continue
 		}
-		s.X, s.Y = nil, nil
-		answers[i] = answer{Identification: ans, scan: s}
+		answers[i] = answer{Identification: ans}
 	}
 	return answers
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -43,23 +44,27 @@ func (c *libraryImportCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	dst, err := openOrCreate(c.Into)
-	if err != nil {
-		return usageError{err}
+	for _, path := range c.Paths {
+		if _, err := os.Stat(path); err != nil {
+			return usagef("import %s: %w", path, pathCause(err))
+		}
 	}
-	defer dst.Close()
-	var bar *progress
-	report, err := library.Import(env.ctx, dst, known, c.Paths,
-		library.ImportOptions{Tier: library.Tier(c.Tier), Licence: c.Licence, Now: time.Now},
-		func(e library.ImportEvent) {
+	var report library.ImportReport
+	err = into(c.Into, func(dst *library.File) error {
+		var bar *progress
+		options := library.ImportOptions{Tier: library.Tier(c.Tier), Licence: c.Licence, Now: time.Now}
+		var err error
+		report, err = library.Import(env.ctx, dst, known, c.Paths, options, func(e library.ImportEvent) {
 			if bar == nil {
 				bar = env.newProgress("importing", "files", e.Total)
 			}
 			bar.at(e.Done)
 		})
-	if bar != nil {
-		bar.end()
-	}
+		if bar != nil {
+			bar.end()
+		}
+		return err
+	})
 	if c.JSON {
 		err = errors.Join(err, printJSON(env.stdout, report, false))
 	} else if report.Files > 0 || err == nil {

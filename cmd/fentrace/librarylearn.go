@@ -52,13 +52,14 @@ func (c *libraryLearnCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	dst, err := openOrCreate(c.Into)
-	if err != nil {
-		return usageError{err}
-	}
-	defer dst.Close()
-	report, err := library.Learn(env.ctx, dst, known, c.Name, repeats, library.LearnOptions{
-		CAS: c.CAS, Form: c.Form, Source: c.Source, Licence: c.Licence, Tier: library.Tier(c.Tier), AllowNew: c.New, Now: time.Now})
+	options := library.LearnOptions{CAS: c.CAS, Form: c.Form, Source: c.Source, Licence: c.Licence, Tier: library.Tier(c.Tier),
+		AllowNew: c.New, Now: time.Now}
+	var report library.LearnReport
+	err = into(c.Into, func(dst *library.File) error {
+		var err error
+		report, err = library.Learn(env.ctx, dst, known, c.Name, repeats, options)
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -126,7 +126,11 @@ func (env *environment) fail(err error) int {
 		return exitFailed // whoever read the output has left
 	}
 	// An interrupt is the user's wish, not "context canceled".
-	fmt.Fprintln(env.stderr, "fentrace: "+strings.ReplaceAll(plain(err.Error()), context.Canceled.Error(), "interrupted"))
+	message := "fentrace: " + strings.ReplaceAll(plain(err.Error()), context.Canceled.Error(), "interrupted")
+	if isTerminal(env.stderr) {
+		message = strings.Join(wrap(message, 0), "\n")
+	}
+	fmt.Fprintln(env.stderr, message)
 	if errors.As(err, &usage) {
 		return exitUsage
 	}

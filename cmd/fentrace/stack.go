@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 
 	"fentrace/data"
 	"fentrace/library"
@@ -42,11 +43,22 @@ func (f libraryFlags) identifier(ctx context.Context) (*library.Stack, *identify
 	return stack, id, err
 }
 
-// openOrCreate opens the library that something is to be stored in, making it when there is none.
-func openOrCreate(path string) (*library.File, error) {
-	f, err := library.Open(path)
-	if err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return f, err
+// into opens the library that something is to be stored in, making it when there is none, and hands it to store. A
+// library that was made here and in which nothing was stored is removed again.
+func into(path string, store func(*library.File) error) error {
+	dst, err := library.Open(path)
+	made := errors.Is(err, fs.ErrNotExist)
+	if made {
+		dst, err = library.Create(path)
 	}
-	return library.Create(path)
+	if err != nil {
+		return usageError{err}
+	}
+	err = store(dst)
+	held, readErr := dst.Substances(context.Background()) // also after an interrupt
+	err = errors.Join(err, readErr, dst.Close())
+	if made && readErr == nil && len(held) == 0 {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
 }
