@@ -13,7 +13,6 @@ import (
 	"fentrace/server/exchange"
 	"fentrace/server/store"
 	"fentrace/spectra"
-	"fentrace/spectra/format"
 )
 
 // MaxSpectra is how many spectra one file may bring.
@@ -24,26 +23,11 @@ func (s *Server) IngestFile(ctx context.Context, name string, raw []byte, f stor
 	if sc, found, err := s.known(ctx, raw); found || err != nil {
 		return sc, false, err
 	}
-	sp, err := read(name, raw)
+	sp, err := acquire.ReadSpectra(name, raw)
 	if err != nil {
 		return store.Scan{}, false, fmt.Errorf("%w: %w", api.ErrUnreadable, err)
 	}
 	return s.Ingest(ctx, name, raw, sp, f)
-}
-
-func read(name string, raw []byte) ([]spectra.Spectrum, error) {
-	if !acquire.IsScan(raw) {
-		return format.Read(name, raw)
-	}
-	scan, err := acquire.Decode(raw)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
-	}
-	sp, err := scan.Spectrum()
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
-	}
-	return []spectra.Spectrum{sp}, nil
 }
 
 // Ingest is the one way into the store, for uploads, the attached device and seeding alike: it answers each

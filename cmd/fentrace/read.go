@@ -29,17 +29,7 @@ func (env *environment) readSpectra(path string) (read []spectra.Spectrum, hash 
 		return nil, "", err
 	}
 	hash = spectra.HashBytes(raw)
-	if acquire.IsScan(raw) {
-		scan, err := acquire.Decode(raw)
-		if err == nil {
-			var s spectra.Spectrum
-			if s, err = scan.Spectrum(); err == nil {
-				return []spectra.Spectrum{s}, hash, nil
-			}
-		}
-		return nil, hash, fmt.Errorf("read %s: %w", path, err)
-	}
-	read, err = format.Read(path, raw)
+	read, err = acquire.ReadSpectra(path, raw)
 	return read, hash, err
 }
 

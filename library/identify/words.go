@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"fentrace/library"
+	"fentrace/spectra"
 )
 
 // reason is why there is no answer: five words for the headline, a sentence, and what to do next.
@@ -102,7 +103,7 @@ func reasonUnexplained(ev evidence) reason {
 	case f.snr < weakSNR:
 		return reason{short: "signal too weak", long: fmt.Sprintf("the strongest line stands only %.1f noise levels out", f.snr),
 			steps: []string{"clean the window, move closer, scan again with longer integration"}}
-	case f.fluorescence > fluorescentShare:
+	case ev.scan.Technique == spectra.Raman && f.fluorescence > fluorescentShare:
 		return reason{short: "fluorescence", long: fmt.Sprintf("%s of the signal is smooth background, which hides the lines", percent(f.fluorescence)),
 			steps: []string{"scan another spot, or use a longer laser wavelength", "use a SERS strip"}}
 	case len(ev.hits) == 0 || ev.candidates[0].Tier == library.Published:
