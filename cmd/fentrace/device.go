@@ -151,7 +151,7 @@ type deviceEmulateCommand struct {
 	Type        string   `enum:"${emulated}" default:"sts" help:"Instrument: ${emulated} (${default})."`
 	Spectrum    string   `placeholder:"FILE" help:"Recorded Raman spectrum to put under the probe; without it, invented lines."`
 	Fault       []string `placeholder:"FAULT" sep:"none" help:"Fault to inject: KIND[=NUMBER][@MESSAGE][*TIMES]; may be given several times."`
-	Baud        int      `placeholder:"RATE" help:"Rate of the line (9600 for sts, 115200 for qepro)."`
+	Baud        int      `placeholder:"RATE" help:"Rate of the line; by default the device's own at power-on."`
 	LaserNM     float64  `name:"laser-nm" default:"785" help:"Excitation wavelength (${default})."`
 	LightSource bool     `default:"true" negatable:"" help:"Have a laser that can be switched (default), so that dark frames can be taken."`
 }
@@ -173,7 +173,7 @@ Examples:
 func (c *deviceEmulateCommand) Run(env *environment) error {
 	config := emulator.Config{Type: c.Type, Baud: c.Baud, LaserNM: c.LaserNM, LightSource: c.LightSource, Seed: uint64(time.Now().UnixNano())}
 	for _, text := range c.Fault {
-		f, err := emulator.ParseFault(text)
+		f, err := emulator.ParseFault(c.Type, text)
 		if err != nil {
 			return usageError{err}
 		}

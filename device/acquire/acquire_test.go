@@ -10,6 +10,7 @@ import (
 
 	"fentrace/device"
 	"fentrace/device/emulator"
+	"fentrace/device/emulator/bench"
 	"fentrace/device/obp"
 	"fentrace/spectra"
 )
@@ -284,7 +285,7 @@ func TestTheLaserIsOffWhateverHappens(t *testing.T) {
 
 func TestUnpluggedWhileAcquiring(t *testing.T) {
 	em, dev := emulate(t, emulator.Config{LightSource: true})
-	if err := em.Inject(emulator.Fault{Kind: emulator.Unplug, Arg: 700, Message: "spectrum", After: 2}); err != nil {
+	if err := em.Inject(emulator.Fault{Kind: bench.Unplug, Arg: 700, Message: "spectrum", After: 2}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Acquire(within(t), dev, Settings{Averages: 5}, nil); !errors.Is(err, device.ErrGone) {

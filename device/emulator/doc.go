@@ -1,10 +1,9 @@
-// Package emulator plays the device's side of the Ocean Binary Protocol on a real pseudo-terminal: an STS that
-// answers live, or a QE Pro that queues spectra. Bytes take the time they take at the line's rate, exposures
-// take their time, and faults can be injected. Everything it produces is SIMULATED: its serial number begins
-// with "SIM-" and its device string ends in "(SIMULATED)", which is how a driver knows.
+// Package emulator plays the device's side of the protocols that the drivers speak, each on a real pseudo-terminal.
+// Bytes take the time they take at the line's rate, exposures take their time, and faults can be injected.
+// Everything it produces is SIMULATED: serial numbers begin with "SIM-" and names end in "(SIMULATED)" where the
+// protocol has room for it, which is how a driver knows.
 //
-// It is written from the data sheets with an encoder of its own and shares no code with the driver, so that a
-// mistake of one shows against the other.
+// What all devices stand on is package bench; each protocol is a package beside it and one line in the table here.
 //
 //	em, err := emulator.Start(emulator.Config{Type: "sts"})
 //	if err != nil {

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"encoding/hex"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/term"
 
+	"fentrace/device/emulator/bench"
 	"fentrace/spectra"
 )
 
@@ -89,19 +92,19 @@ func TestTheBytesOnTheWire(t *testing.T) {
 
 func TestFaultsAreRead(t *testing.T) {
 	for text, want := range map[string]Fault{
-		"garbage":         {Kind: Garbage, Message: "spectrum"},
-		"nack=7@lamp":     {Kind: Nack, Arg: 7, Message: "lamp"},
-		"silent@0x100*2":  {Kind: Silent, Message: "0x100", Times: 2},
-		"late=500*":       {Kind: Late, Arg: 500, Message: "spectrum", Times: -1},
-		" unplug=1200 ":   {Kind: Unplug, Arg: 1200, Message: "spectrum"},
-		"half@wavelength": {Kind: Half, Message: "wavelength"},
+		"garbage":         {Kind: bench.Garbage, Message: "spectrum"},
+		"nack=7@lamp":     {Kind: bench.Nack, Arg: 7, Message: "lamp"},
+		"silent@0x100*2":  {Kind: bench.Silent, Message: "0x100", Times: 2},
+		"late=500*":       {Kind: bench.Late, Arg: 500, Message: "spectrum", Times: -1},
+		" unplug=1200 ":   {Kind: bench.Unplug, Arg: 1200, Message: "spectrum"},
+		"half@wavelength": {Kind: bench.Half, Message: "wavelength"},
 	} {
-		if got, err := ParseFault(text); err != nil || got != want {
+		if got, err := ParseFault("sts", text); err != nil || got != want {
 			t.Errorf("%q: %+v, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "fire", "nack=x", "nack=-1", "late*0", "late*x", "half@moon", "garbage=99999999"} {
-		if f, err := ParseFault(text); err == nil {
+	for _, text := range []string{"", "fire", "nack=x", "nack=-1", "late*0", "late*x", "half@moon", "garbage=99999999", "nack=7@integration@lamp"} {
+		if f, err := ParseFault("sts", text); err == nil {
 			t.Errorf("%q was read as %+v", text, f)
 		}
 	}
@@ -150,7 +153,7 @@ func TestTheSameSeedGivesTheSameNoise(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer em.Close()
-		return em.det.expose(1e8, true)
+		return em.Optics.Expose(1e8, true)
 	}
 	a, b, c := counts(1), counts(1), counts(2)
 	same, other := true, true
@@ -160,5 +163,39 @@ func TestTheSameSeedGivesTheSameNoise(t *testing.T) {
 	}
 	if !same || other {
 		t.Errorf("same seed equal: %v; other seed equal: %v", same, other)
+	}
+}
+
+func TestAFaultTheDeviceCannotHaveIsRefused(t *testing.T) {
+	em, err := Start(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer em.Close()
+	if err := em.Inject(Fault{Kind: "fire"}); err == nil {
+		t.Error("a fault nobody knows was taken")
+	}
+	if err := em.Inject(Fault{Kind: bench.Silent, Message: "moon"}); err == nil {
+		t.Error("a fault of an answer nobody gives was taken")
+	}
+}
+
+// A stuck line blocks the host's write until it flows again.
+func TestAStuckLineBlocksTheHostUntilItFlowsAgain(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the flow of a terminal is stopped from outside on Linux only")
+	}
+	em, err := Start(Config{Baud: defaultRate, Faults: []Fault{{Kind: bench.Stuck, Arg: 300}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer em.Close()
+	talk := host(t, em)
+	serial := fromHex(t, "C1C0 0011 0000 0000 00010000 01020304 000000000000 00 00"+sixteen+"14000000"+sixteen+"C5C4C3C2")
+	talk(serial, 64) // from here on it is stuck
+	begun := time.Now()
+	talk(serial, 64)
+	if took := time.Since(begun); took < 250*time.Millisecond {
+		t.Errorf("a message went through a stuck line in %v", took)
 	}
 }

@@ -293,7 +293,7 @@ func TestAPortIsOpenedOnce(t *testing.T) {
 }
 
 func TestADeviceWithoutCalibrationCanBeOpened(t *testing.T) {
-	fault, err := emulator.ParseFault("nack=12@wavelength*")
+	fault, err := emulator.ParseFault("sts", "nack=12@wavelength*")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"fentrace/device"
 	"fentrace/device/emulator"
+	"fentrace/device/emulator/bench"
 	"fentrace/device/obp"
 )
 
@@ -45,7 +46,7 @@ func TestFaultsInAScan(t *testing.T) {
 				if _, err := dev.Scan(ctx); err != nil {
 					t.Fatal(err)
 				}
-				fault, err := emulator.ParseFault(c.fault)
+				fault, err := emulator.ParseFault("sts", c.fault)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -103,7 +104,7 @@ func TestFaultsWhileOpening(t *testing.T) {
 	} {
 		t.Run(c.fault, func(t *testing.T) {
 			t.Parallel()
-			fault, err := emulator.ParseFault(c.fault)
+			fault, err := emulator.ParseFault("sts", c.fault)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -128,7 +129,7 @@ func TestUnpluggedAtAnyByte(t *testing.T) {
 				em := start(t, emulator.Config{Type: typ})
 				dev := open(t, em, obp.Options{})
 				ctx := within(t)
-				if err := em.Inject(emulator.Fault{Kind: emulator.Unplug, Arg: at, Message: "spectrum"}); err != nil {
+				if err := em.Inject(emulator.Fault{Kind: bench.Unplug, Arg: at, Message: "spectrum"}); err != nil {
 					t.Fatal(err)
 				}
 				if _, err := dev.Scan(ctx); !errors.Is(err, device.ErrGone) {
@@ -149,7 +150,7 @@ func TestUnpluggedWhileOpening(t *testing.T) {
 	for at := 0; at < 1200; at += 61 { // opening takes some 1,200 bytes of answers
 		t.Run(fmt.Sprint(at), func(t *testing.T) {
 			t.Parallel()
-			em := start(t, emulator.Config{Faults: []emulator.Fault{{Kind: emulator.Unplug, Arg: at}}})
+			em := start(t, emulator.Config{Faults: []emulator.Fault{{Kind: bench.Unplug, Arg: at}}})
 			if _, err := obp.Open(within(t), em.Path(), obp.Options{Baud: em.Baud()}); !errors.Is(err, device.ErrGone) {
 				t.Errorf("error %v", err)
 			}

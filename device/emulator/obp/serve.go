@@ -1,35 +1,41 @@
-package emulator
+package obp
 
 import (
 	"encoding/binary"
-	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
+
+	"fentrace/device/emulator/bench"
 )
 
 // quickExposure is the integration time below which the data sheet warns of one stale spectrum after a change.
 const quickExposure = 20 * time.Millisecond
 
+// halfMessage is the silence after which a device forgets the beginning of a message.
+const halfMessage = time.Second
+
 // serve answers the host's messages one after the other.
-func (e *Emulator) serve(in <-chan []byte) {
-	defer e.done.Done()
+func (m model) serve(d *bench.Device) {
+	e := &firmware{Device: d, model: m}
+	e.dev.start(e)
 	for {
 		m, ok := e.nextMessage()
 		if !ok {
-			b, open := <-in
+			b, open := <-e.In()
 			if !open {
 				return
 			}
 			e.receive(b)
 			continue
 		}
-		if !e.answer(m, in) {
+		if !e.answer(m) {
 			return
 		}
 	}
 }
 
-func (e *Emulator) receive(b []byte) {
+func (e *firmware) receive(b []byte) {
 	s := &e.dev
 	if now := time.Now(); now.Sub(s.heard) > halfMessage {
 		s.in, s.heard = nil, now
@@ -39,23 +45,21 @@ func (e *Emulator) receive(b []byte) {
 	s.in = append(s.in, b...)
 }
 
-func (e *Emulator) nextMessage() (message, bool) {
+func (e *firmware) nextMessage() (message, bool) {
 	m, rest, ok := takeMessage(e.dev.in)
 	e.dev.in = append([]byte(nil), rest...)
 	return m, ok
 }
 
 // answer carries out m and sends what it comes to, with the fault that waits for it.
-func (e *Emulator) answer(m message, in <-chan []byte) bool {
-	e.mu.Lock()
-	fault, faulty := takeFault(&e.faults, m.kind)
-	e.mu.Unlock()
+func (e *firmware) answer(m message) bool {
+	fault := e.Take(wordsOf(m.kind)...)
 	var r result
-	if faulty && fault.Kind == Nack {
+	if fault.Kind == bench.Nack {
 		r = fail(uint16(fault.Arg))
 	} else {
 		var plugged bool
-		if r, plugged = e.perform(m, in); !plugged {
+		if r, plugged = e.perform(m); !plugged {
 			return false
 		}
 	}
@@ -69,70 +73,63 @@ func (e *Emulator) answer(m message, in <-chan []byte) bool {
 	case m.wantsAck:
 		flags |= bitAck
 	}
-	if faulty && fault.Kind != Nack {
-		return e.sendFaulty(m, r, flags, fault)
-	}
-	return e.send(reply(m, flags, r.code, r.data, e.dev.withSum))
+	return e.sendFaulty(m, r, flags, fault)
 }
 
-func (e *Emulator) sendFaulty(m message, r result, flags byte, f Fault) bool {
+// wordsOf are the names a fault may call the answer to a message by.
+func wordsOf(kind uint32) []string {
+	words := []string{bench.Number(kind)}
+	for word, kinds := range messageWords {
+		if slices.Contains(kinds, kind) {
+			words = append(words, word)
+		}
+	}
+	return words
+}
+
+func (e *firmware) sendFaulty(m message, r result, flags byte, f bench.Fault) bool {
 	b := reply(m, flags, r.code, r.data, e.dev.withSum)
 	switch f.Kind {
-	case Garbage:
-		noise := make([]byte, f.Arg)
-		source := rand.New(rand.NewPCG(e.config.Seed, uint64(f.Arg)))
-		for i := range noise {
-			noise[i] = byte(source.Uint32())
+	case bench.Garbage:
+		if f.Arg > 2 && !e.Send([]byte{0xC1, 0xC0}) { // noise that looks like a beginning is the worst
+			return false
 		}
-		if f.Arg > 2 {
-			copy(noise, []byte{0xC1, 0xC0}) // noise that looks like a beginning is the worst
-		}
-		b = append(noise, b...)
-	case Half:
-		b = b[:len(b)/2]
-	case Checksum:
+	case bench.Checksum:
 		b[len(b)-25] ^= 0x10 // inside the data
-	case WrongType:
+		return e.Send(b)
+	case bench.WrongType:
 		m.kind ^= 0x00010000
 		b = reply(m, flags, r.code, r.data, e.dev.withSum)
-	case Silent:
-		return true
-	case Late:
-		if !e.wait(time.Duration(f.Arg) * time.Millisecond) {
-			return false
-		}
-	case Exception:
+	case bench.Exception:
 		b = reply(m, flags|bitException, uint16(f.Arg), r.data, e.dev.withSum)
-	case Deferred:
-		if !e.send(reply(m, bitResponse|bitNack, errDeferredCode, nil, e.dev.withSum)) || !e.wait(time.Duration(f.Arg)*time.Millisecond) {
+	case bench.Deferred:
+		if !e.Send(reply(m, bitResponse|bitNack, errDeferredCode, nil, e.dev.withSum)) || !e.Wait(time.Duration(f.Arg)*time.Millisecond) {
 			return false
 		}
-	case Unplug:
-		e.dev.pulling, e.dev.pullAfter = true, f.Arg
 	}
-	return e.send(b)
+	return e.Answer(b, f)
 }
 
 // perform is do, with the time an exposure takes.
-func (e *Emulator) perform(m message, in <-chan []byte) (result, bool) {
+func (e *firmware) perform(m message) (result, bool) {
 	s := &e.dev
 	switch {
-	case m.kind == msgLive && !e.kind.fifo && s.integration != 0:
+	case m.kind == msgLive && !e.model.fifo && s.integration != 0:
 		t := s.integration
 		if s.previous != 0 {
 			t = s.previous
 		}
-		if !e.wait(t) {
+		if !e.Wait(t) {
 			return result{}, false
 		}
-	case m.kind == msgBuffered && e.kind.fifo:
-		return e.waitForSpectrum(m, in)
+	case m.kind == msgBuffered && e.model.fifo:
+		return e.waitForSpectrum(m)
 	}
 	return e.do(m), true
 }
 
 // waitForSpectrum blocks, as a QE Pro does, until a spectrum is stored; an abort that comes meanwhile ends it.
-func (e *Emulator) waitForSpectrum(m message, in <-chan []byte) (result, bool) {
+func (e *firmware) waitForSpectrum(m message) (result, bool) {
 	s := &e.dev
 	for {
 		e.advance(time.Now())
@@ -142,10 +139,10 @@ func (e *Emulator) waitForSpectrum(m message, in <-chan []byte) (result, bool) {
 		timer := time.NewTimer(time.Until(s.next))
 		select {
 		case <-timer.C:
-		case <-e.gone:
+		case <-e.Gone():
 			timer.Stop()
 			return result{}, false
-		case b, open := <-in:
+		case b, open := <-e.In():
 			timer.Stop()
 			if !open {
 				return result{}, false
@@ -160,7 +157,7 @@ func (e *Emulator) waitForSpectrum(m message, in <-chan []byte) (result, bool) {
 
 // live is the spectrum an STS takes on request: none before an integration time was set, and the first after a
 // change still with the old one.
-func (e *Emulator) live() result {
+func (e *firmware) live() result {
 	s := &e.dev
 	if s.integration == 0 {
 		return fail(errNotReady)
@@ -170,14 +167,14 @@ func (e *Emulator) live() result {
 		t, s.previous = s.previous, 0
 	}
 	var data []byte
-	for _, v := range e.expose(exposure{time: t, lit: e.lit()}) {
+	for _, v := range e.expose(exposure{time: t, lit: e.Optics.Lit()}) {
 		data = binary.LittleEndian.AppendUint16(data, uint16(v))
 	}
 	return result{data: data}
 }
 
 // queue is everything about a QE Pro's buffer.
-func (e *Emulator) queue(kind uint32) result {
+func (e *firmware) queue(kind uint32) result {
 	s := &e.dev
 	now := time.Now()
 	e.advance(now)
@@ -188,7 +185,7 @@ func (e *Emulator) queue(kind uint32) result {
 		s.buffer = nil
 	case msgAcquire:
 		if s.previous != 0 && s.integration < quickExposure {
-			s.store(exposure{tick: now.Sub(s.power), time: s.previous, lit: e.lit()})
+			s.store(exposure{tick: now.Sub(s.power), time: s.previous, lit: e.Optics.Lit()})
 		}
 		s.previous = 0
 		s.running, s.next = true, now.Add(s.integration)
@@ -212,7 +209,7 @@ func (e *Emulator) queue(kind uint32) result {
 
 // bufferedData is 32 bytes of metadata and 18 valid bits per pixel; the bits above are set to show that a host
 // must mask them.
-func (e *Emulator) bufferedData(x exposure) []byte {
+func (e *firmware) bufferedData(x exposure) []byte {
 	le := binary.LittleEndian
 	data := le.AppendUint32(nil, x.number)
 	data = le.AppendUint64(data, uint64(x.tick.Microseconds()))

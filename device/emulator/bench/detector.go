@@ -1,4 +1,4 @@
-package emulator
+package bench
 
 import (
 	"errors"
@@ -11,34 +11,38 @@ import (
 	"fentrace/spectra"
 )
 
-// detector is the optics and the electronics: what a pixel counts in a given time.
-type detector struct {
-	pixels   int
-	clip     float64 // counts at which a pixel saturates
-	offset   float64 // electronic baseline, counts
-	darkRate float64 // counts per second without light
-	rate     float64 // counts per second where the sample's signal is 1
-	readout  float64 // standard deviation of the read-out noise, counts; 0 for none
-	shot     float64 // variance of the photon noise per count; 0 for none
-	blind    int     // optically dark pixels at either end
+// Detector is the electronics of a kind of spectrometer: what a pixel counts in a given time.
+type Detector struct {
+	Pixels   int
+	Clip     float64 // counts at which a pixel saturates
+	Offset   float64 // electronic baseline, counts
+	DarkRate float64 // counts per second without light
+	Rate     float64 // counts per second where the sample's signal is 1, unless the configuration says otherwise
+	Readout  float64 // standard deviation of the read-out noise, counts; 0 for none
+	Shot     float64 // variance of the photon noise per count; 0 for none
+	Blind    int     // optically dark pixels at either end
+}
 
+// detector is one with a sample before it.
+type detector struct {
+	Detector
 	shifts []float64 // Raman shift of each pixel's centre, cm-1
-	signal []float64 // sample's signal at each pixel, 0..1
+	signal []float64 // sample's signal at each pixel, 0 and up
 	noise  *rand.Rand
 }
 
 // expose returns the counts of every pixel after t, with or without laser light on the sample.
 func (d *detector) expose(t time.Duration, lit bool) []uint32 {
-	counts := make([]uint32, d.pixels)
+	counts := make([]uint32, d.Pixels)
 	for p := range counts {
-		v := d.darkRate * t.Seconds()
-		if lit && p >= d.blind && p < d.pixels-d.blind {
-			v += d.rate * t.Seconds() * d.signal[p]
+		v := d.DarkRate * t.Seconds()
+		if lit && p >= d.Blind && p < d.Pixels-d.Blind {
+			v += d.Rate * t.Seconds() * d.signal[p]
 		}
 		if d.noise != nil {
-			v += d.noise.NormFloat64() * math.Sqrt(d.readout*d.readout+d.shot*v)
+			v += d.noise.NormFloat64() * math.Sqrt(d.Readout*d.Readout+d.Shot*v)
 		}
-		counts[p] = uint32(math.Round(min(max(d.offset+v, 0), d.clip)))
+		counts[p] = uint32(math.Round(min(max(d.Offset+v, 0), d.Clip)))
 	}
 	return counts
 }
@@ -46,10 +50,10 @@ func (d *detector) expose(t time.Duration, lit bool) []uint32 {
 // setSample evaluates the sample over each pixel's width (the mean of eight points), as a slit would.
 func (d *detector) setSample(sample func(shiftCM1 float64) float64) error {
 	const points = 8
-	signal := make([]float64, d.pixels)
+	signal := make([]float64, d.Pixels)
 	for p := range signal {
 		lo := (d.shifts[max(p-1, 0)] + d.shifts[p]) / 2
-		hi := (d.shifts[p] + d.shifts[min(p+1, d.pixels-1)]) / 2
+		hi := (d.shifts[p] + d.shifts[min(p+1, d.Pixels-1)]) / 2
 		for i := range points {
 			signal[p] += sample(lo+(hi-lo)*(float64(i)+0.5)/points) / points
 		}

@@ -1,6 +1,6 @@
 //go:build linux && !ppc64le
 
-package emulator
+package bench
 
 import (
 	"os"

@@ -1,4 +1,4 @@
-package emulator
+package obp
 
 import (
 	"encoding/binary"
@@ -65,7 +65,6 @@ type state struct {
 	heard   time.Time
 	power   time.Time
 	withSum bool
-	lightOn bool
 
 	integration time.Duration // 0: never set
 	previous    time.Duration // of a live device, for the one spectrum that is still on its way
@@ -74,20 +73,17 @@ type state struct {
 	next    time.Time // when the present exposure of a running QE Pro ends
 	buffer  []exposure
 	count   uint32
-
-	pulling   bool // the cable goes after pullAfter further bytes
-	pullAfter int
 }
 
-func (s *state) start(e *Emulator) {
+func (s *state) start(e *firmware) {
 	s.power = time.Now()
-	if !e.kind.fifo {
+	if !e.model.fifo {
 		return
 	}
 	// A QE Pro runs from power-on and fills its buffer until told otherwise.
 	s.integration, s.running = 100*time.Millisecond, true
 	s.next = s.power.Add(s.integration)
-	for range e.config.StaleSpectra {
+	for range e.Config.StaleSpectra {
 		s.store(exposure{time: s.integration})
 	}
 }
@@ -101,10 +97,10 @@ func (s *state) store(x exposure) {
 }
 
 // advance stores the exposures a running QE Pro has finished by now.
-func (e *Emulator) advance(now time.Time) {
+func (e *firmware) advance(now time.Time) {
 	s := &e.dev
 	for s.running && !s.next.After(now) && len(s.buffer) < capacity {
-		s.store(exposure{tick: s.next.Sub(s.power), time: s.integration, lit: e.lit()})
+		s.store(exposure{tick: s.next.Sub(s.power), time: s.integration, lit: e.Optics.Lit()})
 		s.next = s.next.Add(s.integration)
 	}
 	if s.running && s.next.Before(now) {
@@ -112,18 +108,7 @@ func (e *Emulator) advance(now time.Time) {
 	}
 }
 
-// lit reports whether laser light falls on the sample.
-func (e *Emulator) lit() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return !e.covered && (!e.config.LightSource || e.dev.lightOn)
-}
-
-func (e *Emulator) expose(x exposure) []uint32 {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.det.expose(x.time, x.lit)
-}
+func (e *firmware) expose(x exposure) []uint32 { return e.Optics.Expose(x.time, x.lit) }
 
 // result is what a message comes to: data, or the number of an error.
 type result struct {
@@ -140,7 +125,7 @@ var argument = map[uint32]int{
 }
 
 // do carries out one message.
-func (e *Emulator) do(m message) result {
+func (e *firmware) do(m message) result {
 	if m.badSum {
 		return fail(errBadChecksum)
 	}
@@ -151,45 +136,45 @@ func (e *Emulator) do(m message) result {
 	case msgFirmware:
 		return result{data: []byte{0x23, 0x01}} // BCD: 0123
 	case msgSerial:
-		return result{data: []byte(e.config.SerialNumber)}
+		return result{data: []byte(e.Config.SerialNumber)}
 	case msgDeviceString:
-		return result{data: append([]byte(e.kind.name+" (SIMULATED)"), 0)}
+		return result{data: append([]byte(e.model.name+" (SIMULATED)"), 0)}
 	case msgBaud:
-		return word(uint32(e.config.Baud))
+		return word(uint32(e.Baud()))
 	case msgUserStrings:
 		return result{data: []byte{2}}
 	case msgUserString:
 		return e.userString(m.data[0])
 	case msgPixels:
-		return word(uint32(e.kind.pixels))
+		return word(uint32(e.Kind.Detector.Pixels))
 	case msgWavelengthCount:
 		return result{data: []byte{4}}
 	case msgWavelength:
 		if m.data[0] > 3 {
 			return fail(errNoSuchInfo)
 		}
-		return word(math.Float32bits(float32(e.config.Coefficients[m.data[0]])))
+		return word(math.Float32bits(float32(e.Config.Coefficients[m.data[0]])))
 	case msgTemperature:
-		if m.data[0] != e.kind.temperatureIndex {
+		if m.data[0] != e.model.temperatureIndex {
 			return fail(errInvalidData)
 		}
-		return word(math.Float32bits(e.kind.temperature))
+		return word(math.Float32bits(e.model.temperature))
 	}
 	return e.set(m)
 }
 
-func (e *Emulator) userString(index byte) result {
+func (e *firmware) userString(index byte) result {
 	switch {
 	case index == 0:
 		return result{data: []byte("EMULATED DEVICE")}
-	case index == 1 && !e.config.HideLaser:
-		return result{data: []byte("laser=" + formatNM(e.config.LaserNM))}
+	case index == 1 && !e.Config.HideLaser:
+		return result{data: []byte("laser=" + formatNM(e.Config.LaserNM))}
 	}
 	return fail(errNoSuchInfo)
 }
 
 // set carries out the messages that change something or are about spectra.
-func (e *Emulator) set(m message) result {
+func (e *firmware) set(m message) result {
 	s := &e.dev
 	switch m.kind {
 	case msgSetChecksum:
@@ -206,29 +191,29 @@ func (e *Emulator) set(m message) result {
 			return fail(errInvalidData)
 		}
 	case msgLight:
-		if !e.config.LightSource {
+		if !e.Optics.Switchable() {
 			return fail(errUnknownType)
 		}
 		if m.data[0] != 0 || m.data[1] != 0 || m.data[2] > 1 {
 			return fail(errInvalidData)
 		}
 		e.advance(time.Now())
-		s.lightOn = m.data[2] == 1
+		e.Light.Set(m.data[2] == 1)
 	case msgIntegration:
 		return word(uint32(s.integration.Microseconds()))
 	case msgMinIntegration:
-		return word(e.kind.minMicros)
+		return word(e.model.minMicros)
 	case msgMaxIntegration:
-		return word(e.kind.maxMicros)
+		return word(e.model.maxMicros)
 	case msgSetIntegration:
 		return e.setIntegration(binary.LittleEndian.Uint32(m.data))
 	case msgLive:
-		if e.kind.fifo {
+		if e.model.fifo {
 			return fail(errUnknownType)
 		}
 		return e.live()
 	case msgAbort, msgClear, msgAcquire, msgBuffered, msgBufferedCount, msgIdle:
-		if !e.kind.fifo {
+		if !e.model.fifo {
 			return fail(errUnknownType)
 		}
 		return e.queue(m.kind)
@@ -238,8 +223,8 @@ func (e *Emulator) set(m message) result {
 	return result{}
 }
 
-func (e *Emulator) setIntegration(micros uint32) result {
-	if micros < e.kind.minMicros || micros > e.kind.maxMicros {
+func (e *firmware) setIntegration(micros uint32) result {
+	if micros < e.model.minMicros || micros > e.model.maxMicros {
 		return fail(errInvalidData)
 	}
 	s := &e.dev
