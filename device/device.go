@@ -36,6 +36,9 @@ type Info struct {
 	WavelengthsNM []float64 `json:"wavelengths_nm,omitempty"`
 	// DarkPixels are the 0-based pixels that see no light; they are in every frame but belong to no spectrum.
 	DarkPixels []int `json:"dark_pixels,omitempty"`
+	// Nonlinearity are the coefficients c0, c1, ... of the detector's response: true counts are (counts - dark)
+	// divided by the sum of c[i] (counts - dark)^i. Empty when the device knows none.
+	Nonlinearity []float64 `json:"nonlinearity,omitempty"`
 	// LaserNM is 0 when the device does not know its laser; the user states it then.
 	LaserNM float64 `json:"laser_nm,omitempty"`
 	// Simulated is true for an emulator; it follows every scan into the store.

@@ -139,7 +139,8 @@ func (d *Driver) Temperature(ctx context.Context) (float64, error) {
 	return v, nil
 }
 
-// Lamp switches light source 0 of module 0, which is the laser on Ventana-class Raman benches.
+// Lamp switches light source 0 of module 0, which is the laser on Ventana-class Raman benches, and reads back
+// whether it took; a device that cannot be asked is believed.
 func (d *Driver) Lamp(ctx context.Context, on bool) error {
 	d.lampOn = d.lampOn || on // assumed lit until the device says otherwise
 	var set byte
@@ -147,13 +148,22 @@ func (d *Driver) Lamp(ctx context.Context, on bool) error {
 		set = 1
 	}
 	err := d.link.command(ctx, MsgLightSource, []byte{0, 0, set}, 0)
-	switch {
-	case err == nil:
-		d.lampOn, d.stale = on, true
-	case on && errors.Is(err, device.ErrRefused):
-		d.lampOn = false
+	if err != nil {
+		if on && errors.Is(err, device.ErrRefused) {
+			d.lampOn = false
+		}
+		return err
 	}
-	return err
+	lit, err := d.number(ctx, MsgLightEnabled, []byte{0, 0}, 1)
+	switch {
+	case errors.Is(err, device.ErrRefused):
+	case err != nil:
+		return err
+	case lit > 1 || lit == 1 != on:
+		return fmt.Errorf("%v: %w: told %d, the device says %d", MsgLightEnabled, device.ErrProtocol, set, lit)
+	}
+	d.lampOn, d.stale = on, true
+	return nil
 }
 
 // Close switches a lamp left on off and releases the port.

@@ -17,7 +17,10 @@ import (
 // deadline is far beyond anything here: reaching it is a hang.
 const deadline = 30 * time.Second
 
-var types = []string{"sts", "qepro"}
+var types = []string{"sts", "spark", "qepro", "flamex"}
+
+// rates are the dark rate and the signal rate of each type's detector, counts per second.
+var rates = map[string][2]float64{"sts": {50, 40_000}, "spark": {60, 40_000}, "qepro": {5, 400_000}, "flamex": {100, 150_000}}
 
 // start emulates an instrument without noise, at a rate that keeps the tests quick.
 func start(t testing.TB, c emulator.Config) *emulator.Emulator {
@@ -67,6 +70,8 @@ func TestTheDeviceTellsWhatItIs(t *testing.T) {
 	}{
 		{"sts", "STS (SIMULATED)", 1024, 16383, 10 * time.Microsecond, 85 * time.Second, 0},
 		{"qepro", "QE Pro (SIMULATED)", 1044, 200000, 8 * time.Millisecond, 1600 * time.Second, 8},
+		{"spark", "Spark (SIMULATED)", 1024, 16383, 10 * time.Microsecond, 85 * time.Second, 0},
+		{"flamex", "Flame-X (SIMULATED)", 2136, 65535, 10 * time.Microsecond, 10 * time.Second, 16},
 	} {
 		t.Run(want.typ, func(t *testing.T) {
 			em := start(t, emulator.Config{Type: want.typ, Coefficients: coefficients, SerialNumber: "SIM-77", LaserNM: 785.25})
@@ -136,12 +141,10 @@ func checkCounts(t *testing.T, info device.Info, f device.Frame, lit bool, darkR
 }
 
 func TestScansBringTheCountsOfTheDetector(t *testing.T) {
-	for _, c := range []struct {
-		typ            string
-		darkRate, rate float64
-	}{{"sts", 50, 40_000}, {"qepro", 5, 400_000}} {
-		t.Run(c.typ, func(t *testing.T) {
-			em := start(t, emulator.Config{Type: c.typ, Sample: ramp, StaleSpectra: 5})
+	for _, typ := range types {
+		t.Run(typ, func(t *testing.T) {
+			t.Parallel()
+			em := start(t, emulator.Config{Type: typ, Sample: ramp, StaleSpectra: 5})
 			dev := open(t, em, obp.Options{})
 			ctx := within(t)
 			for _, d := range []time.Duration{8 * time.Millisecond, 60 * time.Millisecond, 25 * time.Millisecond, 600 * time.Millisecond} {
@@ -157,7 +160,7 @@ func TestScansBringTheCountsOfTheDetector(t *testing.T) {
 					if f.IntegrationTime != d || f.Started.Before(before) {
 						t.Errorf("frame of %v started %v, asked for %v at %v", f.IntegrationTime, f.Started, d, before)
 					}
-					checkCounts(t, dev.Info(), f, true, c.darkRate, c.rate)
+					checkCounts(t, dev.Info(), f, true, rates[typ][0], rates[typ][1])
 				}
 			}
 			em.Cover(true)
@@ -165,7 +168,7 @@ func TestScansBringTheCountsOfTheDetector(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			checkCounts(t, dev.Info(), f, false, c.darkRate, c.rate)
+			checkCounts(t, dev.Info(), f, false, rates[typ][0], rates[typ][1])
 		})
 	}
 }
@@ -196,7 +199,7 @@ func TestTheDetectorSaturates(t *testing.T) {
 }
 
 func TestTemperature(t *testing.T) {
-	for typ, want := range map[string]float64{"sts": 31.25, "qepro": -10.5} {
+	for typ, want := range map[string]float64{"sts": 31.25, "qepro": -10.5, "spark": 29.5, "flamex": 33} {
 		dev := open(t, start(t, emulator.Config{Type: typ}), obp.Options{})
 		if got, err := dev.Temperature(within(t)); err != nil || got != want {
 			t.Errorf("%s: %g °C, %v", typ, got, err)
@@ -222,7 +225,6 @@ func TestTheLamp(t *testing.T) {
 		em := start(t, emulator.Config{Type: typ, LightSource: true, Sample: ramp})
 		dev := open(t, em, obp.Options{})
 		ctx := within(t)
-		rates := map[string][2]float64{"sts": {50, 40_000}, "qepro": {5, 400_000}}[typ]
 		for _, on := range []bool{false, true, false} {
 			if err := dev.Lamp(ctx, on); err != nil {
 				t.Fatal(err)
@@ -231,7 +233,7 @@ func TestTheLamp(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			checkCounts(t, dev.Info(), f, on, rates[0], rates[1])
+			checkCounts(t, dev.Info(), f, on, rates[typ][0], rates[typ][1])
 		}
 	}
 }
@@ -255,7 +257,7 @@ func TestClosingSwitchesTheLampOff(t *testing.T) {
 
 func TestTheRateOfTheLineIsFound(t *testing.T) {
 	em := start(t, emulator.Config{Baud: 115200})
-	dev, err := obp.Open(within(t), em.Path(), obp.Options{Margin: 200 * time.Millisecond})
+	dev, err := obp.Open(within(t), em.Path(), obp.Options{Margin: 700 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,5 +303,45 @@ func TestADeviceWithoutCalibrationCanBeOpened(t *testing.T) {
 	dev := open(t, em, obp.Options{})
 	if n := len(dev.Info().WavelengthsNM); n != 0 {
 		t.Errorf("%d wavelengths without calibration", n)
+	}
+}
+
+// The driver tells the response of the detector; counts divided by it are true again.
+func TestTheResponseOfTheDetectorIsTold(t *testing.T) {
+	response := []float64{0.92, 1.1e-5, -2e-10}
+	em := start(t, emulator.Config{Sample: ramp, Nonlinearity: response})
+	dev := open(t, em, obp.Options{})
+	info := dev.Info()
+	if len(info.Nonlinearity) != 3 || math.Abs(info.Nonlinearity[1]-1.1e-5) > 1e-11 {
+		t.Fatalf("coefficients %g", info.Nonlinearity)
+	}
+	f, err := dev.Scan(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dark := 1500 + 50*f.IntegrationTime.Seconds()
+	bent := 0
+	for p := 1; p < info.Pixels-1; p++ {
+		want := 40_000 * f.IntegrationTime.Seconds() * ramp(1e7/info.LaserNM-1e7/info.WavelengthsNM[p])
+		v := f.Counts[p] - dark
+		if math.Abs(v-want) > 0.02*want {
+			bent++
+		}
+		v /= info.Nonlinearity[0] + v*(info.Nonlinearity[1]+v*info.Nonlinearity[2])
+		if math.Abs(v-want) > 1.2 {
+			t.Fatalf("pixel %d: %g true counts, want %g", p, v, want)
+		}
+	}
+	if bent < 200 {
+		t.Errorf("only %d pixels show a response that is not straight", bent)
+	}
+}
+
+func TestAResponseThatCannotBeIsLeftOut(t *testing.T) {
+	for name, c := range map[string][]float64{"zeros": {0, 0, 0}, "falls to nothing": {1, -1e-3}, "one": {1}, "not a number": {math.NaN(), 1}} {
+		dev := open(t, start(t, emulator.Config{Nonlinearity: c}), obp.Options{})
+		if got := dev.Info().Nonlinearity; got != nil {
+			t.Errorf("%s: %g", name, got)
+		}
 	}
 }

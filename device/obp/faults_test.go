@@ -29,7 +29,7 @@ func TestFaultsInAScan(t *testing.T) {
 			{"deferred", nil},
 			{"late=50", nil},
 			{"silent", device.ErrTimeout},
-			{"late=1500", device.ErrTimeout},
+			{"late=2500", device.ErrTimeout},
 			{"nack", device.ErrRefused},
 			{"nack=6", device.ErrRange},
 			{"exception", device.ErrRefused},
@@ -40,9 +40,8 @@ func TestFaultsInAScan(t *testing.T) {
 			t.Run(typ+"/"+c.fault, func(t *testing.T) {
 				t.Parallel()
 				em := start(t, emulator.Config{Type: typ, Sample: ramp})
-				dev := open(t, em, obp.Options{Margin: 400 * time.Millisecond})
+				dev := open(t, em, obp.Options{Margin: 700 * time.Millisecond})
 				ctx := within(t)
-				rates := map[string][2]float64{"sts": {50, 40_000}, "qepro": {5, 400_000}}[typ]
 				if _, err := dev.Scan(ctx); err != nil {
 					t.Fatal(err)
 				}
@@ -58,7 +57,7 @@ func TestFaultsInAScan(t *testing.T) {
 					t.Fatalf("error %v, want %v", err, c.want)
 				}
 				if err == nil {
-					checkCounts(t, dev.Info(), f, true, rates[0], rates[1])
+					checkCounts(t, dev.Info(), f, true, rates[typ][0], rates[typ][1])
 				}
 				// Another integration time: a late answer taken for the new one would show.
 				for _, d := range []time.Duration{30 * time.Millisecond, 90 * time.Millisecond} {
@@ -68,7 +67,7 @@ func TestFaultsInAScan(t *testing.T) {
 					if f, err = dev.Scan(ctx); err != nil {
 						t.Fatalf("after the fault: %v", err)
 					}
-					checkCounts(t, dev.Info(), f, true, rates[0], rates[1])
+					checkCounts(t, dev.Info(), f, true, rates[typ][0], rates[typ][1])
 				}
 			})
 		}
@@ -109,7 +108,7 @@ func TestFaultsWhileOpening(t *testing.T) {
 				t.Fatal(err)
 			}
 			em := start(t, emulator.Config{Faults: []emulator.Fault{fault}})
-			dev, err := obp.Open(within(t), em.Path(), obp.Options{Baud: em.Baud(), Margin: 200 * time.Millisecond})
+			dev, err := obp.Open(within(t), em.Path(), obp.Options{Baud: em.Baud(), Margin: 700 * time.Millisecond})
 			if !errors.Is(err, c.want) {
 				t.Fatalf("error %v, want %v", err, c.want)
 			}
@@ -122,7 +121,7 @@ func TestFaultsWhileOpening(t *testing.T) {
 
 func TestUnpluggedAtAnyByte(t *testing.T) {
 	for _, typ := range types {
-		size := map[string]int{"sts": 2112, "qepro": 64 + 32 + 4*1044}[typ]
+		size := map[string]int{"sts": 2112, "spark": 2112, "qepro": 64 + 32 + 4*1044, "flamex": 64 + 64 + 2*2136 + 4}[typ]
 		for _, at := range []int{0, 1, 2, 43, 44, 63, 64, 65, 1000, size - 21, size - 4, size - 1} {
 			t.Run(fmt.Sprint(typ, at), func(t *testing.T) {
 				t.Parallel()
@@ -163,7 +162,7 @@ func TestUnpluggedWhileExposing(t *testing.T) {
 		em := start(t, emulator.Config{Type: typ})
 		dev := open(t, em, obp.Options{})
 		ctx := within(t)
-		if err := dev.SetIntegrationTime(ctx, 20*time.Second); err != nil {
+		if err := dev.SetIntegrationTime(ctx, 9*time.Second); err != nil {
 			t.Fatal(err)
 		}
 		result := make(chan error)
@@ -181,7 +180,7 @@ func TestUnpluggedWhileExposing(t *testing.T) {
 func TestACancelledScanLeavesTheLinkUsable(t *testing.T) {
 	for _, typ := range types {
 		em := start(t, emulator.Config{Type: typ, Sample: ramp})
-		dev := open(t, em, obp.Options{Margin: 300 * time.Millisecond})
+		dev := open(t, em, obp.Options{Margin: 700 * time.Millisecond})
 		ctx := within(t)
 		if err := dev.SetIntegrationTime(ctx, 2*time.Second); err != nil {
 			t.Fatal(err)
@@ -200,7 +199,6 @@ func TestACancelledScanLeavesTheLinkUsable(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: after the cancelled scan: %v", typ, err)
 		}
-		rates := map[string][2]float64{"sts": {50, 40_000}, "qepro": {5, 400_000}}[typ]
-		checkCounts(t, dev.Info(), f, true, rates[0], rates[1])
+		checkCounts(t, dev.Info(), f, true, rates[typ][0], rates[typ][1])
 	}
 }

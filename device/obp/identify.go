@@ -17,6 +17,9 @@ import (
 // maxUserStrings bounds the search for the laser wavelength on a slow line.
 const maxUserStrings = 16
 
+// maxNonlinear is how many coefficients of the detector's response a device has at most.
+const maxNonlinear = 8
+
 // identify fills Info from what the device says about itself. What it refuses to say is left out, unless nothing
 // can be measured without it.
 func (d *Driver) identify(ctx context.Context) error {
@@ -53,6 +56,9 @@ func (d *Driver) identify(ctx context.Context) error {
 		return err
 	}
 	if err := d.readWavelengths(ctx); err != nil {
+		return err
+	}
+	if err := d.readNonlinearity(ctx); err != nil {
 		return err
 	}
 	if d.info.LaserNM != 0 {
@@ -108,6 +114,47 @@ func (d *Driver) readWavelengths(ctx context.Context) error {
 	return nil
 }
 
+// readNonlinearity asks for the coefficients of the detector's response. A polynomial that is not near 1 without
+// light, or not positive up to full scale, cannot be one: the device's memory is unprogrammed and it is left out.
+func (d *Driver) readNonlinearity(ctx context.Context) error {
+	count, err := d.number(ctx, MsgNonlinearCount, nil, 1)
+	if err != nil {
+		return optional(err)
+	}
+	var c []float64
+	for i := range min(count, maxNonlinear) {
+		v, err := d.float(ctx, MsgNonlinear, []byte{byte(i)})
+		if errors.Is(err, device.ErrRefused) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		c = append(c, v)
+	}
+	if plausibleResponse(c, d.info.MaxCounts) {
+		d.info.Nonlinearity = c
+	}
+	return nil
+}
+
+// plausibleResponse checks sum c[i] v^i from 0 to full scale: detectors of this class bend by some percent.
+func plausibleResponse(c []float64, full float64) bool {
+	if len(c) < 2 || math.Abs(c[0]-1) > 0.3 {
+		return false
+	}
+	for step := range 101 {
+		v, p := full*float64(step)/100, 0.0
+		for i := len(c) - 1; i >= 0; i-- {
+			p = p*v + c[i]
+		}
+		if !(p > 0.5 && p < 1.5) {
+			return false
+		}
+	}
+	return true
+}
+
 // readLaser looks for a user string "laser=<nm>".
 func (d *Driver) readLaser(ctx context.Context) error {
 	count, err := d.number(ctx, MsgUserStringCount, nil, 1)
@@ -134,7 +181,7 @@ func (d *Driver) readLaser(ctx context.Context) error {
 
 // prepare puts the device into the state the driver counts on: one plain read-out per spectrum.
 func (d *Driver) prepare(ctx context.Context) error {
-	if d.model.fifo {
+	if d.model.readout != live {
 		// Stops whatever an earlier program left running.
 		if err := optional(d.link.command(ctx, MsgAbort, nil, 0)); err != nil {
 			return err

@@ -21,6 +21,7 @@ const (
 	MsgClearBuffer      MessageType = 0x00100830
 	MsgAcquire          MessageType = 0x00100902 // into the buffer
 	MsgBufferedSpectrum MessageType = 0x00100928 // -> 32 bytes metadata, u32 per pixel
+	MsgRawSpectra       MessageType = 0x00100980 // u32 how many -> each 64 bytes metadata, u16 per pixel, u32
 	MsgCorrected        MessageType = 0x00101000 // -> u16 per pixel
 	MsgIntegrationMin   MessageType = 0x00110001 // -> u32 µs
 	MsgIntegrationMax   MessageType = 0x00110002 // -> u32 µs
@@ -31,7 +32,10 @@ const (
 	MsgSetAverages      MessageType = 0x00120010 // u16
 	MsgSetBoxcar        MessageType = 0x00121010 // u8
 	MsgWavelength       MessageType = 0x00180101 // u8 index -> f32
+	MsgNonlinearCount   MessageType = 0x00181100 // -> u8
+	MsgNonlinear        MessageType = 0x00181101 // u8 index -> f32
 	MsgTemperature      MessageType = 0x00400001 // u8 index -> f32 °C
+	MsgLightEnabled     MessageType = 0x00810021 // u8 module, u8 source -> u8
 	MsgLightSource      MessageType = 0x00810031 // u8 module, u8 source, u8 on
 )
 
@@ -43,7 +47,9 @@ var messageNames = map[MessageType]string{
 	MsgIntegrationMin: "shortest integration time", MsgIntegrationMax: "longest integration time",
 	MsgSetIntegration: "set integration time", MsgSetTrigger: "set trigger mode", MsgPixels: "number of pixels",
 	MsgSetBinning: "set pixel binning", MsgSetAverages: "set scans to average", MsgSetBoxcar: "set boxcar width",
-	MsgWavelength: "wavelength coefficient", MsgTemperature: "temperature", MsgLightSource: "light source enable",
+	MsgWavelength: "wavelength coefficient", MsgNonlinearCount: "non-linearity coefficient count",
+	MsgNonlinear: "non-linearity coefficient", MsgRawSpectra: "buffered raw spectra", MsgLightEnabled: "light source enabled?",
+	MsgTemperature: "temperature", MsgLightSource: "light source enable",
 }
 
 func (t MessageType) String() string {

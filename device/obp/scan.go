@@ -16,6 +16,10 @@ const (
 	metadataSize = 32
 	// pixelMask holds the 18 valid bits of a QE Pro pixel.
 	pixelMask = 0x3FFFF
+	// rawMetadataSize stands in front of the pixels of a raw buffered spectrum.
+	rawMetadataSize = 64
+	// rawPoll is the pause before a device that had no spectrum yet is asked again.
+	rawPoll = 5 * time.Millisecond
 	// maxStale is how many spectra of an earlier integration time are passed over.
 	maxStale = 3
 )
@@ -28,7 +32,7 @@ func (d *Driver) Scan(ctx context.Context) (device.Frame, error) {
 		}
 	}
 	scan := d.scanLive
-	if d.model.fifo {
+	if d.model.readout != live {
 		scan = d.scanBuffered
 	}
 	f, err := scan(ctx)
@@ -95,6 +99,9 @@ func (d *Driver) runRecipe(ctx context.Context) (device.Frame, error) {
 	if err := d.link.command(ctx, MsgAcquire, nil, 0); err != nil {
 		return device.Frame{}, err
 	}
+	if d.model.readout == queued16 {
+		return d.takeRaw(ctx, started)
+	}
 	size := metadataSize + 4*d.model.pixels
 	for range maxStale {
 		f, raw, err := d.link.exchange(ctx, request{typ: MsgBufferedSpectrum, reply: size, work: d.integration})
@@ -116,6 +123,63 @@ func (d *Driver) runRecipe(ctx context.Context) (device.Frame, error) {
 		return device.Frame{Counts: counts, IntegrationTime: taken, Started: started, Raw: raw}, nil
 	}
 	return device.Frame{}, fmt.Errorf("%w: the device keeps sending spectra of another integration time than %v", device.ErrProtocol, d.integration)
+}
+
+// takeRaw takes one raw spectrum. What stands in its metadata of 64 bytes and in the number behind its pixels is not
+// documented, so it cannot be told from one of an earlier integration time: the first after a change is thrown away.
+func (d *Driver) takeRaw(ctx context.Context, started time.Time) (device.Frame, error) {
+	if d.stale {
+		if _, _, err := d.nextRaw(ctx, started); err != nil {
+			return device.Frame{}, err
+		}
+		started = d.now()
+	}
+	data, raw, err := d.nextRaw(ctx, started)
+	if err != nil {
+		return device.Frame{}, err
+	}
+	d.stale, d.staleTime = false, 0
+	counts := make([]float64, d.model.pixels)
+	for i := range counts {
+		counts[i] = float64(binary.LittleEndian.Uint16(data[rawMetadataSize+2*i:]))
+	}
+	return device.Frame{Counts: counts, IntegrationTime: d.integration, Started: started, Raw: raw}, nil
+}
+
+// nextRaw asks for one raw spectrum until there is one: the device answers at once, with none while it still exposes.
+func (d *Driver) nextRaw(ctx context.Context, started time.Time) (data, raw []byte, err error) {
+	size := rawMetadataSize + 2*d.model.pixels + 4
+	if err := sleep(ctx, d.integration-d.now().Sub(started)); err != nil { // there cannot be one sooner
+		return nil, nil, err
+	}
+	limit, cancel := context.WithTimeoutCause(ctx, max(d.integration, d.staleTime)+d.link.margin, device.ErrTimeout)
+	defer cancel()
+	for {
+		f, raw, err := d.link.exchange(ctx, request{typ: MsgRawSpectra, data: []byte{1, 0, 0, 0}, reply: size})
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case len(f.Data) == size:
+			return f.Data, raw, nil
+		case len(f.Data) != 0:
+			return nil, nil, wrongLength(MsgRawSpectra, len(f.Data), size)
+		}
+		if err := sleep(limit, rawPoll); err != nil {
+			return nil, nil, fmt.Errorf("%v: no spectrum came: %w", MsgRawSpectra, err)
+		}
+	}
+}
+
+// sleep lets t pass, or returns the cause of ctx's end.
+func sleep(ctx context.Context, t time.Duration) error {
+	timer := time.NewTimer(t)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // stop tells a device that is waiting for a spectrum to give up, without waiting for its answers; they carry old

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sort"
 	"time"
 
@@ -21,6 +22,7 @@ type Detector struct {
 	Readout  float64 // standard deviation of the read-out noise, counts; 0 for none
 	Shot     float64 // variance of the photon noise per count; 0 for none
 	Blind    int     // optically dark pixels at either end
+	Masked   []int   // optically dark pixels elsewhere
 }
 
 // detector is one with a sample before it.
@@ -29,6 +31,8 @@ type detector struct {
 	shifts []float64 // Raman shift of each pixel's centre, cm-1
 	signal []float64 // sample's signal at each pixel, 0 and up
 	noise  *rand.Rand
+	// response are the coefficients of a detector that is not linear.
+	response []float64
 }
 
 // expose returns the counts of every pixel after t, with or without laser light on the sample.
@@ -36,8 +40,8 @@ func (d *detector) expose(t time.Duration, lit bool) []uint32 {
 	counts := make([]uint32, d.Pixels)
 	for p := range counts {
 		v := d.DarkRate * t.Seconds()
-		if lit && p >= d.Blind && p < d.Pixels-d.Blind {
-			v += d.Rate * t.Seconds() * d.signal[p]
+		if lit && p >= d.Blind && p < d.Pixels-d.Blind && !slices.Contains(d.Masked, p) {
+			v += d.bend(d.Rate * t.Seconds() * d.signal[p])
 		}
 		if d.noise != nil {
 			v += d.noise.NormFloat64() * math.Sqrt(d.Readout*d.Readout+d.Shot*v)
@@ -45,6 +49,22 @@ func (d *detector) expose(t time.Duration, lit bool) []uint32 {
 		counts[p] = uint32(math.Round(min(max(d.Offset+v, 0), d.Clip)))
 	}
 	return counts
+}
+
+// bend returns the counts a detector gives for true counts: the r with r / (sum c[i] r^i) = counts, found by iteration.
+func (d *detector) bend(counts float64) float64 {
+	if len(d.response) == 0 {
+		return counts
+	}
+	r := counts
+	for range 50 {
+		p := 0.0
+		for i := len(d.response) - 1; i >= 0; i-- {
+			p = p*r + float64(float32(d.response[i]))
+		}
+		r = min(counts*p, 2*d.Clip)
+	}
+	return r
 }
 
 // setSample evaluates the sample over each pixel's width (the mean of eight points), as a slit would.

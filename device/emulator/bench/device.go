@@ -31,6 +31,9 @@ type Config struct {
 	LightSource bool
 	// Light is the laser of another emulated device that lights this one's sample; it goes before LightSource.
 	Light *Light
+	// Nonlinearity are the coefficients of the detector's response that the device tells and its counts obey: true
+	// counts are counts above dark divided by the sum of c[i] (counts above dark)^i (a straight response, none told).
+	Nonlinearity []float64
 	// StaleSpectra wait in the buffer of a device that queues spectra from before the host came (0).
 	StaleSpectra int
 	Faults       []Fault
@@ -120,7 +123,7 @@ func (d *Device) build() error {
 		return err
 	}
 	spec.Rate = c.Rate
-	o := &Optics{det: detector{Detector: spec, shifts: shifts}}
+	o := &Optics{det: detector{Detector: spec, shifts: shifts, response: c.Nonlinearity}}
 	if c.Light != nil || c.LightSource {
 		o.light = d.Light
 	}

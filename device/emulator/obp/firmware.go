@@ -21,6 +21,7 @@ const (
 	msgBufferedCount   = 0x00100900
 	msgAcquire         = 0x00100902
 	msgIdle            = 0x00100908
+	msgRawSpectra      = 0x00100980
 	msgLive            = 0x00101000
 	msgIntegration     = 0x00110000
 	msgMinIntegration  = 0x00110001
@@ -33,7 +34,10 @@ const (
 	msgSetBoxcar       = 0x00121010
 	msgWavelengthCount = 0x00180100
 	msgWavelength      = 0x00180101
+	msgNonlinearCount  = 0x00181100
+	msgNonlinear       = 0x00181101
 	msgTemperature     = 0x00400001
+	msgLightEnabled    = 0x00810021
 	msgLight           = 0x00810031
 )
 
@@ -48,7 +52,7 @@ const (
 	errDeferredCode = 255
 )
 
-// capacity is how many spectra a QE Pro stores.
+// capacity is how many spectra a QE Pro stores; the others that queue are given the same.
 const capacity = 15698
 
 // exposure is one stored spectrum, not yet evaluated.
@@ -121,7 +125,7 @@ func fail(code uint16) result { return result{code: code} }
 // argument is how many bytes of data a message with data must have.
 var argument = map[uint32]int{
 	msgSetChecksum: 1, msgUserString: 1, msgSetIntegration: 4, msgSetTrigger: 1, msgSetBinning: 1, msgSetAverages: 2,
-	msgSetBoxcar: 1, msgWavelength: 1, msgTemperature: 1, msgLight: 3,
+	msgSetBoxcar: 1, msgWavelength: 1, msgNonlinear: 1, msgTemperature: 1, msgLight: 3, msgLightEnabled: 2, msgRawSpectra: 4,
 }
 
 // do carries out one message.
@@ -154,6 +158,13 @@ func (e *firmware) do(m message) result {
 			return fail(errNoSuchInfo)
 		}
 		return word(math.Float32bits(float32(e.Config.Coefficients[m.data[0]])))
+	case msgNonlinearCount:
+		return result{data: []byte{byte(len(e.Config.Nonlinearity))}}
+	case msgNonlinear:
+		if int(m.data[0]) >= len(e.Config.Nonlinearity) {
+			return fail(errNoSuchInfo)
+		}
+		return word(math.Float32bits(float32(e.Config.Nonlinearity[m.data[0]])))
 	case msgTemperature:
 		if m.data[0] != e.model.temperatureIndex {
 			return fail(errInvalidData)
@@ -199,6 +210,14 @@ func (e *firmware) set(m message) result {
 		}
 		e.advance(time.Now())
 		e.Light.Set(m.data[2] == 1)
+	case msgLightEnabled:
+		if !e.Optics.Switchable() {
+			return fail(errUnknownType)
+		}
+		if e.Light.On() {
+			return result{data: []byte{1}}
+		}
+		return result{data: []byte{0}}
 	case msgIntegration:
 		return word(uint32(s.integration.Microseconds()))
 	case msgMinIntegration:
@@ -212,9 +231,12 @@ func (e *firmware) set(m message) result {
 			return fail(errUnknownType)
 		}
 		return e.live()
-	case msgAbort, msgClear, msgAcquire, msgBuffered, msgBufferedCount, msgIdle:
-		if !e.model.fifo {
+	case msgAbort, msgClear, msgAcquire, msgBuffered, msgBufferedCount, msgIdle, msgRawSpectra:
+		if !e.model.fifo || m.kind == msgBuffered && e.model.raw || m.kind == msgRawSpectra && !e.model.raw {
 			return fail(errUnknownType)
+		}
+		if m.kind == msgRawSpectra {
+			return e.rawSpectra(binary.LittleEndian.Uint32(m.data))
 		}
 		return e.queue(m.kind)
 	default:

@@ -1,6 +1,7 @@
 package obp
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 	"strconv"
@@ -122,7 +123,7 @@ func (e *firmware) perform(m message) (result, bool) {
 		if !e.Wait(t) {
 			return result{}, false
 		}
-	case m.kind == msgBuffered && e.model.fifo:
+	case m.kind == msgBuffered && e.model.fifo && !e.model.raw:
 		return e.waitForSpectrum(m)
 	}
 	return e.do(m), true
@@ -205,6 +206,24 @@ func (e *firmware) queue(kind uint32) result {
 		return result{data: e.bufferedData(oldest)}
 	}
 	return result{}
+}
+
+// rawSpectra takes up to n spectra out of a Flame-X's buffer, at once and none when there are none: 64 bytes of
+// metadata, 16 bits per pixel, and a number. What stands in the last two is not documented and is filled with a
+// pattern that no host may read anything into.
+func (e *firmware) rawSpectra(n uint32) result {
+	s := &e.dev
+	e.advance(time.Now())
+	data := []byte{}
+	for range min(int(n), len(s.buffer), 8) {
+		data = append(data, bytes.Repeat([]byte{0xA5}, 64)...)
+		for _, v := range e.expose(s.buffer[0]) {
+			data = binary.LittleEndian.AppendUint16(data, uint16(v))
+		}
+		data = append(data, 0xDE, 0xAD, 0xBE, 0xEF)
+		s.buffer = s.buffer[1:]
+	}
+	return result{data: data}
 }
 
 // bufferedData is 32 bytes of metadata and 18 valid bits per pixel; the bits above are set to show that a host
