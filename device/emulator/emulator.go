@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"fentrace/device/emulator/bench"
+	"fentrace/device/emulator/gps"
 	"fentrace/device/emulator/obp"
 )
 
@@ -20,6 +21,7 @@ type (
 func kinds() []bench.Kind {
 	return slices.Concat(
 		obp.Kinds(),
+		gps.Kinds(),
 	)
 }
 

@@ -34,6 +34,8 @@ type Config struct {
 	// Nonlinearity are the coefficients of the detector's response that the device tells and its counts obey: true
 	// counts are counts above dark divided by the sum of c[i] (counts above dark)^i (a straight response, none told).
 	Nonlinearity []float64
+	// Latitude and Longitude are where a GPS receiver is, degrees (0, 0: an invented place at sea).
+	Latitude, Longitude float64
 	// StaleSpectra wait in the buffer of a device that queues spectra from before the host came (0).
 	StaleSpectra int
 	Faults       []Fault

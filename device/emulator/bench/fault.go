@@ -11,17 +11,20 @@ import (
 
 // Kinds of fault. Arg is the number that belongs to it, 0 for a sensible one.
 const (
-	Garbage   = "garbage"   // Arg bytes of noise before the answer (37)
-	Half      = "half"      // the first half of the answer and nothing more
-	Checksum  = "checksum"  // one byte of the answer is wrong, its checksum is not adjusted
-	WrongType = "wrongtype" // the answer says it is another message
-	Silent    = "silent"    // no answer
-	Late      = "late"      // the answer comes Arg milliseconds late (3000)
-	Nack      = "nack"      // refused with error number Arg (7)
-	Exception = "exception" // done, but flagged as spoiled with error number Arg (15)
-	Deferred  = "deferred"  // "response deferred" first, the answer Arg milliseconds later (200)
-	Unplug    = "unplug"    // the device vanishes after Arg further bytes
-	Stuck     = "stuck"     // the line takes no more bytes from the host for Arg milliseconds (5000)
+	Garbage       = "garbage"       // Arg bytes of noise before the answer (37)
+	Half          = "half"          // the first half of the answer and nothing more
+	Checksum      = "checksum"      // one byte of the answer is wrong, its checksum is not adjusted
+	WrongType     = "wrongtype"     // the answer says it is another message
+	Silent        = "silent"        // no answer
+	Late          = "late"          // the answer comes Arg milliseconds late (3000)
+	Nack          = "nack"          // refused with error number Arg (7)
+	Exception     = "exception"     // done, but flagged as spoiled with error number Arg (15)
+	Deferred      = "deferred"      // "response deferred" first, the answer Arg milliseconds later (200)
+	Unplug        = "unplug"        // the device vanishes after Arg further bytes
+	NoFix         = "nofix"         // a GPS receiver has no position
+	DeadReckoning = "deadreckoning" // a GPS receiver has lost its satellites and reckons
+	Rollover      = "rollover"      // a GPS receiver's date is 1024 weeks early
+	Stuck         = "stuck"         // the line takes no more bytes from the host for Arg milliseconds (5000)
 )
 
 type faultKind struct {
@@ -49,6 +52,9 @@ var faultKinds = []faultKind{
 	{Exception, 15, false, "result flagged as spoiled with that error number"},
 	{Deferred, 200, false, "told to wait, answered that many milliseconds later"},
 	{Unplug, 0, true, "unplugged after that many bytes of the answer"},
+	{NoFix, 0, false, "no position"},
+	{DeadReckoning, 0, false, "a position that is reckoned without satellites"},
+	{Rollover, 0, false, "a date 1024 weeks early"},
 	{Stuck, 5000, true, "takes nothing more from the host for that many milliseconds"},
 }
 
