@@ -7,13 +7,17 @@ import (
 	"strings"
 
 	"fentrace/device"
+	"fentrace/device/hostcal"
 	"fentrace/device/obp"
+	"fentrace/device/tcd1304"
 )
 
 // Options are what the user states about a device. Zero fields leave it to the driver.
 type Options struct {
 	Baud    int     // rate of a serial line; 0 tries the usual ones
 	LaserNM float64 // excitation wavelength in vacuum; goes before what the device says
+	// Calibration is the host's, for a device that stores none; the zero value states nothing.
+	Calibration hostcal.Calibration
 }
 
 // Driver is one protocol.
@@ -27,6 +31,9 @@ type Driver struct {
 var table = []Driver{
 	{"obp", "Ocean Binary Protocol: STS, Spark, QE Pro", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
 		return obp.Open(ctx, port, obp.Options{Baud: o.Baud, LaserNM: o.LaserNM})
+	}},
+	{"tcd1304", "TCD1304 boards with ER commands", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
+		return tcd1304.Open(ctx, port, tcd1304.Options{Baud: o.Baud, LaserNM: o.LaserNM, Calibration: o.Calibration})
 	}},
 }
 

@@ -8,6 +8,7 @@ import (
 	"fentrace/device/emulator/bench"
 	"fentrace/device/emulator/gps"
 	"fentrace/device/emulator/obp"
+	"fentrace/device/emulator/tcd1304"
 )
 
 // Config is the emulated device, Fault something that goes wrong with it.
@@ -22,6 +23,7 @@ func kinds() []bench.Kind {
 	return slices.Concat(
 		obp.Kinds(),
 		gps.Kinds(),
+		tcd1304.Kinds(),
 	)
 }
 
