@@ -1,13 +1,16 @@
 // Package serialport is the wire a spectrometer hangs on: an RS-232 line, a USB bridge or a pseudo-terminal.
 //
-// It wraps go.bug.st/serial, whose reads report a timeout as (0, nil) and whose writes have none, so that every
-// call here ends when its context ends, and every failure is one of the errors of package device.
+// go.bug.st/serial sets the line up. The bytes go through a descriptor of our own: the library's reads report a timeout
+// as (0, nil) and panic when 1,024 files are open (they use select), and its writes have no timeout at all. So every
+// call here ends when its context ends, with any number of files open, and every failure is one of the errors of
+// package device.
 package serialport
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"sync/atomic"
@@ -20,14 +23,12 @@ import (
 )
 
 const (
-	// readSlice is how long one read of the library waits; a context's end is noticed within it.
-	readSlice = 20 * time.Millisecond
+	// slice is how long one read or write waits; a context's end is noticed within it.
+	slice = 20 * time.Millisecond
 	// quiet is the silence after which the line counts as drained. USB bridges hold bytes back for up to 16 ms.
-	quiet = 2 * readSlice
+	quiet = 2 * slice
 	// drainLimit bounds draining a device that never stops talking; the protocol's own resynchronisation takes over.
 	drainLimit = 3 * time.Second
-	// closeGrace is how long Close waits for a stuck write to let go of the descriptor.
-	closeGrace = 200 * time.Millisecond
 )
 
 // Port is a byte stream to one device. Reads and writes may run at the same time, but only one of each.
@@ -58,15 +59,13 @@ type Options struct {
 	DTR, RTS *bool
 }
 
-// port implements Port. raw is replaced in tests by a library port that misbehaves.
+// port implements Port.
 type port struct {
 	name   string
-	raw    serial.Port
-	lock   lock
+	file   *os.File    // the bytes; locked against other programs
+	raw    serial.Port // the line's settings
 	baud   atomic.Int64
 	closed atomic.Bool
-	// writing is held by the goroutine inside the library's Write, which nothing can interrupt.
-	writing chan struct{}
 }
 
 // Open opens the port at path for this process alone and drains bytes left over from earlier use. The errors
@@ -78,16 +77,16 @@ func Open(ctx context.Context, path string, o Options) (Port, error) {
 	if o.Baud < 0 {
 		return nil, fmt.Errorf("open %s: %w: %d baud", path, device.ErrRange, o.Baud)
 	}
-	held, err := takeLock(path)
+	file, err := openFile(path)
 	if err != nil {
 		return nil, openError(path, err)
 	}
 	raw, err := serial.Open(path, &serial.Mode{BaudRate: o.Baud})
 	if err != nil {
-		held.release()
+		file.Close()
 		return nil, openError(path, err)
 	}
-	p := &port{name: path, raw: raw, lock: held, writing: make(chan struct{}, 1)}
+	p := &port{name: path, file: file, raw: raw}
 	p.baud.Store(int64(o.Baud))
 	if err := p.prepare(ctx, o); err != nil {
 		p.Close()
@@ -97,8 +96,8 @@ func Open(ctx context.Context, path string, o Options) (Port, error) {
 }
 
 func (p *port) prepare(ctx context.Context, o Options) error {
-	if err := p.raw.SetReadTimeout(readSlice); err != nil {
-		return fmt.Errorf("set read timeout: %w", err)
+	if err := p.file.SetDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("reads and writes cannot be ended on this system: %w", err)
 	}
 	// Errors are not reported: lines without modem signals refuse with ENOTTY and work nevertheless.
 	if o.DTR != nil {
@@ -148,60 +147,32 @@ func (p *port) Read(ctx context.Context, b []byte) (int, error) {
 		if ctx.Err() != nil {
 			return 0, context.Cause(ctx)
 		}
-		n, err := p.readSlice(b)
+		// Its error is that of a closed file, which the read reports as well.
+		_ = p.file.SetReadDeadline(time.Now().Add(slice))
+		n, err := p.file.Read(b)
 		if n > 0 {
 			return n, nil
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return 0, p.wrap("read "+p.name, err)
 		}
 	}
 }
 
-// readSlice reads for one slice; (0, nil) is its timeout. The library indexes past its select(2) set, and
-// panics, when the descriptor is 1024 or above; that becomes an error.
-func (p *port) readSlice(b []byte) (n int, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			n, err = 0, fmt.Errorf("this process has too many files open: a serial port must be opened while fewer than 1024 are (%v)", r)
-		}
-	}()
-	return p.raw.Read(b)
-}
-
-// Write hands p to a goroutine because a write to a stuck line cannot be interrupted. While one is stuck, later
-// writes wait for it within their own ctx.
 func (p *port) Write(ctx context.Context, b []byte) error {
-	select {
-	case p.writing <- struct{}{}:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	done := make(chan error, 1)
-	go func(b []byte) {
-		defer func() { <-p.writing }()
-		done <- p.writeAll(b)
-	}(append([]byte(nil), b...)) // a copy: the goroutine may outlive the call
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func (p *port) writeAll(b []byte) error {
-	for len(b) > 0 {
-		if p.closed.Load() {
-			return fmt.Errorf("write %s: %w", p.name, os.ErrClosed)
+	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
-		n, err := p.raw.Write(b)
-		if err != nil && !errors.Is(err, syscall.EINTR) && !errors.Is(err, syscall.EAGAIN) {
+		_ = p.file.SetWriteDeadline(time.Now().Add(slice))
+		n, err := p.file.Write(b)
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return p.wrap("write "+p.name, err)
 		}
-		b = b[n:]
+		if b = b[n:]; len(b) == 0 {
+			return nil
+		}
 	}
-	return nil
 }
 
 func (p *port) ResetInput(ctx context.Context) error {
@@ -212,8 +183,8 @@ func (p *port) ResetInput(ctx context.Context) error {
 	defer cancel()
 	buf := make([]byte, 4096)
 	for {
-		slice, stop := context.WithTimeout(limit, quiet)
-		_, err := p.Read(slice, buf)
+		silence, stop := context.WithTimeout(limit, quiet)
+		_, err := p.Read(silence, buf)
 		stop()
 		switch {
 		case ctx.Err() != nil:
@@ -230,19 +201,11 @@ func (p *port) Close() error {
 	if p.closed.Swap(true) {
 		return nil
 	}
-	// Flushing what waits to be sent lets a stuck write return; otherwise it could go on to write into whatever
-	// file gets the descriptor next.
+	// What a stuck line has not taken is thrown away; the kernel would wait for it to leave.
 	_ = p.raw.ResetOutputBuffer()
-	timer := time.NewTimer(closeGrace)
-	defer timer.Stop()
-	select {
-	case p.writing <- struct{}{}:
-		defer func() { <-p.writing }() // a later write finds the port closed
-	case <-timer.C:
-	}
 	err := p.raw.Close()
-	p.lock.release()
-	if err != nil && !isGone(err) {
+	fileErr := p.file.Close()
+	if err = errors.Join(err, fileErr); err != nil && !isGone(err) {
 		return fmt.Errorf("close %s: %w", p.name, err)
 	}
 	return nil
@@ -261,7 +224,7 @@ func (p *port) wrap(doing string, err error) error {
 
 func isGone(err error) bool {
 	var pe *serial.PortError
-	if errors.As(err, &pe) && pe.Code() == serial.PortClosed {
+	if errors.As(err, &pe) && pe.Code() == serial.PortClosed || errors.Is(err, io.EOF) { // a hang-up ends a read with no bytes
 		return true
 	}
 	for _, e := range []error{syscall.EIO, syscall.ENXIO, syscall.ENODEV, syscall.EBADF} {
