@@ -19,7 +19,6 @@ func prefix(p string) func([]byte, string) bool {
 
 // signatures are tried in order on files that are not text.
 var signatures = []signature{
-	{"Renishaw WDF", prefix("WDF1")},
 	{"Bruker OPUS", prefix("\x0a\x0a\xfe\xfe")},
 	{"Thermo OMNIC SPA", prefix("Spectral Data File")},
 	{"an Excel workbook (xlsx) or another zip archive", prefix("PK\x03\x04")},
@@ -28,12 +27,6 @@ var signatures = []signature{
 	{"an SQLite database", prefix("SQLite format 3\x00")},
 	{"an image", func(raw []byte, _ string) bool {
 		return bytes.HasPrefix(raw, []byte("\x89PNG")) || bytes.HasPrefix(raw, []byte("\xff\xd8\xff"))
-	}},
-	{"JASCO JWS", prefix("L~S \x01")},
-	{"JASCO JWS or an old Excel workbook (xls)", prefix("\xd0\xcf\x11\xe0")},
-	// The second byte of a Galactic file is its version: 0x4B new, 0x4C new with the other byte order, 0x4D old.
-	{"Galactic SPC", func(raw []byte, ext string) bool {
-		return len(raw) > 1 && raw[1] >= 0x4b && raw[1] <= 0x4d && ext == ".spc"
 	}},
 }
 

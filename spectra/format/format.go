@@ -1,4 +1,4 @@
-// Package format reads spectra from the files that instruments and libraries write, and writes JCAMP-DX and CSV.
+// Package format reads spectra from the files that instruments and libraries write, and writes JCAMP-DX, CSV and SPC.
 //
 // Each vendor format is one Reader in one file; the table in this file lists them. A file is recognised by its
 // content, its extension is only a hint. A reader never guesses past a contradiction: it returns an error that
@@ -56,6 +56,8 @@ type Reader struct {
 	Extensions []string // in lower case with the dot, most usual first
 	// Detect judges the first bytes of a file (at most 8 KiB, as they are on disk) and its name.
 	Detect func(head []byte, name string) Confidence
+	// Binary says that the files are no text. Every other reader is kept from what holds zero bytes.
+	Binary bool
 	// Read returns every spectrum of the file in file order, or an error that says where reading stopped.
 	Read func(name string, raw []byte) ([]spectra.Spectrum, error)
 }
@@ -66,6 +68,9 @@ func Readers() []Reader {
 		{Name: "jcamp-dx", Extensions: []string{".jdx", ".dx", ".jcm"}, Detect: detectJCAMP, Read: readJCAMP},
 		{Name: "enlighten", Extensions: []string{".csv"}, Detect: detectENLIGHTEN, Read: readENLIGHTEN},
 		{Name: "bwtek", Extensions: []string{".txt"}, Detect: detectBWTek, Read: readBWTek},
+		{Name: "spc", Extensions: []string{".spc"}, Binary: true, Detect: detectSPC, Read: readSPC},
+		{Name: "wdf", Extensions: []string{".wdf"}, Binary: true, Detect: detectWDF, Read: readWDF},
+		{Name: "jws", Extensions: []string{".jws", ".jrs"}, Binary: true, Detect: detectJWS, Read: readJWS},
 		{Name: "delimited", Extensions: []string{".csv", ".txt", ".tsv", ".asc", ".dat", ".xy", ".prn"}, Detect: detectDelimited, Read: readDelimited},
 	}
 }
@@ -112,10 +117,12 @@ func read(name string, raw []byte) ([]spectra.Spectrum, error) {
 	if isBlank(raw) {
 		return nil, fmt.Errorf("%w (export it again; the copy may have been interrupted)", ErrEmptyFile)
 	}
-	if err := unsupportedBinary(raw, name); err != nil {
-		return nil, err
-	}
 	reader, ok := detect(raw, name)
+	if !reader.Binary {
+		if err := unsupportedBinary(raw, name); err != nil {
+			return nil, err
+		}
+	}
 	if !ok {
 		return nil, fmt.Errorf("%w (export it as JCAMP-DX or text)", ErrUnknownFormat)
 	}

@@ -221,8 +221,12 @@ func (h *header) technique(s *spectra.Spectrum) spectra.Technique {
 	case strings.Contains(kind, "INFRARED"), strings.Contains(kind, "FTIR"), strings.Contains(kind, "FT-IR"), kind == "IR SPECTRUM":
 		return spectra.IR
 	case kind == "" && s.XUnit == spectra.PerCM && (s.YUnit == spectra.Absorbance || s.YUnit == spectra.Transmittance):
-		warn(&s.Metadata, "The file does not state its technique; infrared was assumed from its units.")
-		return spectra.IR
+		return assumeInfrared(s)
 	}
 	return spectra.Other
+}
+
+func assumeInfrared(s *spectra.Spectrum) spectra.Technique {
+	warn(&s.Metadata, "The file does not state its technique; infrared was assumed from its units.")
+	return spectra.IR
 }

@@ -292,7 +292,7 @@ func TestRealEverydayObjects(t *testing.T) {
 
 func TestRealBinaryFilesAreNamed(t *testing.T) {
 	for path, says := range map[string]string{
-		"spc/NDR0002.SPC": "Galactic SPC", "wdf/6x6.wdf": "Renishaw WDF", "jasco/ftir_test.jws": "JASCO JWS", "opus/ftir_ps.0": "Bruker OPUS",
+		"opus/ftir_ps.0": "Bruker OPUS",
 	} {
 		if _, err := ReadFile(shared(t, "formats", filepath.FromSlash(path))); !errors.Is(err, ErrUnknownFormat) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", path, err)

@@ -46,14 +46,7 @@ func utf16Order(raw []byte) binary.ByteOrder {
 // for Latin-1, in which every byte is a character.
 func decodeText(raw []byte) string {
 	if order := utf16Order(raw); order != nil {
-		units := make([]uint16, len(raw)/2)
-		for i := range units {
-			units[i] = order.Uint16(raw[2*i:])
-		}
-		if len(units) > 0 && units[0] == 0xfeff {
-			units = units[1:]
-		}
-		return string(utf16.Decode(units))
+		return decodeUTF16(raw, order)
 	}
 	raw = bytes.TrimPrefix(raw, utf8BOM)
 	if utf8.Valid(raw) {
@@ -65,6 +58,18 @@ func decodeText(raw []byte) string {
 		b.WriteRune(rune(c))
 	}
 	return b.String()
+}
+
+// decodeUTF16 returns raw as UTF-8 without its byte order mark.
+func decodeUTF16(raw []byte, order binary.ByteOrder) string {
+	units := make([]uint16, len(raw)/2)
+	for i := range units {
+		units[i] = order.Uint16(raw[2*i:])
+	}
+	if len(units) > 0 && units[0] == 0xfeff {
+		units = units[1:]
+	}
+	return string(utf16.Decode(units))
 }
 
 // headText is decodeText of a file's head, of which the last character may be cut.

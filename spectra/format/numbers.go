@@ -1,0 +1,76 @@
+package format
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"time"
+
+	"fentrace/spectra"
+)
+
+// numbers reads the fixed-size fields of a binary file. The methods expect their field to lie inside raw: a reader
+// checks the length of a header once, before it asks for any field of it.
+type numbers struct {
+	raw   []byte
+	order binary.ByteOrder
+}
+
+func (n numbers) u16(at int) uint16  { return n.order.Uint16(n.raw[at:]) }
+func (n numbers) u32(at int) uint32  { return n.order.Uint32(n.raw[at:]) }
+func (n numbers) u64(at int) uint64  { return n.order.Uint64(n.raw[at:]) }
+func (n numbers) f32(at int) float64 { return float64(math.Float32frombits(n.u32(at))) }
+func (n numbers) f64(at int) float64 { return math.Float64frombits(n.u64(at)) }
+
+// text is the field of width bytes at at: what stands before its first zero byte, on one line.
+func (n numbers) text(at, width int) string {
+	return oneLine(decodeText(beforeZero(n.raw[at : at+width])))
+}
+
+// floats reads count 32-bit floats.
+func (n numbers) floats(at, count int) []float64 {
+	out := make([]float64, count)
+	for i := range out {
+		out[i] = n.f32(at + 4*i)
+	}
+	return out
+}
+
+func beforeZero(raw []byte) []byte {
+	if i := bytes.IndexByte(raw, 0); i >= 0 {
+		return raw[:i]
+	}
+	return raw
+}
+
+// explicitAxis puts positions and values that a binary file lists one by one into s; see series.ordered.
+func explicitAxis(s *spectra.Spectrum, x, y []float64) error {
+	list := series{x: x, y: y, lines: make([]int, len(x))}
+	x, y, doubled, err := list.ordered()
+	if err != nil {
+		return err
+	}
+	if doubled != "" {
+		s.Metadata.Warnings = append(s.Metadata.Warnings, doubled)
+	}
+	s.X, s.Y = x, y
+	return nil
+}
+
+// fileTime converts a Windows FILETIME, 100 ns since 1601-01-01 UTC. The zero time is returned for 0 and for what lies
+// outside the years 1970 to 2200, which no file was measured in.
+func fileTime(ticks uint64) time.Time {
+	const toUnix = 116444736000000000
+	if ticks <= toUnix {
+		return time.Time{}
+	}
+	ticks -= toUnix
+	return plausibleTime(time.Unix(int64(ticks/1e7), int64(ticks%1e7)*100).UTC())
+}
+
+func plausibleTime(t time.Time) time.Time {
+	if t.Year() < 1970 || t.Year() > 2200 {
+		return time.Time{}
+	}
+	return t
+}
