@@ -1,8 +1,10 @@
 package format
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,3 +59,45 @@ func FuzzJCAMP(f *testing.F)     { fuzz(f, readJCAMP, "*.jdx") }
 func FuzzENLIGHTEN(f *testing.F) { fuzz(f, readENLIGHTEN, "*enlighten*.csv") }
 func FuzzBWTek(f *testing.F)     { fuzz(f, readBWTek, "*bwtek*.txt") }
 func FuzzDelimited(f *testing.F) { fuzz(f, readDelimited, "*.csv", "*.txt", "*.tsv") }
+
+func FuzzSPC(f *testing.F) {
+	two := []spcSub{{x: spcShape, y: spcSecond, exponent: -128}, {x: spcShape[:2], y: spcSecond[:2], exponent: 3}}
+	for _, s := range []spcSpec{
+		{version: 0x4b, exponent: -128, xType: 13, last: 4, log: "SCANS=3\r\nLaser=785 nm\r\n", subs: two[:1]},
+		{version: 0x4b, flags: 1, exponent: 3, xType: 1, yType: 128, first: 9, subs: []spcSub{{y: spcShape}}},
+		{version: 0x4c, flags: 4, exponent: -128, zType: 4, last: 1, subs: []spcSub{{y: spcShape, exponent: 3}, {y: spcShape, exponent: 4}}},
+		{version: 0x4d, flags: 4, exponent: 2, last: 4, subs: []spcSub{{y: spcShape, exponent: 3}, {y: spcShape, exponent: 3}}},
+		{version: 0x4b, flags: 0xc4, directory: true, subs: two},
+	} {
+		if s.flags&0xc0 == 0 {
+			s.subs = slices.Clone(s.subs)
+			for i := range s.subs {
+				s.subs[i].x = nil
+			}
+		}
+		f.Add(madeSPC(s))
+	}
+	var b bytes.Buffer
+	s := spectra.Spectrum{Technique: spectra.Raman, X: spcShape[1:4], Y: spcShape[:3], Metadata: spectra.Metadata{Simulated: true}}
+	if err := WriteSPC(&b, s, s); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b.Bytes())
+	fuzz(f, readSPC)
+}
+
+func FuzzWDF(f *testing.F) {
+	f.Add(madeWDF(madeMap()))
+	spec := madeMap()
+	spec.xUnit, spec.capacity, spec.positions = 3, 0, nil
+	f.Add(madeWDF(spec))
+	fuzz(f, readWDF)
+}
+
+func FuzzJWS(f *testing.F) {
+	spec := jwsSpec{xCode: 0x10000103, codes: []uint32{0x1001, 0x2001}, first: 300, step: -1, y: [][]float64{{1, 2}, {300, 310}}, instrument: "J-815"}
+	f.Add(madeJWS(spec))
+	spec.module, spec.x = 9, []float64{300, 298.5}
+	f.Add(madeCompoundJWS(512, spec))
+	fuzz(f, readJWS)
+}

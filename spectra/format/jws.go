@@ -145,10 +145,9 @@ func (d *jwsData) spectra() ([]spectra.Spectrum, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := b.takeLabels(0, s.Metadata.Fields); err != nil {
+		if out, err = b.keep(out, s); err != nil {
 			return nil, err
 		}
-		out = append(out, s)
 	}
 	return out, nil
 }

@@ -3,7 +3,9 @@ package format
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"fentrace/spectra"
@@ -43,8 +45,13 @@ func beforeZero(raw []byte) []byte {
 	return raw
 }
 
-// explicitAxis puts positions and values that a binary file lists one by one into s; see series.ordered.
+// explicitAxis puts positions and values that a binary file lists one by one into s. x may be shared by several spectra
+// and is copied; y is not. See series.ordered for what becomes of an axis that stands still or turns round.
 func explicitAxis(s *spectra.Spectrum, x, y []float64) error {
+	if strictly(x) {
+		s.X, s.Y = slices.Clone(x), y
+		return nil
+	}
 	list := series{x: x, y: y, lines: make([]int, len(x))}
 	x, y, doubled, err := list.ordered()
 	if err != nil {
@@ -55,6 +62,27 @@ func explicitAxis(s *spectra.Spectrum, x, y []float64) error {
 	}
 	s.X, s.Y = x, y
 	return nil
+}
+
+// strictly reports whether x runs in one direction without standing still.
+func strictly(x []float64) bool {
+	for i := 1; i < len(x); i++ {
+		if up := x[i] > x[i-1]; x[i] == x[i-1] || up != (x[1] > x[0]) {
+			return false
+		}
+	}
+	return true
+}
+
+// keep appends s, the next spectrum of a binary file, to list when its numbers and labels allow.
+func (b *budget) keep(list []spectra.Spectrum, s spectra.Spectrum) ([]spectra.Spectrum, error) {
+	if err := s.Validate(); err != nil {
+		return nil, fmt.Errorf("spectrum %d: %w", len(list)+1, err)
+	}
+	if err := b.takeLabels(0, s.Metadata.Fields); err != nil {
+		return nil, err
+	}
+	return append(list, s), nil
 }
 
 // fileTime converts a Windows FILETIME, 100 ns since 1601-01-01 UTC. The zero time is returned for 0 and for what lies

@@ -24,6 +24,7 @@ type spcFile struct {
 	notes  []string
 	name   string
 
+	logOnce  bool
 	firstSub int // where the header of the first subfile is
 	spent    int // bytes that subfiles of a directory have taken so far
 }
@@ -43,16 +44,19 @@ func readSPC(name string, raw []byte) ([]spectra.Spectrum, error) {
 		return nil, err
 	}
 	f.firstSub = places[0].at
+	if f.log.bytes*len(places) > maxLabelBytes/2 {
+		f.logOnce = true
+		f.notes = append(f.notes, "The log is kept with the first spectrum of the file only.")
+	}
 	out := make([]spectra.Spectrum, 0, len(places))
 	for i, p := range places {
 		s, err := f.subfile(i, p)
 		if err != nil {
 			return nil, err
 		}
-		if err := f.budget.takeLabels(0, s.Metadata.Fields); err != nil {
+		if out, err = f.budget.keep(out, s); err != nil {
 			return nil, err
 		}
-		out = append(out, s)
 	}
 	if len(f.notes) > 0 {
 		out[0].Metadata.Warnings = append(out[0].Metadata.Warnings, f.notes...)
@@ -215,7 +219,10 @@ func (f *spcFile) values(at int, p spcPlace) []float64 {
 // describe fills in everything but the points.
 func (f *spcFile) describe(s *spectra.Spectrum, index int, p spcPlace) {
 	m := &s.Metadata
-	m.Fields = maps.Clone(f.log.fields)
+	m.Fields = map[string]string{}
+	if index == 0 || !f.logOnce {
+		m.Fields = maps.Clone(f.log.fields)
+	}
 	put := func(label, value string) {
 		if _, taken := m.Fields[label]; value != "" && !taken && len(m.Fields) < maxFields {
 			m.Fields[label] = value

@@ -69,12 +69,13 @@ func detectSPC(head []byte, name string) Confidence {
 	return Never
 }
 
-// plausible reports whether the fields of the header that have few legal values have such.
+// plausible reports whether the fields of the header that have few legal values have such. UTF-16 text fails by the
+// count of subfiles.
 func (h *spcHeader) plausible() bool {
 	_, x := spcAxes[h.xType]
 	_, y := spcValues[h.yType]
-	usual := func(v float64) bool { return v == 0 || (math.Abs(v) > 1e-12 && math.Abs(v) < 1e12) }
-	return x && y && h.experiment <= 14 && usual(h.first) && usual(h.last) && (h.ownX || h.points > 0) && h.flags&(spcRandom|spcOrder) != spcRandom|spcOrder
+	usual := func(v float64) bool { return math.Abs(v) < 1e12 }
+	return x && y && h.experiment <= 14 && usual(h.first) && usual(h.last) && (h.ownX || h.points > 0) && h.subfiles < 1<<24 && h.flags&(spcRandom|spcOrder) != spcRandom|spcOrder
 }
 
 // spcParse reads the main header.

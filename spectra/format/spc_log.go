@@ -14,6 +14,7 @@ import (
 type spcLog struct {
 	fields    map[string]string
 	order     []string
+	bytes     int             // that the fields take, roughly
 	raman     bool            // it holds the word
 	simulated bool            // it holds the word
 	wire      bool            // written by Renishaw's WiRE
@@ -94,6 +95,7 @@ func (l *spcLog) read(text string) {
 	if len(remarks) > 0 {
 		l.fields["log"] = strings.Join(remarks, "\n")
 	}
+	l.bytes = len(text) + 64*len(l.fields)
 }
 
 func (l *spcLog) readOwn(index, value string) bool {

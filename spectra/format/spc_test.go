@@ -378,4 +378,11 @@ func TestTextThatLooksLikeSPCIsText(t *testing.T) {
 			t.Errorf("%q: %v", first, err)
 		}
 	}
+	var wide []byte // UTF-16 without a byte order mark: the second byte is the first letter
+	for _, c := range []byte("Klaser shift (cm-1)\tcounts\r\n100\t1\r\n101\t2\r\n102\t3\r\n103\t4\r\n") {
+		wide = append(wide, 0, c)
+	}
+	if got, err := Read("a.txt", wide); err != nil || got[0].Metadata.Format != "delimited" {
+		t.Errorf("UTF-16: %v", err)
+	}
 }

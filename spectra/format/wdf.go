@@ -94,10 +94,9 @@ func readWDF(name string, raw []byte) ([]spectra.Spectrum, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := b.takeLabels(0, s.Metadata.Fields); err != nil {
+		if out, err = b.keep(out, s); err != nil {
 			return nil, err
 		}
-		out = append(out, s)
 	}
 	return out, nil
 }
