@@ -52,6 +52,11 @@ func explicitAxis(s *spectra.Spectrum, x, y []float64) error {
 		s.X, s.Y = slices.Clone(x), y
 		return nil
 	}
+	for i, v := range x {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("axis point %d: %w (export it again)", i+1, spectra.ErrNotFinite)
+		}
+	}
 	list := series{x: x, y: y, lines: make([]int, len(x))}
 	x, y, doubled, err := list.ordered()
 	if err != nil {
@@ -64,10 +69,10 @@ func explicitAxis(s *spectra.Spectrum, x, y []float64) error {
 	return nil
 }
 
-// strictly reports whether x runs in one direction without standing still.
+// strictly reports whether x runs in one direction without standing still; a NaN does neither.
 func strictly(x []float64) bool {
 	for i := 1; i < len(x); i++ {
-		if up := x[i] > x[i-1]; x[i] == x[i-1] || up != (x[1] > x[0]) {
+		if up := x[1] > x[0]; up != (x[i] > x[i-1]) || up == (x[i] < x[i-1]) {
 			return false
 		}
 	}

@@ -47,7 +47,7 @@ func (s *series) ordered() (x, y []float64, warning string, err error) {
 			direction = math.Copysign(1, step)
 		}
 		x, y = append(x, s.x[i]), append(y, value)
-		i = j
+		i = max(j, i+1) // a NaN does not even equal itself
 	}
 	if collapsed > 0 {
 		if len(x) == 1 {

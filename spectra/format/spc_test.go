@@ -307,6 +307,7 @@ func TestBrokenSPCFilesNameTheCause(t *testing.T) {
 	whole := madeSPC(spcSpec{version: 0x4b, exponent: -128, xType: 13, first: 1, last: 5, subs: []spcSub{{y: spcShape}}})
 	owned := madeSPC(spcSpec{version: 0x4b, flags: 0xc4, exponent: -128, xType: 13, directory: true,
 		subs: []spcSub{{x: spcSecond[:3], y: spcShape[:3], exponent: -128}, {x: spcSecond[:3], y: spcShape[:3], exponent: -128}}})
+	common := madeSPC(spcSpec{version: 0x4b, flags: 0x80, exponent: -128, xType: 13, axis: spcSecond[:3], subs: []spcSub{{y: spcShape[:3]}}})
 	old := madeSPC(spcSpec{version: 0x4d, flags: 4, exponent: 2, first: 1, last: 5, subs: []spcSub{{y: spcShape, exponent: 3}, {y: spcShape, exponent: 3}}})
 	changed := func(raw []byte, at int, with ...byte) []byte {
 		out := bytes.Clone(raw)
@@ -319,19 +320,21 @@ func TestBrokenSPCFilesNameTheCause(t *testing.T) {
 		cause error
 		says  string
 	}{
-		"cut in the header":            {whole[:300], ErrTruncated, "544 bytes, the file has 300"},
-		"cut in the values":            {whole[:len(whole)-1], ErrTruncated, "5 points in subfile 1, the file holds 4"},
-		"an unknown version":           {changed(whole, 1, 0xcf), ErrUnknownFormat, "version 0xCF"},
-		"too many points":              {changed(whole, 4, 0xff, 0xff, 0xff, 0x7f), ErrTruncated, "2147483647 points"},
-		"no points":                    {changed(whole, 4, 0, 0, 0, 0), ErrNoSpectrum, "no points"},
-		"too many subfiles":            {changed(whole, 24, 0xff, 0xff, 0xff, 0x7f), ErrTooLarge, "2147483647 subfiles"},
-		"more subfiles than there are": {changed(whole, 24, 2), ErrTruncated, "ends before subfile 2 of 2"},
-		"an axis without span":         {changed(whole, 16, changed(whole, 0)[8:16]...), spectra.ErrNotMonotonic, "1 after 1"},
-		"a value that is no number":    {changed(whole, 548, nan...), spectra.ErrNotFinite, "value 2"},
-		"a directory outside the file": {changed(owned, 4, 0xff, 0xff, 0), ErrTruncated, "directory of 2 subfiles at byte 65535"},
-		"a directory of one place":     {overlapping(owned), ErrInconsistent, "overlap"},
-		"old, half a subfile":          {old[:len(old)-3], ErrTruncated, "5 points in subfile 2, the file holds 4"},
-		"old, a broken count":          {changed(old, 4, 0, 0, 0, 0x3f), ErrInconsistent, "0.5 points"},
+		"cut in the header":               {whole[:300], ErrTruncated, "544 bytes, the file has 300"},
+		"cut in the values":               {whole[:len(whole)-1], ErrTruncated, "5 points in subfile 1, the file holds 4"},
+		"an unknown version":              {changed(whole, 1, 0xcf), ErrUnknownFormat, "version 0xCF"},
+		"too many points":                 {changed(whole, 4, 0xff, 0xff, 0xff, 0x7f), ErrTruncated, "2147483647 points"},
+		"no points":                       {changed(whole, 4, 0, 0, 0, 0), ErrNoSpectrum, "no points"},
+		"too many subfiles":               {changed(whole, 24, 0xff, 0xff, 0xff, 0x7f), ErrTooLarge, "2147483647 subfiles"},
+		"more subfiles than there are":    {changed(whole, 24, 2), ErrTruncated, "ends before subfile 2 of 2"},
+		"an axis without span":            {changed(whole, 16, changed(whole, 0)[8:16]...), spectra.ErrNotMonotonic, "1 after 1"},
+		"a value that is no number":       {changed(whole, 548, nan...), spectra.ErrNotFinite, "value 2"},
+		"an axis point that is no number": {changed(common, 512, nan...), spectra.ErrNotFinite, "axis point 1"},
+		"an axis that turns round":        {changed(common, 512, 0, 0, 0x40, 0x41), spectra.ErrNotMonotonic, "4 after 2"},
+		"a directory outside the file":    {changed(owned, 4, 0xff, 0xff, 0), ErrTruncated, "directory of 2 subfiles at byte 65535"},
+		"a directory of one place":        {overlapping(owned), ErrInconsistent, "overlap"},
+		"old, half a subfile":             {old[:len(old)-3], ErrTruncated, "5 points in subfile 2, the file holds 4"},
+		"old, a broken count":             {changed(old, 4, 0, 0, 0, 0x3f), ErrInconsistent, "0.5 points"},
 	} {
 		_, err := Read("a.spc", c.raw)
 		if !errors.Is(err, c.cause) || !strings.Contains(err.Error(), c.says) {

@@ -151,19 +151,20 @@ func TestBrokenWDFFilesNameTheCause(t *testing.T) {
 		cause error
 		says  string
 	}{
-		"cut in the header":         {whole[:100], ErrTruncated, "512 bytes, the file has 100"},
-		"cut in a block":            {whole[:len(whole)-3], ErrTruncated, `block "TEXT"`},
-		"cut between two blocks":    {whole[:at("XLST")+9], ErrTruncated, "9 bytes after the last block"},
-		"a block without size":      {changed(at("XLST")+8, 0, 0), ErrTruncated, `block "XLST"`},
-		"a block larger than all":   {changed(at("XLST")+8, many...), ErrTruncated, `block "XLST"`},
-		"more spectra than room":    {changed(0x48, 9), ErrInconsistent, "9 spectra and room for 4"},
-		"too many spectra":          {changed(0x40, append(bytes.Clone(many), many...)...), ErrTruncated, "the file holds 12 values"},
-		"too many points":           {changed(0x3c, 0xff, 0xff, 0xff, 0x7f), ErrTruncated, "2147483647 points"},
-		"no spectra":                {changed(0x48, 0), ErrNoSpectrum, "0 spectra"},
-		"axes of their own":         {changed(16, 1), ErrUnknownFormat, "its own axis"},
-		"no axis":                   {changed(at("XLST"), 'Q'), ErrTruncated, "XLST has 0 bytes"},
-		"an axis of zeros":          {changed(at("XLST")+24, make([]byte, 12)...), ErrNoSpectrum, "all 3 rows have the position 0"},
-		"a value that is no number": {changed(at("DATA")+16, 0, 0, 0x80, 0x7f), spectra.ErrNotFinite, "value 1"},
+		"cut in the header":               {whole[:100], ErrTruncated, "512 bytes, the file has 100"},
+		"cut in a block":                  {whole[:len(whole)-3], ErrTruncated, `block "TEXT"`},
+		"cut between two blocks":          {whole[:at("XLST")+9], ErrTruncated, "9 bytes after the last block"},
+		"a block without size":            {changed(at("XLST")+8, 0, 0), ErrTruncated, `block "XLST"`},
+		"a block larger than all":         {changed(at("XLST")+8, many...), ErrTruncated, `block "XLST"`},
+		"more spectra than room":          {changed(0x48, 9), ErrInconsistent, "9 spectra and room for 4"},
+		"too many spectra":                {changed(0x40, append(bytes.Clone(many), many...)...), ErrTruncated, "the file holds 12 values"},
+		"too many points":                 {changed(0x3c, 0xff, 0xff, 0xff, 0x7f), ErrTruncated, "2147483647 points"},
+		"no spectra":                      {changed(0x48, 0), ErrNoSpectrum, "0 spectra"},
+		"axes of their own":               {changed(16, 1), ErrUnknownFormat, "its own axis"},
+		"no axis":                         {changed(at("XLST"), 'Q'), ErrTruncated, "XLST has 0 bytes"},
+		"an axis point that is no number": {changed(at("XLST")+28, 0, 0, 0xc0, 0x7f), spectra.ErrNotFinite, "axis point 2"},
+		"an axis of zeros":                {changed(at("XLST")+24, make([]byte, 12)...), ErrNoSpectrum, "all 3 rows have the position 0"},
+		"a value that is no number":       {changed(at("DATA")+16, 0, 0, 0x80, 0x7f), spectra.ErrNotFinite, "value 1"},
 	} {
 		if _, err := Read("a.wdf", c.raw); !errors.Is(err, c.cause) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want %v, saying %q", name, err, c.cause, c.says)
