@@ -223,15 +223,7 @@ func (c bwtekColumn) finish(s *spectra.Spectrum, list series, wavelength bool) e
 		s.Technique, s.XUnit = spectra.Other, spectra.Nanometre
 		warn(&s.Metadata, "No Raman Shift column and no laser wavelength: the axis stays in nm and the scan cannot be searched.")
 	}
-	x, y, doubled, err := list.ordered()
-	if err != nil {
-		return err
-	}
-	if doubled != "" {
-		s.Metadata.Warnings = append(s.Metadata.Warnings, doubled)
-	}
-	s.X, s.Y = x, y
-	return nil
+	return list.fill(s)
 }
 
 func bwtekMetadata(d *spectra.Metadata, meta map[string]string) {

@@ -10,8 +10,8 @@ import (
 // a stream of smaller sectors for what is below 4,096 bytes. Only the streams of the root storage are read.
 //
 // The reader is our own because it has to keep the bounds of this package on damaged files. github.com/richardlehane/mscfb
-// v1.0.9 keeps for every entry the path of its storages, which takes memory in the square of their depth, and its
-// compressChain takes time in the square of the sectors of one read.
+// v1.0.9 keeps for every entry the path of its storages, which takes memory in the square of their depth: 20,000 nested
+// storages, a file of 2.6 MB, took 3.1 GB and 18 s.
 
 const cfbMagic = "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 

@@ -33,9 +33,7 @@ func (h *header) metadata(m *spectra.Metadata, x spectra.Unit) {
 	m.SerialNumber = h.values["$SERIALNUMBER"]
 	m.Operator = firstOf(h.values["$OPERATOR"], h.values["OPERATOR"])
 	m.Acquired = acquired(h.values)
-	if v, unit, ok := measure(h.values["RESOLUTION"]); ok && v > 0 && x == spectra.PerCM && (unit == "" || axisUnit(unit) == spectra.PerCM) {
-		m.ResolutionCM1 = v
-	}
+	setResolution(m, h.values["RESOLUTION"], x)
 	for _, r := range h.order {
 		acquisition(m, r.key, h.values[r.key])
 	}

@@ -41,8 +41,15 @@ func madeCompound(sector int, streams map[string][]byte) []byte {
 		fat[len(fat)-1] = end
 		return start
 	}
-	fat = append(fat, 0xfffffffd) // the first sector is the table itself
-	sectors = append(sectors, make([]byte, sector)...)
+	size := 16 * sector
+	for _, raw := range streams {
+		size += len(raw) + sector
+	}
+	tables := 1 + size/sector/(sector/4)
+	for range tables { // the first sectors are the table itself
+		fat = append(fat, 0xfffffffd)
+		sectors = append(sectors, make([]byte, sector)...)
+	}
 	starts := map[string]uint32{}
 	for _, name := range names {
 		raw := streams[name]
@@ -91,7 +98,7 @@ func madeCompound(sector int, streams map[string][]byte) []byte {
 		entry(name, 2, right, free, starts[name], len(streams[name]))
 	}
 	directoryStart := add(directory.Bytes())
-	for i := range sector / 4 {
+	for i := range tables * sector / 4 {
 		v := uint32(free)
 		if i < len(fat) {
 			v = fat[i]
@@ -104,9 +111,13 @@ func madeCompound(sector int, streams map[string][]byte) []byte {
 	shift := uint16(math.Log2(float64(sector)))
 	head.put(uint16(0x3e), shift-6, uint16(0xfffe), shift, uint16(6))
 	head.zeros(6 + 4)
-	head.put(uint32(1), directoryStart, uint32(0), uint32(4096), tableStart, uint32(table.Len()/sector), uint32(end), uint32(0), uint32(0))
-	for head.Len() < 512 {
-		head.put(uint32(free))
+	head.put(uint32(tables), directoryStart, uint32(0), uint32(4096), tableStart, uint32(table.Len()/sector), uint32(end), uint32(0))
+	for i := 0; head.Len() < 512; i++ {
+		if i < tables {
+			head.put(uint32(i))
+		} else {
+			head.put(uint32(free))
+		}
 	}
 	head.zeros(sector - 512)
 	return append(head.Bytes(), sectors...)

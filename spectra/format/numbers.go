@@ -58,15 +58,7 @@ func explicitAxis(s *spectra.Spectrum, x, y []float64) error {
 		}
 	}
 	list := series{x: x, y: y, lines: make([]int, len(x))}
-	x, y, doubled, err := list.ordered()
-	if err != nil {
-		return err
-	}
-	if doubled != "" {
-		s.Metadata.Warnings = append(s.Metadata.Warnings, doubled)
-	}
-	s.X, s.Y = x, y
-	return nil
+	return list.fill(s)
 }
 
 // strictly reports whether x runs in one direction without standing still; a NaN does neither.

@@ -58,6 +58,19 @@ func (s *series) ordered() (x, y []float64, warning string, err error) {
 	return x, y, warning, nil
 }
 
+// fill puts the ordered points into out, with a warning when some were collapsed.
+func (s *series) fill(out *spectra.Spectrum) error {
+	x, y, doubled, err := s.ordered()
+	if err != nil {
+		return err
+	}
+	if doubled != "" {
+		out.Metadata.Warnings = append(out.Metadata.Warnings, doubled)
+	}
+	out.X, out.Y = x, y
+	return nil
+}
+
 // ramanShift returns the shift in cm-1 of light of wavelength nm scattered from a laser of laserNM, both in nm and > 0.
 func ramanShift(laserNM, nm float64) float64 { return 1e7/laserNM - 1e7/nm }
 
@@ -135,6 +148,14 @@ func casNumber(s string) string {
 	}
 	n := len(digits)
 	return strings.TrimLeft(digits[:n-3], "0") + "-" + digits[n-3:n-1] + "-" + digits[n-1:]
+}
+
+// setResolution takes a resolution in cm-1, with or without its unit, when the axis x is in cm-1 too.
+func setResolution(m *spectra.Metadata, text string, x spectra.Unit) {
+	v, unit, ok := measure(text)
+	if ok && v > 0 && x == spectra.PerCM && (unit == "" || axisUnit(unit) == spectra.PerCM) {
+		m.ResolutionCM1 = v
+	}
 }
 
 // truthy reads a flag; an empty one counts as set, as in ##$SIMULATED=.

@@ -145,7 +145,5 @@ func (l *spcLog) acquisition(m *spectra.Metadata, x spectra.Unit, resolution str
 			resolution = firstOf(resolution, value)
 		}
 	}
-	if v, unit, ok := measure(resolution); ok && v > 0 && x == spectra.PerCM && (unit == "" || axisUnit(unit) == spectra.PerCM) {
-		m.ResolutionCM1 = v
-	}
+	setResolution(m, resolution, x)
 }
