@@ -49,7 +49,8 @@ func largeBinaries(t *testing.T) map[string][]byte {
 	return files
 }
 
-// allocated is the memory that reading takes in all, freed or not.
+// allocated is the memory that reading takes in all, also what it frees again: values with repeated positions are
+// copied once, which makes it 12 bytes for one of a file where no more than 8 are held.
 func allocated(read func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -76,7 +77,7 @@ func TestDamagedBinaryFilesAreRefusedWithinBounds(t *testing.T) {
 					t.Fatalf("%s, damage %d: still reading", name, i)
 				}
 			})
-			if most := uint64(10*len(whole) + 64<<10); taken > most {
+			if most := uint64(13*len(whole) + 64<<10); taken > most {
 				t.Errorf("%s, damage %d: %d bytes took %d of memory, at most %d", name, i, len(raw), taken, most)
 			}
 			var e *Error

@@ -111,7 +111,7 @@ var jwsInvalid = float64(math.Float32frombits(0x80800000))
 // axis returns unit and technique by the axis code.
 func (d *jwsData) axis() (spectra.Unit, spectra.Technique) {
 	switch d.xCode {
-	case jwsSpectral | 0:
+	case jwsSpectral:
 		if strings.HasPrefix(d.meta.Instrument, "V-") {
 			return spectra.PerCM, spectra.Other // ultraviolet and visible
 		}

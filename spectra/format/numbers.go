@@ -57,7 +57,7 @@ func explicitAxis(s *spectra.Spectrum, x, y []float64) error {
 			return fmt.Errorf("axis point %d: %w (export it again)", i+1, spectra.ErrNotFinite)
 		}
 	}
-	list := series{x: x, y: y, lines: make([]int, len(x))}
+	list := series{x: x, y: y}
 	return list.fill(s)
 }
 

@@ -10,7 +10,8 @@ import (
 	"fentrace/spectra"
 )
 
-// series is one axis and one set of values on their way to a spectrum, with the line each point stands on.
+// series is one axis and one set of values on their way to a spectrum, with the line each point stands on; lines is nil
+// when the source has none.
 type series struct {
 	x, y  []float64
 	lines []int
@@ -18,6 +19,13 @@ type series struct {
 
 func (s *series) add(x, y float64, line int) {
 	s.x, s.y, s.lines = append(s.x, x), append(s.y, y), append(s.lines, line)
+}
+
+func (s *series) line(i int) int {
+	if s.lines == nil {
+		return 0
+	}
+	return s.lines[i]
 }
 
 // ordered returns the points with neighbours of the same position collapsed to their mean, and a warning when there
@@ -35,13 +43,13 @@ func (s *series) ordered() (x, y []float64, warning string, err error) {
 			collapsed += j - i - 1
 			value = sum / float64(j-i)
 			if math.IsInf(sum, 0) || math.IsNaN(sum) {
-				return nil, nil, "", at(s.lines[i], "%w: the values at %g add up to no finite number", ErrNotNumber, s.x[i])
+				return nil, nil, "", at(s.line(i), "%w: the values at %g add up to no finite number", ErrNotNumber, s.x[i])
 			}
 		}
 		if n := len(x); n > 0 {
 			step := s.x[i] - x[n-1]
 			if direction*step < 0 {
-				return nil, nil, "", at(s.lines[i], "%w: %g after %g, the axis turns round (sort the rows, or save each scan to its own file)",
+				return nil, nil, "", at(s.line(i), "%w: %g after %g, the axis turns round (sort the rows, or save each scan to its own file)",
 					spectra.ErrNotMonotonic, s.x[i], x[n-1])
 			}
 			direction = math.Copysign(1, step)
@@ -51,7 +59,7 @@ func (s *series) ordered() (x, y []float64, warning string, err error) {
 	}
 	if collapsed > 0 {
 		if len(x) == 1 {
-			return nil, nil, "", at(s.lines[0], "%w: all %d rows have the position %g", ErrNoSpectrum, len(s.x), s.x[0])
+			return nil, nil, "", at(s.line(0), "%w: all %d rows have the position %g", ErrNoSpectrum, len(s.x), s.x[0])
 		}
 		warning = fmt.Sprintf("%d rows repeat the position of the row before; each such group was replaced by its mean.", collapsed)
 	}

@@ -169,9 +169,7 @@ func (f *spcFile) subfile(index int, p spcPlace) (spectra.Spectrum, error) {
 	var s spectra.Spectrum
 	f.describe(&s, index, p)
 	own := f.log.own[index]
-	if own != nil {
-		f.restore(&s, own)
-	}
+	restored := own != nil && f.restore(&s, own, p.points)
 	at := p.at + spcSubHeader
 	x := f.axis
 	if f.ownX {
@@ -188,7 +186,7 @@ func (f *spcFile) subfile(index int, p spcPlace) (spectra.Spectrum, error) {
 			return s, fmt.Errorf("subfile %d: %w", index+1, err)
 		}
 	}
-	if own != nil && s.Technique != spectra.IR {
+	if restored && (s.Technique != spectra.IR || s.YUnit != spectra.Transmittance) {
 		return s, nil // in the units of package spectra already
 	}
 	return s, normaliseRatio(&s, firstOf(f.labels[1], string(spcValues[f.yType])), false)

@@ -31,24 +31,28 @@ type spcOwn struct {
 	XUnit     spectra.Unit      `json:"x_unit"`
 	YUnit     spectra.Unit      `json:"y_unit"`
 	Peaks     bool              `json:"peaks,omitempty"`
+	Points    int               `json:"points"`
 	Metadata  spectra.Metadata  `json:"metadata"`
 }
 
-// restore puts what WriteSPC knew of a spectrum in the place of what the header says. A file that another program has
-// converted to other units since keeps the units, and what they imply, of its header.
-func (f *spcFile) restore(s *spectra.Spectrum, own *spcOwn) {
-	warnings := s.Metadata.Warnings
+// restore puts what WriteSPC knew of a spectrum of points values in the place of what the header says, and reports
+// whether it could. When another program has changed units, points or the number of spectra since, the line may be that
+// of another spectrum: then title and units stay those of the header, and a mark SIMULATED anywhere in the log counts.
+func (f *spcFile) restore(s *spectra.Spectrum, own *spcOwn, points int) bool {
+	header := s.Metadata
 	s.Metadata = own.Metadata
 	if s.Metadata.Fields == nil {
 		s.Metadata.Fields = map[string]string{}
 	}
 	written := spcTypesOf(own.Technique, own.XUnit, own.YUnit)
-	if written.x == f.xType && written.y == f.yType && written.experiment == f.experiment {
+	if written == (spcTypes{f.experiment, f.xType, f.yType}) && own.Points == points && len(f.log.own) == f.subfiles {
 		s.Title, s.Technique, s.XUnit, s.YUnit, s.Peaks = own.Title, own.Technique, own.XUnit, own.YUnit, own.Peaks
-		return
+		return true
 	}
-	s.Metadata.Warnings = append(s.Metadata.Warnings, warnings...)
-	warn(&s.Metadata, "Another program has changed the units of the file since it was written; those of its header were taken.")
+	s.Metadata.Simulated = own.Metadata.Simulated || header.Simulated
+	s.Metadata.Warnings = append(s.Metadata.Warnings, header.Warnings...)
+	warn(&s.Metadata, "Another program has changed the file since Fentrace wrote it; title and units are those of its header.")
+	return false
 }
 
 // readLog reads the log block: 64 bytes that say how long it is and where its text begins, then the text.

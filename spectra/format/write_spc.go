@@ -290,7 +290,7 @@ func (b *spcWriter) log(list []spectra.Spectrum) error {
 	}
 	writeAcquisition(list[0].Metadata, put)
 	for i, s := range list {
-		own := spcOwn{Title: s.Title, Technique: s.Technique, XUnit: s.XUnit, YUnit: s.YUnit, Peaks: s.Peaks, Metadata: s.Metadata}
+		own := spcOwn{Title: s.Title, Technique: s.Technique, XUnit: s.XUnit, YUnit: s.YUnit, Peaks: s.Peaks, Points: len(s.X), Metadata: s.Metadata}
 		own.Metadata.Format, own.Metadata.SHA256 = "", "" // they belong to the file that is read
 		line, err := json.Marshal(own)
 		if err != nil {

@@ -144,18 +144,28 @@ func TestSPCSaysInWordsWhatItHolds(t *testing.T) {
 	}
 }
 
-func TestSPCChangedByAnotherProgramKeepsItsNewUnits(t *testing.T) {
+func TestSPCChangedByAnotherProgram(t *testing.T) {
 	s := spectra.Spectrum{Title: "a", Technique: spectra.IR, XUnit: spectra.PerCM, YUnit: spectra.Absorbance, X: []float64{1, 2, 3}, Y: []float64{1, 0.1, 0.5},
-		Metadata: spectra.Metadata{SampleName: "lactose", Simulated: true}}
-	var b bytes.Buffer
-	if err := WriteSPC(&b, s); err != nil {
-		t.Fatal(err)
-	}
-	raw := b.Bytes()
-	raw[29] = 129 // reflectance now
-	got, err := Read("x", raw)
-	if err != nil || got[0].YUnit != spectra.Reflectance || got[0].Metadata.SampleName != "lactose" || !got[0].Metadata.Simulated || len(got[0].Metadata.Warnings) != 1 {
-		t.Errorf("%v, %+v", err, got)
+		Metadata: spectra.Metadata{SampleName: "lactose"}}
+	simulated := s
+	simulated.Metadata.Simulated = true
+	for name, c := range map[string]struct {
+		change func(raw []byte)
+		unit   spectra.Unit
+	}{
+		"to reflectance":   {func(raw []byte) { raw[29] = 129 }, spectra.Reflectance},
+		"to fewer points":  {func(raw []byte) { raw[4] = 2 }, spectra.Absorbance},
+		"to fewer spectra": {func(raw []byte) { raw[24] = 1 }, spectra.Absorbance},
+	} {
+		var b bytes.Buffer
+		if err := WriteSPC(&b, s, simulated); err != nil {
+			t.Fatal(err)
+		}
+		c.change(b.Bytes())
+		got, err := Read("x", b.Bytes())
+		if err != nil || got[0].YUnit != c.unit || got[0].Metadata.SampleName != "lactose" || !got[0].Metadata.Simulated || len(got[0].Metadata.Warnings) != 1 {
+			t.Errorf("%s: %v, %+v", name, err, got)
+		}
 	}
 }
 
