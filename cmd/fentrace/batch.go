@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"fentrace/library/identify"
@@ -43,7 +41,10 @@ func (c *batchCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	walked, err := c.walk()
+	if info, err := os.Stat(c.Dir); err == nil && !info.IsDir() {
+		return usagef("%s is a file; answer it with `fentrace identify`, or give a folder", c.Dir)
+	}
+	walked, err := walkFolder(c.Dir, c.Recursive, c.Out)
 	if err != nil {
 		return err
 	}
@@ -53,8 +54,8 @@ func (c *batchCommand) Run(env *environment) error {
 	}
 	sum := batchSummary{out: c.Out, total: len(walked.files), otherFiles: walked.others}
 	for _, bad := range walked.bad {
-		sum.count(bad)
-		table.add(bad)
+		sum.count(unread(bad.path, "", bad.err))
+		table.add(unread(bad.path, "", bad.err))
 	}
 	progress := env.newProgress("answering", "files", len(walked.files))
 	err = ordered(env.ctx, walked.files, func(path string) []answer { return env.answerFile(id, path) }, func(answers []answer) error {
@@ -77,55 +78,6 @@ func (c *batchCommand) Run(env *environment) error {
 		return err
 	}
 	return sum.print(env, stopped)
-}
-
-// walk is what a folder holds.
-type walk struct {
-	files  []string
-	bad    []answer // folders that could not be entered
-	others int      // files that are no spectra by their names
-}
-
-// walk lists the files to read, in the order of their names. Hidden files and the table itself are left out.
-func (c *batchCommand) walk() (walk, error) {
-	var w walk
-	if info, err := os.Stat(c.Dir); err != nil {
-		return w, usagef("read folder %s: %w", c.Dir, pathCause(err))
-	} else if !info.IsDir() {
-		return w, usagef("%s is a file; answer it with `fentrace identify`, or give a folder", c.Dir)
-	}
-	table, tableErr := os.Stat(c.Out)
-	err := filepath.WalkDir(c.Dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			w.bad = append(w.bad, unread(path, "", fmt.Errorf("read %s: %w", path, pathCause(err))))
-			return nil
-		}
-		hidden := strings.HasPrefix(entry.Name(), ".") && path != c.Dir
-		if entry.IsDir() {
-			if path != c.Dir && (hidden || !c.Recursive) {
-				return filepath.SkipDir
-			}
-			return nil
-		}
-		info, err := os.Stat(path)
-		switch {
-		case hidden, err != nil && errors.Is(err, fs.ErrNotExist): // a dangling link
-		case err == nil && !info.Mode().IsRegular():
-		case err == nil && tableErr == nil && os.SameFile(info, table):
-		case readable(path):
-			w.files = append(w.files, path)
-		default:
-			w.others++
-		}
-		return nil
-	})
-	if err != nil {
-		return w, fmt.Errorf("read folder %s: %w", c.Dir, err)
-	}
-	if len(w.files)+len(w.bad) == 0 {
-		return w, usagef("%s holds no file whose name ends like that of a spectrum (%d other files)", c.Dir, w.others)
-	}
-	return w, nil
 }
 
 // batchSummary counts what a batch did.

@@ -223,29 +223,8 @@ func strongestLines(s spectra.Spectrum) string {
 	if s.XUnit != spectra.PerCM {
 		return ""
 	}
-	peaks := make([]preprocess.Peak, 0, len(s.X))
-	if s.Peaks {
-		for i, x := range s.X {
-			peaks = append(peaks, preprocess.Peak{Position: x, Height: s.Y[i]})
-		}
-	} else {
-		shown, err := preprocess.Display.Run(s)
-		if err != nil {
-			return ""
-		}
-		peaks = preprocess.FindPeaks(shown.Y, shown.X[0], 1, 0.05)
-	}
-	slices.SortStableFunc(peaks, func(a, b preprocess.Peak) int {
-		switch {
-		case a.Height > b.Height:
-			return -1
-		case a.Height < b.Height:
-			return 1
-		}
-		return 0
-	})
 	var names []string
-	for _, p := range peaks[:min(3, len(peaks))] {
+	for _, p := range preprocess.Strongest(s, 3) {
 		names = append(names, fmt.Sprintf("%.0f", p.Position))
 	}
 	if len(names) == 0 {

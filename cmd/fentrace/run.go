@@ -26,6 +26,7 @@ type commands struct {
 	Identify identifyCommand `cmd:"" help:"Answer scans: ALARM, NO ANSWER or NOTHING CONTROLLED SEEN, with the reasons."`
 	Batch    batchCommand    `cmd:"" help:"Answer every scan of a folder into one table (CSV)."`
 	Show     showCommand     `cmd:"" help:"Draw the spectra of a file, or print them as JSON."`
+	Convert  convertCommand  `cmd:"" help:"Write spectra as JCAMP-DX, CSV, SPC or Parquet."`
 	Scan     scanCommand     `cmd:"" help:"Take a scan with a spectrometer and answer it."`
 	Library  libraryCommands `cmd:"" help:"Say what is known; add your own reference spectra."`
 	Device   deviceCommands  `cmd:"" help:"Find, question or emulate a spectrometer."`

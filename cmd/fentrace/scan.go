@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -138,15 +139,10 @@ func saveScan(path string, scan acquire.Scan, s spectra.Spectrum) error {
 	if err != nil {
 		return fmt.Errorf("save %s: %w", path, err)
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if err != nil {
-		return fmt.Errorf("save %s: %w", path, pathCause(err))
-	}
-	_, err = f.Write(b.Bytes())
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("save %s: %w", path, errors.Join(pathCause(err), os.Remove(path))) // half a scan must not pass for a whole one
-	}
-	return nil
+	return writeWhole(path, false, func(w io.Writer) error {
+		_, err := b.WriteTo(w)
+		return err
+	})
 }
 
 // scanProgress says on stderr what the instrument does: in place on a terminal, once per stage elsewhere.

@@ -2,16 +2,19 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
 
 	"fentrace/spectra"
+	"fentrace/spectra/picture"
 )
 
 type showCommand struct {
 	File string `arg:"" help:"File of any readable format, or - for the standard input."`
 	JSON bool   `name:"json" help:"Print the spectra as JSON."`
+	PNG  string `name:"png" placeholder:"FILE.png" help:"Draw the spectra into a picture."`
 }
 
 func (showCommand) Help() string {
@@ -20,6 +23,7 @@ func (showCommand) Help() string {
 Examples:
 
     fentrace show scan.jdx
+    fentrace show --png scan.png scan.spc
     fentrace show --json scan.csv | jq '.spectra[0].metadata'`
 }
 
@@ -32,6 +36,11 @@ func (c *showCommand) Run(env *environment) error {
 	read, _, err := env.readSpectra(c.File)
 	if err != nil {
 		return err
+	}
+	if c.PNG != "" {
+		if err := c.picture(env, read); err != nil {
+			return err
+		}
 	}
 	if c.JSON {
 		return printJSON(env.stdout, spectraJSON{read}, false)
@@ -48,6 +57,22 @@ func (c *showCommand) Run(env *environment) error {
 		sheet.spectrum(s)
 	}
 	return sheet.err
+}
+
+// picture draws the spectra into a file that must not exist yet.
+func (c *showCommand) picture(env *environment, read []spectra.Spectrum) error {
+	drawn := 0
+	err := writeWhole(c.PNG, false, func(w io.Writer) (err error) {
+		drawn, err = picture.PNG(w, read...)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if drawn < len(read) {
+		fmt.Fprintf(env.stderr, "%s shows the first %d of %d spectra that share the axes of the first.\n", plain(c.PNG), drawn, len(read))
+	}
+	return nil
 }
 
 // spectrum draws s and says what is known about it.

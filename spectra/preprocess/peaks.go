@@ -1,5 +1,12 @@
 package preprocess
 
+import (
+	"cmp"
+	"slices"
+
+	"fentrace/spectra"
+)
+
 // Peak is one line found in a spectrum.
 type Peak struct {
 	Position   float64 // axis units of the grid, vertex of a parabola through the three highest points
@@ -49,4 +56,27 @@ func vertex(a, b, c float64) float64 {
 		return 0
 	}
 	return 0.5 * (a - c) / curve
+}
+
+// Strongest returns the n highest lines of s, the highest first: of a peak table its highest entries, of a continuous
+// spectrum the maxima that stand out after the Display pipeline by a twentieth of the highest. It is empty for a
+// spectrum that is not over wavenumbers or that the pipeline refuses.
+func Strongest(s spectra.Spectrum, n int) []Peak {
+	if s.XUnit != spectra.PerCM {
+		return nil
+	}
+	var peaks []Peak
+	if s.Peaks {
+		for i, x := range s.X {
+			peaks = append(peaks, Peak{Position: x, Height: s.Y[i]})
+		}
+	} else {
+		shown, err := Display.Run(s)
+		if err != nil {
+			return nil
+		}
+		peaks = FindPeaks(shown.Y, shown.X[0], 1, 0.05)
+	}
+	slices.SortStableFunc(peaks, func(a, b Peak) int { return cmp.Compare(b.Height, a.Height) })
+	return peaks[:min(n, len(peaks))]
 }
