@@ -90,9 +90,9 @@ func descends(s spectra.Spectrum) bool { return s.Technique == spectra.IR && s.X
 func axisLabel(s spectra.Spectrum) string {
 	switch {
 	case s.XUnit == spectra.PerCM && s.Technique == spectra.Raman:
-		return "Raman shift / cm⁻¹"
+		return "Raman shift / cm-1"
 	case s.XUnit == spectra.PerCM:
-		return "wavenumber / cm⁻¹"
+		return "wavenumber / cm-1"
 	}
 	return string(s.XUnit)
 }
