@@ -22,6 +22,15 @@ type Metadata struct {
 	TemperatureC      *float64  `json:"temperature_c,omitempty"` // of the detector
 	ResolutionCM1     float64   `json:"resolution_cm1,omitempty"`
 
+	// SamplingIntervalCM is the optical path difference (cm) between neighbouring points of an interferogram, whose axis
+	// counts points (DataPoint) because two sweeps in one record would turn an axis of path differences round. Sweeps is
+	// how many equally long sweeps of the mirror the record holds one after the other, 2 being forward, then backward; 0
+	// was not stated and counts as 1.
+	SamplingIntervalCM float64 `json:"sampling_interval_cm,omitempty"`
+	Sweeps             int     `json:"sweeps,omitempty"`
+	// Background is true for a measurement without the sample: the reference that a single beam is divided by.
+	Background bool `json:"background,omitempty"`
+
 	DarkSubtracted  bool    `json:"dark_subtracted,omitempty"`
 	SaturatedPoints int     `json:"saturated_points,omitempty"` // detector elements at full scale in any raw frame
 	FullScale       float64 `json:"full_scale,omitempty"`       // counts at which the detector saturates

@@ -43,12 +43,15 @@ const (
 	Nanometre  Unit = "nm"    // wavelength
 	Micrometre Unit = "um"    // wavelength
 	Pixel      Unit = "pixel" // detector element, 0-based
+	DataPoint  Unit = "point" // sample of an interferogram, 0-based; Metadata.SamplingIntervalCM says how far apart they are
 
 	Counts        Unit = "counts"        // detector counts
 	Intensity     Unit = "intensity"     // relative scattered intensity
 	Absorbance    Unit = "absorbance"    // log10(1/T)
 	Transmittance Unit = "transmittance" // fraction 0..1
 	Reflectance   Unit = "reflectance"   // fraction 0..1
+	KubelkaMunk   Unit = "kubelka-munk"  // (1-R)^2/2R of diffuse reflectance R
+	SingleBeam    Unit = "single beam"   // light on the detector by wavenumber, not divided by a background
 	Arbitrary     Unit = "arbitrary"     // not stated
 )
 

@@ -56,7 +56,7 @@ func (c *canvas) lines() []string {
 }
 
 // draw returns s as braille characters with labelled axes, no line wider than a terminal. A peak table is drawn as
-// sticks. Infrared runs from high to low wavenumbers, everything else from low to high.
+// sticks. Infrared, single beams too, runs from high to low wavenumbers, everything else from low to high.
 func draw(s spectra.Spectrum) []string {
 	s = s.Ascending()
 	lo, hi := s.Range()
@@ -68,7 +68,7 @@ func draw(s spectra.Spectrum) []string {
 	}
 	lo, hi = apart(lo, hi)
 	low, high = apart(low, high)
-	f := frame{lo: lo, hi: hi, low: low, high: high, reversed: s.Technique == spectra.IR && s.XUnit == spectra.PerCM}
+	f := frame{lo: lo, hi: hi, low: low, high: high, reversed: (s.Technique == spectra.IR || s.YUnit == spectra.SingleBeam) && s.XUnit == spectra.PerCM}
 	var c canvas
 	if s.Peaks {
 		for i, x := range s.X {

@@ -141,6 +141,13 @@ func facts(s spectra.Spectrum) [][2]string {
 		add("detector", fmt.Sprintf("%.4g °C", *m.TemperatureC))
 	}
 	number("resolution", m.ResolutionCM1, "cm-1")
+	number("sampling", m.SamplingIntervalCM, "cm")
+	if m.Sweeps > 1 {
+		add("sweeps", fmt.Sprintf("%d, every second one backward", m.Sweeps))
+	}
+	if m.Background {
+		add("background", "measured without the sample")
+	}
 	if m.SaturatedPoints > 0 {
 		add("saturated", fmt.Sprintf("%d points at full scale", m.SaturatedPoints))
 	}

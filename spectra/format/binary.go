@@ -19,7 +19,6 @@ func prefix(p string) func([]byte, string) bool {
 
 // signatures are tried in order on files that are not text.
 var signatures = []signature{
-	{"Bruker OPUS", prefix("\x0a\x0a\xfe\xfe")},
 	{"Thermo OMNIC SPA", prefix("Spectral Data File")},
 	{"an Excel workbook (xlsx) or another zip archive", prefix("PK\x03\x04")},
 	{"a compressed file (gzip)", prefix("\x1f\x8b")},

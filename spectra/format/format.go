@@ -54,11 +54,11 @@ const (
 type Reader struct {
 	Name       string   // stored in Metadata.Format
 	Extensions []string // in lower case with the dot, most usual first
+	Binary     bool     // not text: zero bytes are no sign of another format
 	// Detect judges the first bytes of a file (at most 8 KiB, as they are on disk) and its name.
 	Detect func(head []byte, name string) Confidence
-	// Binary says that the files are no text. Every other reader is kept from what holds zero bytes.
-	Binary bool
-	// Read returns every spectrum of the file in file order, or an error that says where reading stopped.
+	// Read returns every spectrum of the file, those that can be searched first where a format mixes them with raw data,
+	// otherwise in file order; or an error that says where reading stopped.
 	Read func(name string, raw []byte) ([]spectra.Spectrum, error)
 }
 
@@ -71,6 +71,7 @@ func Readers() []Reader {
 		{Name: "spc", Extensions: []string{".spc"}, Binary: true, Detect: detectSPC, Read: readSPC},
 		{Name: "wdf", Extensions: []string{".wdf"}, Binary: true, Detect: detectWDF, Read: readWDF},
 		{Name: "jws", Extensions: []string{".jws", ".jrs"}, Binary: true, Detect: detectJWS, Read: readJWS},
+		{Name: "opus", Extensions: []string{".0", ".1", ".2", ".3", ".4", ".5", ".6", ".7", ".8", ".9"}, Binary: true, Detect: detectOPUS, Read: readOPUS},
 		{Name: "delimited", Extensions: []string{".csv", ".txt", ".tsv", ".asc", ".dat", ".xy", ".prn"}, Detect: detectDelimited, Read: readDelimited},
 	}
 }
@@ -170,6 +171,9 @@ func ReadFile(path string) ([]spectra.Spectrum, error) {
 // it to leave out what is certainly something else; the content decides in the end.
 func Readable(name string) bool {
 	ext := strings.ToLower(filepath.Ext(name))
+	if len(ext) > 1 && strings.Trim(ext[1:], "0123456789") == "" {
+		return true // OPUS numbers the measurements of a sample: .0, .1, ... .12
+	}
 	for _, r := range Readers() {
 		for _, e := range r.Extensions {
 			if e == ext {

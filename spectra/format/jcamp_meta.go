@@ -76,6 +76,16 @@ func acquisition(m *spectra.Metadata, key, text string) {
 		if n, ok := wholeNumber(text); ok {
 			m.SaturatedPoints = n
 		}
+	case key == "SAMPLINGINTERVAL(CM)":
+		if v, ok := parseNumber(text); ok && v > 0 {
+			m.SamplingIntervalCM = v
+		}
+	case key == "SWEEPS":
+		if n, ok := wholeNumber(text); ok {
+			m.Sweeps = n
+		}
+	case key == "BACKGROUND":
+		m.Background = truthy(text)
 	case key == "FULLSCALE(COUNTS)":
 		if v, ok := parseNumber(text); ok && v > 0 {
 			m.FullScale = v

@@ -289,13 +289,3 @@ func TestRealEverydayObjects(t *testing.T) {
 		}
 	}
 }
-
-func TestRealBinaryFilesAreNamed(t *testing.T) {
-	for path, says := range map[string]string{
-		"opus/ftir_ps.0": "Bruker OPUS",
-	} {
-		if _, err := ReadFile(shared(t, "formats", filepath.FromSlash(path))); !errors.Is(err, ErrUnknownFormat) || !strings.Contains(err.Error(), says) {
-			t.Errorf("%s: %v", path, err)
-		}
-	}
-}

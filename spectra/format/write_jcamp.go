@@ -79,6 +79,9 @@ func writeLabels(b *bufio.Writer, s spectra.Spectrum, even bool) {
 	put("TITLE", firstOf(oneLine(title), "untitled"))
 	put("JCAMP-DX", "5.01")
 	class, kind := "XYPOINTS", jcampTypes[s.Technique][0]
+	if s.XUnit == spectra.DataPoint && s.Technique == spectra.Other {
+		kind = "INFRARED INTERFEROGRAM"
+	}
 	if s.Peaks {
 		class, kind = "PEAK TABLE", jcampTypes[s.Technique][1]
 	} else if even {
@@ -135,6 +138,11 @@ func writeAcquisition(m spectra.Metadata, put func(label, value string)) {
 	}
 	number("$SATURATED POINTS", float64(m.SaturatedPoints))
 	number("$FULL SCALE (COUNTS)", m.FullScale)
+	number("$SAMPLING INTERVAL (CM)", m.SamplingIntervalCM)
+	number("$SWEEPS", float64(m.Sweeps))
+	if m.Background {
+		put("$BACKGROUND", "true")
+	}
 }
 
 // writeFields writes the remaining labels of the source. Those of another format become private ($) labels.

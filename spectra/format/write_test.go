@@ -21,8 +21,8 @@ func anySpectrum(t *rapid.T) spectra.Spectrum {
 	s := spectra.Spectrum{
 		Title:     strings.TrimSpace(rapid.StringMatching(`[A-Za-zµ°,;:'"=#%()\- 0-9]{1,40}`).Draw(t, "title")),
 		Technique: rapid.SampledFrom([]spectra.Technique{spectra.Raman, spectra.IR, spectra.Other}).Draw(t, "technique"),
-		XUnit:     rapid.SampledFrom([]spectra.Unit{spectra.PerCM, spectra.Nanometre, spectra.Micrometre, spectra.Pixel, "HZ"}).Draw(t, "x unit"),
-		YUnit:     rapid.SampledFrom([]spectra.Unit{spectra.Counts, spectra.Intensity, spectra.Absorbance, spectra.Arbitrary, "PICOAMPERES"}).Draw(t, "y unit"),
+		XUnit:     rapid.SampledFrom([]spectra.Unit{spectra.PerCM, spectra.Nanometre, spectra.Micrometre, spectra.Pixel, spectra.DataPoint, "HZ"}).Draw(t, "x unit"),
+		YUnit:     rapid.SampledFrom([]spectra.Unit{spectra.Counts, spectra.Intensity, spectra.Absorbance, spectra.SingleBeam, spectra.Arbitrary, "PICOAMPERES"}).Draw(t, "y unit"),
 		Peaks:     rapid.Bool().Draw(t, "peaks"),
 		Y:         rapid.SliceOfN(rapid.Float64Range(-1e12, 1e12), n, n).Draw(t, "y"),
 	}
@@ -49,6 +49,9 @@ func anySpectrum(t *rapid.T) spectra.Spectrum {
 	m.SampleName = rapid.SampledFrom([]string{"caffeine", "α-lactose, hydrous"}).Draw(t, "sample")
 	m.CAS = rapid.SampledFrom([]string{"", "58-08-2"}).Draw(t, "cas")
 	m.SerialNumber = rapid.SampledFrom([]string{"", "WP-1"}).Draw(t, "serial")
+	m.SamplingIntervalCM = rapid.SampledFrom([]float64{0, 1. / (2 * 15799.2373046875)}).Draw(t, "interval")
+	m.Sweeps = rapid.IntRange(0, 2).Draw(t, "sweeps")
+	m.Background = rapid.Bool().Draw(t, "background")
 	m.DarkSubtracted = rapid.Bool().Draw(t, "dark")
 	if rapid.Bool().Draw(t, "cooled") {
 		v := rapid.Float64Range(-60, 40).Draw(t, "temperature")
