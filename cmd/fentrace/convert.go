@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -268,36 +267,6 @@ func (c *conversion) summary(err error) error {
 		return sheet.err
 	case len(c.bad) > 0:
 		return errIncomplete
-	}
-	return nil
-}
-
-// writeWhole writes a file that is whole or not there: under another name first, and under its own when write has
-// succeeded. Without overwrite a file that exists is refused.
-func writeWhole(path string, overwrite bool, write func(io.Writer) error) (err error) {
-	if _, err := os.Lstat(path); err == nil && !overwrite {
-		return fmt.Errorf("write %s: it exists and is not overwritten (--overwrite replaces it)", path)
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("write %s: %w", path, pathCause(err))
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".fentrace-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, pathCause(err))
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	err = write(f)
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", path, pathCause(err))
-	}
-	if err = os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("write %s: %w", path, pathCause(err))
 	}
 	return nil
 }

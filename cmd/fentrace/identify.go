@@ -102,21 +102,21 @@ func (c *identifyCommand) printer(env *environment) func(answer) error {
 	}
 }
 
-// answerFile answers every spectrum of a file. A file that was begun is finished even when env's context ends.
+// answerFile answers every scan of a file. A file that was begun is finished even when env's context ends.
 func (env *environment) answerFile(id *identify.Identifier, path string) []answer {
 	read, hash, err := env.readSpectra(path)
 	if err != nil {
 		return []answer{unread(path, hash, err)}
 	}
-	answers := make([]answer, len(read))
-	for i, s := range read {
+	var answers []answer
+	for i, s := range scansOf(read) {
 		ans, err := id.Identify(context.WithoutCancel(env.ctx), s)
 		ans.File = nameOf(path, i)
 		if err != nil {
-			answers[i] = unread(ans.File, hash, err)
+			answers = append(answers, unread(ans.File, hash, err))
 			continue
 		}
-		answers[i] = answer{Identification: ans}
+		answers = append(answers, answer{Identification: ans})
 	}
 	return answers
 }
@@ -143,7 +143,7 @@ func (env *environment) sameSample(id *identify.Identifier, files []string, prin
 			}
 			continue
 		}
-		for i, s := range read {
+		for i, s := range scansOf(read) {
 			scans = append(scans, sampleScan{file: nameOf(path, i), Spectrum: s})
 		}
 	}

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"fentrace/device/acquire"
@@ -31,6 +33,23 @@ func (env *environment) readSpectra(path string) (read []spectra.Spectrum, hash 
 	hash = spectra.HashBytes(raw)
 	read, err = acquire.ReadSpectra(path, raw)
 	return read, hash, err
+}
+
+// scansOf returns what there is to answer in a file, each with its place in it. Single beams and interferograms that a file
+// keeps beside their result are no scans of their own; a file that holds nothing else is answered as it stands.
+func scansOf(read []spectra.Spectrum) iter.Seq2[int, spectra.Spectrum] {
+	result := func(s spectra.Spectrum) bool { return s.Technique != spectra.Other }
+	some := slices.ContainsFunc(read, result)
+	return func(yield func(int, spectra.Spectrum) bool) {
+		for i, s := range read {
+			if some && !result(s) {
+				continue
+			}
+			if !yield(i, s) {
+				return
+			}
+		}
+	}
 }
 
 func (env *environment) readRaw(path string) ([]byte, error) {

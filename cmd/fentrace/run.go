@@ -12,6 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"fentrace/device/emulator"
+	"fentrace/spectra/interferogram"
 )
 
 // The exit codes of every command.
@@ -23,16 +24,17 @@ const (
 
 // commands is the command line. Each field is one command; its type holds the flags and Run.
 type commands struct {
-	Identify identifyCommand `cmd:"" help:"Answer scans: ALARM, NO ANSWER or NOTHING CONTROLLED SEEN, with the reasons."`
-	Batch    batchCommand    `cmd:"" help:"Answer every scan of a folder into one table (CSV)."`
-	Show     showCommand     `cmd:"" help:"Draw the spectra of a file, or print them as JSON."`
-	Convert  convertCommand  `cmd:"" help:"Write spectra as JCAMP-DX, CSV, SPC or Parquet."`
-	Scan     scanCommand     `cmd:"" help:"Take a scan with a spectrometer and answer it."`
-	Library  libraryCommands `cmd:"" help:"Say what is known; add your own reference spectra."`
-	Device   deviceCommands  `cmd:"" help:"Find, question or emulate a spectrometer."`
-	Serve    serveCommand    `cmd:"" help:"Serve the pages and the programming interface to browsers."`
-	Demo     demoCommand     `cmd:"" help:"Show everything at work with SIMULATED data."`
-	Version  versionCommand  `cmd:"" help:"Say which version this is."`
+	Identify      identifyCommand      `cmd:"" help:"Answer scans: ALARM, NO ANSWER or NOTHING CONTROLLED SEEN, with the reasons."`
+	Batch         batchCommand         `cmd:"" help:"Answer every scan of a folder into one table (CSV)."`
+	Show          showCommand          `cmd:"" help:"Draw the spectra of a file, or print them as JSON."`
+	Convert       convertCommand       `cmd:"" help:"Write spectra as JCAMP-DX, CSV, SPC or Parquet."`
+	Interferogram interferogramCommand `cmd:"" help:"Compute absorbance from the interferograms of a file."`
+	Scan          scanCommand          `cmd:"" help:"Take a scan with a spectrometer and answer it."`
+	Library       libraryCommands      `cmd:"" help:"Say what is known; add your own reference spectra."`
+	Device        deviceCommands       `cmd:"" help:"Find, question or emulate a spectrometer."`
+	Serve         serveCommand         `cmd:"" help:"Serve the pages and the programming interface to browsers."`
+	Demo          demoCommand          `cmd:"" help:"Show everything at work with SIMULATED data."`
+	Version       versionCommand       `cmd:"" help:"Say which version this is."`
 }
 
 const description = `Fentrace matches handheld Raman and infrared scans of unknown powders against a
@@ -82,7 +84,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}()
 	parser, err := kong.New(&commands{}, kong.Name("fentrace"), kong.Description(description), kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { panic(exited(code)) }),
-		kong.Vars{"emulated": strings.Join(emulator.Types(), ",")},
+		kong.Vars{"emulated": strings.Join(emulator.Types(), ","), "apodisations": names(interferogram.Apodisations()), "phases": names(interferogram.Phases())},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: columns, FlagsLast: true, NoAppDescFormat: true}))
 	if err != nil {
 		return env.fail(err)
@@ -93,6 +95,18 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitUsage
 	}
 	return env.fail(parsed.Run(env))
+}
+
+// names joins the values of a flag for its enum and help.
+func names[T ~string](values []T) string {
+	var b strings.Builder
+	for i, v := range values {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(string(v))
+	}
+	return b.String()
 }
 
 // helpArgs turns "help COMMAND", and nothing at all, into the help flag.

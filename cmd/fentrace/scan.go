@@ -2,12 +2,8 @@ package main
 
 import (
 	"bufio"
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -15,7 +11,6 @@ import (
 	"fentrace/device/acquire"
 	"fentrace/library/identify"
 	"fentrace/spectra"
-	"fentrace/spectra/format"
 )
 
 type scanCommand struct {
@@ -107,40 +102,20 @@ func (c *scanCommand) check() error {
 	if c.Save == "" {
 		return nil
 	}
-	switch strings.ToLower(filepath.Ext(c.Save)) {
-	case scanExtension, ".jdx", ".dx", ".csv":
-	default:
-		return usagef("--save %s: the name has to end in .json, .jdx or .csv", c.Save)
-	}
-	if _, err := os.Lstat(c.Save); !errors.Is(err, fs.ErrNotExist) {
-		return usagef("--save %s: it exists already and is not overwritten", c.Save)
-	}
-	if info, err := os.Stat(filepath.Dir(c.Save)); err != nil || !info.IsDir() {
-		return usagef("--save %s: there is no such folder", c.Save)
-	}
-	return nil
+	return checkNew("--save", c.Save, scanExtension, ".jdx", ".dx", ".csv")
 }
 
 // saveScan writes the scan in the format that the name of the file asks for.
 func saveScan(path string, scan acquire.Scan, s spectra.Spectrum) error {
-	var b bytes.Buffer
-	var err error
-	switch strings.ToLower(filepath.Ext(path)) {
-	case scanExtension:
-		var raw []byte
-		if raw, err = scan.Raw(); err == nil {
-			b.Write(raw)
-		}
-	case ".csv":
-		err = format.WriteCSV(&b, s)
-	default:
-		err = format.WriteJCAMP(&b, s)
+	if strings.ToLower(filepath.Ext(path)) != scanExtension {
+		return saveSpectrum(path, s)
 	}
+	raw, err := scan.Raw()
 	if err != nil {
 		return fmt.Errorf("save %s: %w", path, err)
 	}
 	return writeWhole(path, false, func(w io.Writer) error {
-		_, err := b.WriteTo(w)
+		_, err := w.Write(raw)
 		return err
 	})
 }

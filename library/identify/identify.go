@@ -74,7 +74,7 @@ func (id *Identifier) Identify(ctx context.Context, s spectra.Spectrum) (Identif
 		ans := id.blank(s)
 		ev.quality.Axis = axisUnknown
 		ans.Quality = ev.quality
-		return ans.inconclusive(reasonNotSearchable(err)), nil
+		return ans.inconclusive(reasonNotSearchable(err, s)), nil
 	case err != nil:
 		return Identification{}, err
 	}

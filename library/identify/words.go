@@ -61,7 +61,15 @@ func className(f Finding) string {
 	return f.Class
 }
 
-func reasonNotSearchable(err error) reason {
+func reasonNotSearchable(err error, s spectra.Spectrum) reason {
+	switch {
+	case s.XUnit == spectra.DataPoint:
+		return reason{short: "an interferogram, not a spectrum", long: err.Error(), steps: []string{
+			"compute its absorbance: fentrace interferogram FILE"}}
+	case s.YUnit == spectra.SingleBeam:
+		return reason{short: "a single beam, not an absorbance", long: err.Error(), steps: []string{
+			"divide it by a background in the instrument's software, or export the absorbance"}}
+	}
 	return reason{short: "outside the range compared", long: err.Error(), steps: []string{
 		"scan again with an instrument that covers 350 to 1900 cm-1 (Raman) or 500 to 3800 cm-1 (infrared)",
 		"state the laser wavelength if the axis is in nanometres"}}

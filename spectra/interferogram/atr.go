@@ -2,6 +2,7 @@ package interferogram
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -20,6 +21,9 @@ func DiamondATR() ATR { return ATR{CrystalIndex: 2.4, SampleIndex: 1.5, AngleDeg
 
 // atrReference is the wavenumber (cm-1) at which a correction leaves the absorbance as it is.
 const atrReference = 1000
+
+// ATRField is the key of Metadata.Fields under which a corrected spectrum keeps the accessory.
+const ATRField = "atr_correction"
 
 // DepthUM is the depth in um at which the field in the sample has fallen to 1/e, at a wavenumber in cm-1 > 0:
 // d = 1/(2 pi nu n1 sqrt(sin^2 a - (n2/n1)^2)) (N. J. Harrick, Internal Reflection Spectroscopy, 1967). The error wraps
@@ -61,6 +65,10 @@ func (a ATR) Correct(s spectra.Spectrum) (spectra.Spectrum, error) {
 		}
 		y[i] = (v - least) * reference / depth
 	}
-	s.Y = y
+	s.Y, s.Metadata.Fields = y, maps.Clone(s.Metadata.Fields)
+	if s.Metadata.Fields == nil {
+		s.Metadata.Fields = map[string]string{}
+	}
+	s.Metadata.Fields[ATRField] = fmt.Sprintf("refractive indices %g and %g, %g degrees, unchanged at %d cm-1", a.CrystalIndex, a.SampleIndex, a.AngleDegrees, atrReference)
 	return s, nil
 }

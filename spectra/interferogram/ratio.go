@@ -39,6 +39,7 @@ func Transmittance(sample, background SingleBeam) (spectra.Spectrum, error) {
 	out.Technique, out.YUnit = spectra.IR, spectra.Transmittance
 	out.Y = make([]float64, len(sample.Y))
 	out.Metadata.Background = false
+	out.Metadata.Simulated = sample.Metadata.Simulated || background.Metadata.Simulated
 	most := slices.Max(background.Y)
 	if !(most > 0) {
 		return spectra.Spectrum{}, fmt.Errorf("divide %q by the background: %w in the background between %.0f and %.0f cm-1 (measure it again)",

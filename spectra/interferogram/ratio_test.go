@@ -27,6 +27,9 @@ func TestAbsorbanceOfAKnownRatio(t *testing.T) {
 			t.Errorf("point %d is %g, want %g", i, a.Y[i], want)
 		}
 	}
+	if a.Metadata.Fields[TransformField] != "apodisation norton-beer-medium, phase mertz at 32 cm-1, all of the record, zero filling 2" {
+		t.Errorf("fields %q", a.Metadata.Fields)
+	}
 	if len(a.Metadata.Warnings) != 0 { // no air between 1000 and 1300 cm-1
 		t.Errorf("warnings %q", a.Metadata.Warnings)
 	}
@@ -69,6 +72,15 @@ func TestOnlyTheSameGridAndSettingsAreDivided(t *testing.T) {
 	}
 }
 
+func TestWhatIsPartlySimulatedIsSimulated(t *testing.T) {
+	background := beam(1, 1, 1, 1)
+	background.Metadata.Simulated = true
+	a, err := Absorbance(beam(1, 1, 1, 1), background)
+	if err != nil || !a.Metadata.Simulated {
+		t.Errorf("simulated %v, %v", a.Metadata.Simulated, err)
+	}
+}
+
 func TestAirIsNamedWhereItAbsorbs(t *testing.T) {
 	got := Atmosphere(670, 2000)
 	if !slices.Equal(got, []Region{{670, 680, "carbon dioxide"}, {1350, 1900, "water vapour"}}) {
@@ -95,8 +107,11 @@ func TestATRDepthAndCorrection(t *testing.T) {
 			t.Errorf("at %g: %g, want %g", got.X[i], got.Y[i], want)
 		}
 	}
-	if s.Y[0] != 0.2 {
+	if s.Y[0] != 0.2 || s.Metadata.Fields != nil {
 		t.Error("the source was changed")
+	}
+	if got.Metadata.Fields[ATRField] != "refractive indices 2.4 and 1.5, 45 degrees, unchanged at 1000 cm-1" {
+		t.Errorf("fields %q", got.Metadata.Fields)
 	}
 	// Germanium still reflects totally where glass does not.
 	if _, err := (ATR{CrystalIndex: 4, SampleIndex: 1.7, AngleDegrees: 45}).DepthUM(1000); err != nil {

@@ -51,6 +51,23 @@ func Default() Settings {
 
 const maxZeroFill = 64
 
+// TransformField is the key of Metadata.Fields under which a computed spectrum keeps its settings, as String gives them.
+const TransformField = "interferogram"
+
+// String returns the settings in words, for a person to read.
+func (s Settings) String() string {
+	text := fmt.Sprintf("apodisation %s, phase %s", s.Apodisation, s.Phase)
+	if s.PhaseResolutionCM1 > 0 && s.Phase != Power {
+		text += fmt.Sprintf(" at %g cm-1", s.PhaseResolutionCM1)
+	}
+	if s.ResolutionCM1 > 0 {
+		text += fmt.Sprintf(", resolution %g cm-1", s.ResolutionCM1)
+	} else {
+		text += ", all of the record"
+	}
+	return text + fmt.Sprintf(", zero filling %d", s.ZeroFill)
+}
+
 // Validate reports the first setting that cannot be: ErrSetting.
 func (s Settings) Validate() error {
 	if _, err := s.Apodisation.Window(); err != nil {

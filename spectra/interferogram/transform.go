@@ -2,6 +2,7 @@ package interferogram
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/bits"
 	"math/cmplx"
@@ -51,11 +52,16 @@ func (b SingleBeam) axis() []float64 {
 	return x
 }
 
-// metadata is that of the interferogram without what belongs to its axis.
+// metadata is that of the interferogram without what belongs to its axis, and with the settings.
 func (b SingleBeam) metadata() spectra.Metadata {
 	m := b.Metadata
 	m.SamplingIntervalCM, m.Sweeps = 0, 0
 	m.ResolutionCM1 = nominal / b.PathCM
+	m.Fields = maps.Clone(m.Fields) // readers share one map between spectra
+	if m.Fields == nil {
+		m.Fields = map[string]string{}
+	}
+	m.Fields[TransformField] = b.Settings.String()
 	return m
 }
 
