@@ -31,14 +31,14 @@ func opusParameters(raw []byte) (opusParams, error) {
 		}
 		kind, size := binary.LittleEndian.Uint16(raw[at+4:]), 2*int(binary.LittleEndian.Uint16(raw[at+6:]))
 		at += opusParamHeader
+		if !opusCode(code) {
+			return nil, fmt.Errorf("%w: %q stands where the code of a parameter should (the file is damaged)", ErrInconsistent, code)
+		}
 		if at+size > len(raw) {
 			return nil, fmt.Errorf("%w: parameter %q states %d bytes, its block has %d left (copy the file again)", ErrTruncated, code, size, len(raw)-at)
 		}
 		value := raw[at : at+size]
 		at += size
-		if !opusCode(code) {
-			return nil, fmt.Errorf("%w: %q stands where the code of a parameter should (the file is damaged)", ErrInconsistent, code)
-		}
 		if len(p) == opusMaxParams {
 			return nil, fmt.Errorf("%w: more than %d parameters in one block (the file is damaged)", ErrTooLarge, opusMaxParams)
 		}
@@ -55,9 +55,10 @@ func opusParameters(raw []byte) (opusParams, error) {
 	return p, nil
 }
 
+// opusCode reports whether s can be the code of a parameter. All known ones are capitals and digits.
 func opusCode(s string) bool {
 	for _, c := range []byte(s) {
-		if (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
+		if c <= ' ' || c > '~' {
 			return false
 		}
 	}

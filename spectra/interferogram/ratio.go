@@ -58,7 +58,20 @@ func Transmittance(sample, background SingleBeam) (spectra.Spectrum, error) {
 	if faint > 0 {
 		out.Metadata.Warnings = append(out.Metadata.Warnings, fmt.Sprintf("At %d of %d wavenumbers the background has less than %g of its largest light; the values there are mostly noise.", faint, len(out.Y), dark))
 	}
+	if s, b := gain(sample.Metadata, "ASG"), gain(background.Metadata, "ARG", "ASG"); s != "" && b != "" && s != b {
+		out.Metadata.Warnings = append(out.Metadata.Warnings, fmt.Sprintf("The amplifier had gain %s for the sample and %s for the background; a constant may be missing from the absorbance.", s, b))
+	}
 	return out, out.Validate()
+}
+
+// gain is the setting of the amplifier under the first of Bruker's parameters that the file states.
+func gain(m spectra.Metadata, codes ...string) string {
+	for _, c := range codes {
+		if g := field(m, c); g != "" {
+			return g
+		}
+	}
+	return ""
 }
 
 // Absorbance is -log10 of Transmittance. Where that is not above zero no absorbance exists: the largest one of the spectrum

@@ -81,6 +81,15 @@ func TestWhatIsPartlySimulatedIsSimulated(t *testing.T) {
 	}
 }
 
+func TestDifferentGainsAreSaid(t *testing.T) {
+	sample, background := beam(1, 1, 1, 1), beam(1, 1, 1, 1)
+	sample.Metadata.Fields, background.Metadata.Fields = map[string]string{"ASG": "4"}, map[string]string{"ARG": "2", "ASG": "4"}
+	a, err := Absorbance(sample, background)
+	if err != nil || len(a.Metadata.Warnings) != 1 || !strings.Contains(a.Metadata.Warnings[0], "gain 4 for the sample and 2 for the background") {
+		t.Errorf("warnings %q, %v", a.Metadata.Warnings, err)
+	}
+}
+
 func TestAirIsNamedWhereItAbsorbs(t *testing.T) {
 	got := Atmosphere(670, 2000)
 	if !slices.Equal(got, []Region{{670, 680, "carbon dioxide"}, {1350, 1900, "water vapour"}}) {

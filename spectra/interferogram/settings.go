@@ -101,33 +101,27 @@ var (
 // first), and otherwise Metadata.ResolutionCM1. notes name what the file asks for and this package has not, one sentence each.
 func FromFile(m spectra.Metadata) (s Settings, notes []string) {
 	s = Default()
-	field := func(code string) string {
-		if v := m.Fields[code]; v != "" {
-			return v
-		}
-		return m.Fields["$"+code] // the file was written again as JCAMP-DX
-	}
 	number := func(code string, missing float64) float64 {
-		if v, err := strconv.ParseFloat(field(code), 64); err == nil && v > 0 && !math.IsInf(v, 0) {
+		if v, err := strconv.ParseFloat(field(m, code), 64); err == nil && v > 0 && !math.IsInf(v, 0) {
 			return v
 		}
 		return missing
 	}
-	if code := field("APF"); code != "" {
+	if code := field(m, "APF"); code != "" {
 		if a, ok := opusApodisations[code]; ok {
 			s.Apodisation = a
 		} else {
 			notes = append(notes, fmt.Sprintf("The file asks for the apodisation %q, which is not known here; %s is used.", code, s.Apodisation))
 		}
 	}
-	if code := field("PHZ"); code != "" {
+	if code := field(m, "PHZ"); code != "" {
 		if p, ok := opusPhases[code]; ok {
 			s.Phase = p
 		} else {
 			notes = append(notes, fmt.Sprintf("The file asks for the phase correction %q, which is not known here; %s is used.", code, s.Phase))
 		}
 	}
-	if code := field("ZFF"); code != "" {
+	if code := field(m, "ZFF"); code != "" {
 		if z, err := strconv.Atoi(code); err == nil && z > 0 && z <= maxZeroFill && z&(z-1) == 0 {
 			s.ZeroFill = z
 		} else {
@@ -140,4 +134,12 @@ func FromFile(m spectra.Metadata) (s Settings, notes []string) {
 		s.LowCM1, s.HighCM1 = low, high
 	}
 	return s, notes
+}
+
+// field is the value of one of Bruker's parameters, also when the file was written again as JCAMP-DX.
+func field(m spectra.Metadata, code string) string {
+	if v := m.Fields[code]; v != "" {
+		return v
+	}
+	return m.Fields["$"+code]
 }
