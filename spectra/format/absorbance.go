@@ -2,7 +2,6 @@ package format
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"fentrace/spectra"
@@ -36,25 +35,9 @@ func normaliseRatio(s *spectra.Spectrum, original string, percent bool) error {
 	if s.YUnit != spectra.Transmittance || s.Technique != spectra.IR {
 		return nil
 	}
-	floor := math.Inf(1)
-	for _, t := range s.Y {
-		if t > 0 {
-			floor = min(floor, t)
-		}
-	}
-	if math.IsInf(floor, 1) {
+	largest, clipped, ok := spectra.TransmittanceToAbsorbance(s.Y)
+	if !ok {
 		return fmt.Errorf("%w: no transmittance is above zero, so there is no absorbance (measure again with a valid background)", ErrNoSpectrum)
-	}
-	clipped := 0
-	for i, t := range s.Y {
-		if t <= 0 {
-			t = floor
-			clipped++
-		}
-		s.Y[i] = -math.Log10(t)
-		if s.Y[i] == 0 {
-			s.Y[i] = 0 // -log10(1) is a negative zero
-		}
 	}
 	s.YUnit = spectra.Absorbance
 	note := original
@@ -63,7 +46,7 @@ func normaliseRatio(s *spectra.Spectrum, original string, percent bool) error {
 	}
 	s.Metadata.Fields[originalYUnits] = note
 	if clipped > 0 {
-		warn(&s.Metadata, "%d values of transmittance are not above zero; they were set to the largest absorbance of the spectrum, %.2f.", clipped, -math.Log10(floor))
+		warn(&s.Metadata, "%d values of transmittance are not above zero; they were set to the largest absorbance of the spectrum, %.2f.", clipped, largest)
 	}
 	return nil
 }

@@ -82,26 +82,13 @@ func Absorbance(sample, background SingleBeam) (spectra.Spectrum, error) {
 	if err != nil {
 		return out, err
 	}
-	least := math.Inf(1)
-	for _, t := range out.Y {
-		if t > 0 {
-			least = min(least, t)
-		}
-	}
-	if math.IsInf(least, 1) {
+	largest, clipped, ok := spectra.TransmittanceToAbsorbance(out.Y)
+	if !ok {
 		return spectra.Spectrum{}, fmt.Errorf("absorbance of %q: %w through the sample at any wavenumber (thinner, or check the shutter)", sample.Title, ErrNoLight)
-	}
-	clipped := 0
-	for i, t := range out.Y {
-		if t <= 0 {
-			t = least
-			clipped++
-		}
-		out.Y[i] = -math.Log10(t)
 	}
 	out.YUnit = spectra.Absorbance
 	if clipped > 0 {
-		out.Metadata.Warnings = append(out.Metadata.Warnings, fmt.Sprintf("%d values of transmittance are not above zero; they were set to the largest absorbance of the spectrum, %.2f.", clipped, -math.Log10(least)))
+		out.Metadata.Warnings = append(out.Metadata.Warnings, fmt.Sprintf("%d values of transmittance are not above zero; they were set to the largest absorbance of the spectrum, %.2f.", clipped, largest))
 	}
 	lo, hi := out.Range()
 	if note := atmosphereNote(lo, hi); note != "" {
