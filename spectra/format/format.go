@@ -71,7 +71,7 @@ func Readers() []Reader {
 		{Name: "spc", Extensions: []string{".spc"}, Binary: true, Detect: detectSPC, Read: readSPC},
 		{Name: "wdf", Extensions: []string{".wdf"}, Binary: true, Detect: detectWDF, Read: readWDF},
 		{Name: "jws", Extensions: []string{".jws", ".jrs"}, Binary: true, Detect: detectJWS, Read: readJWS},
-		{Name: "opus", Extensions: []string{".0", ".1", ".2", ".3", ".4", ".5", ".6", ".7", ".8", ".9"}, Binary: true, Detect: detectOPUS, Read: readOPUS},
+		{Name: "opus", Extensions: []string{".0"}, Binary: true, Detect: detectOPUS, Read: readOPUS},
 		{Name: "delimited", Extensions: []string{".csv", ".txt", ".tsv", ".asc", ".dat", ".xy", ".prn"}, Detect: detectDelimited, Read: readDelimited},
 	}
 }

@@ -80,7 +80,7 @@ func readOPUS(name string, raw []byte) ([]spectra.Spectrum, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := opusFile{stem: stem(name), status: map[opusType]opusParams{}}
+	f := opusFile{stem: stem(name), status: map[opusType][]opusParams{}}
 	for _, b := range blocks {
 		if b.parameter == 0 {
 			continue
@@ -89,7 +89,9 @@ func readOPUS(name string, raw []byte) ([]spectra.Spectrum, error) {
 		if err != nil {
 			return nil, err
 		}
-		f.addParameters(b.opusType, p)
+		if err := f.addParameters(b.opusType, p); err != nil {
+			return nil, err
+		}
 	}
 	f.describe()
 	var out []spectra.Spectrum

@@ -76,7 +76,7 @@ func opusKindOf(t opusType) opusKind {
 // opusFile is what is known of a file while its data are read.
 type opusFile struct {
 	stem   string
-	status map[opusType]opusParams // by the type of the data block they belong to
+	status map[opusType][]opusParams // by the type of the data blocks they belong to, in file order
 	params [opusReference + 1]opusParams
 
 	sample, reference spectra.Metadata
@@ -86,12 +86,7 @@ type opusFile struct {
 // read adds the spectra of a data block to out.
 func (f *opusFile) read(out []spectra.Spectrum, b opusBlock) ([]spectra.Spectrum, error) {
 	kind := opusKindOf(b.opusType)
-	status, ok := f.status[b.opusType]
-	if !ok && b.extended == opusSeries {
-		plain := b.opusType
-		plain.extended = 0
-		status, ok = f.status[plain]
-	}
+	status, ok := f.statusOf(b.opusType)
 	if !ok {
 		return nil, fmt.Errorf("%w: the %s has no status block, so that its axis is unknown (save it again in OPUS)", ErrInconsistent, kind.name)
 	}
@@ -106,6 +101,20 @@ func (f *opusFile) read(out []spectra.Spectrum, b opusBlock) ([]spectra.Spectrum
 		return nil, fmt.Errorf("%w: the %s states %d points, its block holds %d (copy the file again)", ErrTruncated, kind.name, points, len(b.raw)/4)
 	}
 	return f.add(out, s, b.raw, status, points)
+}
+
+// statusOf takes the status of the next data block of type t. A series may have that of a plain block.
+func (f *opusFile) statusOf(t opusType) (opusParams, bool) {
+	left, ok := f.status[t]
+	if !ok {
+		t.extended = 0
+		left = f.status[t]
+	}
+	if len(left) == 0 {
+		return nil, false
+	}
+	f.status[t] = left[1:]
+	return left[0], true
 }
 
 // frame is everything of a spectrum but its points, and how many there are.

@@ -3,6 +3,7 @@ package format
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
 	"strconv"
 	"strings"
@@ -49,7 +50,9 @@ func opusParameters(raw []byte) (opusParams, error) {
 			p[code] = strconv.FormatFloat(math.Float64frombits(binary.LittleEndian.Uint64(value)), 'g', -1, 64)
 		case kind > opusReal:
 			text, _, _ := strings.Cut(string(value[:min(len(value), opusMaxTextBytes)]), "\x00")
-			p[code] = strings.TrimSpace(decodeText([]byte(text)))
+			if text = strings.TrimSpace(decodeText([]byte(text))); text != "" {
+				p[code] = text
+			}
 		}
 	}
 	return p, nil
@@ -79,14 +82,12 @@ func (p opusParams) positive(codes ...string) float64 {
 }
 
 // addParameters keeps the parameters of one block: the status of a data block under the type of that block, all others
-// under the role they describe. The first block of a file wins, as OPUS writes what it adds later behind.
-func (f *opusFile) addParameters(t opusType, p opusParams) {
+// under the role they describe. Where two blocks state the same, the first counts: OPUS writes what it adds later behind.
+func (f *opusFile) addParameters(t opusType, p opusParams) error {
 	if t.parameter == opusStatus {
 		t.parameter = 0
-		if _, seen := f.status[t]; !seen {
-			f.status[t] = p
-		}
-		return
+		f.status[t] = append(f.status[t], p)
+		return nil
 	}
 	of := 0
 	if t.role == opusReference {
@@ -100,6 +101,10 @@ func (f *opusFile) addParameters(t opusType, p opusParams) {
 			f.params[of][code] = value
 		}
 	}
+	if len(f.params[of]) > opusMaxParams {
+		return fmt.Errorf("%w: more than %d parameters (the file is damaged)", ErrTooLarge, opusMaxParams)
+	}
+	return nil
 }
 
 // describe turns the parameters into the metadata of what they describe. Blocks without a role are of the sample and of
@@ -107,11 +112,8 @@ func (f *opusFile) addParameters(t opusType, p opusParams) {
 func (f *opusFile) describe() {
 	sample := f.params[0]
 	reference := opusParams{}
-	for _, p := range []opusParams{sample, f.params[opusReference]} {
-		for code, value := range p {
-			reference[code] = value
-		}
-	}
+	maps.Copy(reference, sample)
+	maps.Copy(reference, f.params[opusReference])
 	f.sample, f.reference = opusMetadata(sample, "ASS", "NSS"), opusMetadata(reference, "ARS", "NSR")
 	f.reference.SampleName, f.reference.Background = "", true
 }
@@ -120,11 +122,7 @@ func (f *opusFile) describe() {
 // number of co-added scans.
 func opusMetadata(p opusParams, averages ...string) spectra.Metadata {
 	m := spectra.Metadata{SampleName: p["SNM"], Instrument: p["INS"], SerialNumber: p["SRN"], Operator: p["CNM"], Fields: map[string]string{}}
-	for code, value := range p {
-		if value != "" {
-			m.Fields[code] = value
-		}
-	}
+	maps.Copy(m.Fields, p)
 	if n := p.positive(averages...); n >= 1 && n <= 1e9 {
 		m.Averages = int(n)
 	}

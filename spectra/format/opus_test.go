@@ -3,6 +3,7 @@ package format
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -237,6 +238,14 @@ func TestOPUSSeriesGivesEachSpectrum(t *testing.T) {
 	}
 }
 
+func TestOPUSBlocksOfOneKindHaveTheirOwnAxes(t *testing.T) {
+	parts := append(opusPair(opusRatio, 4, encodeOPUSFloats(1, 2, 3), opusStatusOf(3, 900, 700)), opusPair(opusRatio, 4, encodeOPUSFloats(4, 5), opusStatusOf(2, 2000, 1000))...)
+	got, err := Read("two.0", encodeOPUS(parts...))
+	if err != nil || len(got) != 2 || len(got[0].X) != 3 || len(got[1].X) != 2 || got[1].X[0] != 2000 || got[1].Y[1] != 5 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestOPUSRefusesWhatCannotBeRight(t *testing.T) {
 	le := binary.LittleEndian
 	good := func(change func(raw []byte) []byte) []byte {
@@ -254,11 +263,20 @@ func TestOPUSRefusesWhatCannotBeRight(t *testing.T) {
 	first := overlapping[opusHeaderBytes:][:2*opusEntryBytes]
 	copy(overlapping[opusHeaderBytes:], slices.Repeat(first, 10)) // 10 blocks stay, all pointing at the first one's bytes
 	overlapping = overlapping[:len(overlapping)*3/10]
+	var many []opusPart
+	for block := range 3 {
+		var p []opusParam
+		for i := range 500 {
+			p = append(p, opusParam{fmt.Sprintf("%d%c%c", block, 'A'+i/26, 'A'+i%26), 1})
+		}
+		many = append(many, opusPart{opusType{parameter: 3}, encodeOPUSParams(p...)})
+	}
 	cases := map[string]struct {
 		raw   []byte
 		cause error
 		says  string
 	}{
+		"too many parameters":  {encodeOPUS(many...), ErrTooLarge, "more than 1024 parameters"},
 		"cut in the directory": {good(func(r []byte) []byte { return r[:30] }), ErrTruncated, "directory of 2 blocks"},
 		"cut in the data":      {good(func(r []byte) []byte { return r[:55] }), ErrTruncated, "block 1 of the directory is 12 bytes"},
 		"a million blocks":     {good(func(r []byte) []byte { le.PutUint32(r[20:], 1e6); return r }), ErrTooLarge, "1000000 blocks"},
