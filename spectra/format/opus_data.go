@@ -160,20 +160,20 @@ func opusAxis(code string) spectra.Unit {
 	return spectra.Unit(code)
 }
 
-// opusInterferogram fills in what a transform needs. The spectrometer samples every SSP-th half fringe of its laser (LWN), so
-// that the highest wavenumber, HFL, is half the inverse of the interval. The second letter of the acquisition mode AQM is D
+// opusInterferogram fills in what a transform needs. The highest wavenumber, HFL, is half the inverse of the interval; it is
+// that of the laser, LWN, when every half fringe is sampled (SSP 1). The second letter of the acquisition mode AQM is D
 // when the record holds a forward and a backward sweep; GBW counts the scans backward.
 func opusInterferogram(s *spectra.Spectrum, points int) {
 	m, p := &s.Metadata, opusParams(s.Metadata.Fields)
 	s.XUnit = spectra.DataPoint
 	high := p.positive("HFL")
-	if laser := p.positive("LWN"); high == 0 && laser > 0 {
-		high = laser / max(p.positive("SSP"), 1)
+	if high == 0 && p.positive("SSP") == 1 {
+		high = p.positive("LWN")
 	}
 	low, _ := p.number("LFL")
 	switch {
 	case high == 0:
-		warn(m, "The file states neither HFL nor LWN: the interferogram cannot be transformed.")
+		warn(m, "The file does not state its sampling (HFL, or LWN with SSP 1): the interferogram cannot be transformed.")
 		return
 	case low != 0:
 		warn(m, "The interferogram is undersampled (%g to %g cm-1): it cannot be transformed here.", low, high)

@@ -238,6 +238,37 @@ func TestOPUSSeriesGivesEachSpectrum(t *testing.T) {
 	}
 }
 
+func TestOPUSInterferogramsSayHowTheyWereSampled(t *testing.T) {
+	for name, c := range map[string]struct {
+		params   []opusParam
+		points   int
+		interval float64
+		sweeps   int
+		warns    string
+	}{
+		"highest wavenumber":          {[]opusParam{{"HFL", 7900.0}, {"LWN", 15800.0}, {"SSP", 2}}, 4, 1. / 15800, 1, ""},
+		"every half fringe":           {[]opusParam{{"LWN", 15800.0}, {"SSP", 1}}, 4, 1. / 31600, 1, ""},
+		"a spacing that is not known": {[]opusParam{{"LWN", 15800.0}, {"SSP", 2}}, 4, 0, 0, "does not state its sampling"},
+		"undersampled":                {[]opusParam{{"HFL", 15800.0}, {"LFL", 7900.0}}, 4, 0, 0, "undersampled (7900 to 15800 cm-1)"},
+		"forward and backward":        {[]opusParam{{"HFL", 15800.0}, {"AQM", "SD"}, {"GBW", 8}}, 4, 1. / 31600, 2, ""},
+		"no scan backward":            {[]opusParam{{"HFL", 15800.0}, {"AQM", "SD"}, {"GBW", 0}}, 4, 1. / 31600, 1, ""},
+		"an odd number of points":     {[]opusParam{{"HFL", 15800.0}, {"AQM", "DD"}}, 3, 1. / 31600, 1, ""},
+		"one direction":               {[]opusParam{{"HFL", 15800.0}, {"AQM", "DN"}}, 4, 1. / 31600, 1, ""},
+	} {
+		parts := append(opusPair(opusSample, 2, encodeOPUSFloats(1, 2, 3, 4), opusStatusOf(c.points, 0, float64(c.points-1), opusParam{"DXU", "PNT"})),
+			opusPart{opusType{parameter: 2}, encodeOPUSParams(c.params...)})
+		got, err := Read("scan.0", encodeOPUS(parts...))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		m := got[0].Metadata
+		if all := strings.Join(m.Warnings, " "); m.SamplingIntervalCM != c.interval || m.Sweeps != c.sweeps || !strings.Contains(all, c.warns) || c.warns == "" && all != "" {
+			t.Errorf("%s: interval %g, %d sweeps, %q", name, m.SamplingIntervalCM, m.Sweeps, all)
+		}
+	}
+}
+
 func TestOPUSBlocksOfOneKindHaveTheirOwnAxes(t *testing.T) {
 	parts := append(opusPair(opusRatio, 4, encodeOPUSFloats(1, 2, 3), opusStatusOf(3, 900, 700)), opusPair(opusRatio, 4, encodeOPUSFloats(4, 5), opusStatusOf(2, 2000, 1000))...)
 	got, err := Read("two.0", encodeOPUS(parts...))
