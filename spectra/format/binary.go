@@ -21,7 +21,6 @@ func prefix(p string) func([]byte, string) bool {
 var signatures = []signature{
 	{"Renishaw WDF", prefix("WDF1")},
 	{"Bruker OPUS", prefix("\x0a\x0a\xfe\xfe")},
-	{"Thermo OMNIC SPA", prefix("Spectral Data File")},
 	{"an Excel workbook (xlsx) or another zip archive", prefix("PK\x03\x04")},
 	{"a compressed file (gzip)", prefix("\x1f\x8b")},
 	{"PDF", prefix("%PDF")},

@@ -54,6 +54,7 @@ const (
 type Reader struct {
 	Name       string   // stored in Metadata.Format
 	Extensions []string // in lower case with the dot, most usual first
+	Binary     bool     // not text: zero bytes are no sign of another format
 	// Detect judges the first bytes of a file (at most 8 KiB, as they are on disk) and its name.
 	Detect func(head []byte, name string) Confidence
 	// Read returns every spectrum of the file in file order, or an error that says where reading stopped.
@@ -66,6 +67,7 @@ func Readers() []Reader {
 		{Name: "jcamp-dx", Extensions: []string{".jdx", ".dx", ".jcm"}, Detect: detectJCAMP, Read: readJCAMP},
 		{Name: "enlighten", Extensions: []string{".csv"}, Detect: detectENLIGHTEN, Read: readENLIGHTEN},
 		{Name: "bwtek", Extensions: []string{".txt"}, Detect: detectBWTek, Read: readBWTek},
+		{Name: "omnic", Extensions: []string{".spa", ".spg", ".srs"}, Binary: true, Detect: detectOMNIC, Read: readOMNIC},
 		{Name: "delimited", Extensions: []string{".csv", ".txt", ".tsv", ".asc", ".dat", ".xy", ".prn"}, Detect: detectDelimited, Read: readDelimited},
 	}
 }
@@ -112,10 +114,12 @@ func read(name string, raw []byte) ([]spectra.Spectrum, error) {
 	if isBlank(raw) {
 		return nil, fmt.Errorf("%w (export it again; the copy may have been interrupted)", ErrEmptyFile)
 	}
-	if err := unsupportedBinary(raw, name); err != nil {
-		return nil, err
-	}
 	reader, ok := detect(raw, name)
+	if !reader.Binary {
+		if err := unsupportedBinary(raw, name); err != nil {
+			return nil, err
+		}
+	}
 	if !ok {
 		return nil, fmt.Errorf("%w (export it as JCAMP-DX or text)", ErrUnknownFormat)
 	}
@@ -128,7 +132,9 @@ func read(name string, raw []byte) ([]spectra.Spectrum, error) {
 	}
 	hash := spectra.HashBytes(raw)
 	for i := range out {
-		out[i].Metadata.Format = reader.Name
+		if out[i].Metadata.Format == "" { // a container keeps what read its member
+			out[i].Metadata.Format = reader.Name
+		}
 		out[i].Metadata.SHA256 = hash
 		if out[i].Title == "" {
 			out[i].Title = stem(name)

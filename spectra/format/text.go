@@ -55,7 +55,11 @@ func decodeText(raw []byte) string {
 		}
 		return string(utf16.Decode(units))
 	}
-	raw = bytes.TrimPrefix(raw, utf8BOM)
+	return decodeBytes(bytes.TrimPrefix(raw, utf8BOM))
+}
+
+// decodeBytes returns raw as UTF-8, taking it for Latin-1 when it is not.
+func decodeBytes(raw []byte) string {
 	if utf8.Valid(raw) {
 		return string(raw)
 	}
