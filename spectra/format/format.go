@@ -68,6 +68,7 @@ func Readers() []Reader {
 		{Name: "enlighten", Extensions: []string{".csv"}, Detect: detectENLIGHTEN, Read: readENLIGHTEN},
 		{Name: "bwtek", Extensions: []string{".txt"}, Detect: detectBWTek, Read: readBWTek},
 		{Name: "omnic", Extensions: []string{".spa", ".spg", ".srs"}, Binary: true, Detect: detectOMNIC, Read: readOMNIC},
+		{Name: "perkinelmer-sp", Extensions: []string{".sp"}, Binary: true, Detect: detectPerkinElmer, Read: readPerkinElmer},
 		{Name: "delimited", Extensions: []string{".csv", ".txt", ".tsv", ".asc", ".dat", ".xy", ".prn"}, Detect: detectDelimited, Read: readDelimited},
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"fentrace/spectra"
 )
 
 // littleEndian is the bytes of a file whose numbers are stored lowest byte first. What lies outside of it reads as zero,
@@ -98,14 +100,20 @@ func (f fields) count(key string, v uint32) {
 	}
 }
 
-// linear returns n positions from first to last in equal steps, both ends included; n is 2 or more.
-func linear(first, last float64, n int) []float64 {
+// linear returns n positions from first to last in equal steps, both ends included; n is 2 or more. Ends that are equal,
+// no numbers or too close for n different positions are an error.
+func linear(first, last float64, n int) ([]float64, error) {
 	x := make([]float64, n)
 	for i := range x {
 		x[i] = first + (last-first)*float64(i)/float64(n-1)
 	}
 	x[n-1] = last
-	return x
+	for i := 1; i < n; i++ {
+		if forward := x[i] > x[i-1] && last > first; !forward && !(x[i] < x[i-1] && last < first) || math.IsInf(last-first, 0) {
+			return nil, fmt.Errorf("%w: the axis has %d points from %g to %g", ErrInconsistent, n, first, last)
+		}
+	}
+	return x, nil
 }
 
 // counting returns the positions 0 to n-1.
@@ -115,6 +123,26 @@ func counting(n int) []float64 {
 		x[i] = float64(i)
 	}
 	return x
+}
+
+// dropBlanked leaves out the points whose value is no number: some programs store blanked regions as such.
+func dropBlanked(s *spectra.Spectrum) error {
+	kept := 0
+	for i, v := range s.Y {
+		if !math.IsNaN(v) && !math.IsInf(v, 0) {
+			s.X[kept], s.Y[kept] = s.X[i], v
+			kept++
+		}
+	}
+	blanked := len(s.Y) - kept
+	if kept == 0 {
+		return fmt.Errorf("%w: none of %d values is a number (save it again)", ErrNoSpectrum, blanked)
+	}
+	if blanked > 0 {
+		s.X, s.Y = s.X[:kept], s.Y[:kept]
+		warn(&s.Metadata, "%d points hold no number (a blanked region) and were left out.", blanked)
+	}
+	return nil
 }
 
 // plausibleYear reports whether t can be when an instrument with a computer took a spectrum.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
-	"math"
 	"strings"
 	"time"
 
@@ -179,7 +178,9 @@ func (f *omnicFile) spectrum(blocks []omnicBlock) ([]spectra.Spectrum, error) {
 			return nil, err
 		}
 		companion := spectra.Spectrum{Title: s.Title + ": " + c.name + " interferogram", YUnit: spectra.Arbitrary, Metadata: m}
-		omnicInterferogram(&companion, y, c.name)
+		if err := omnicInterferogram(&companion, y, c.name); err != nil {
+			return nil, err
+		}
 		out = append(out, companion)
 	}
 	if len(out) == 0 {
@@ -202,42 +203,25 @@ func omnicPrimary(s spectra.Spectrum, h littleEndian, y []float64) (spectra.Spec
 	}
 	omnicUnits(&s, h.u8(8), h.u8(12))
 	if h.u8(8) == omnicDataPoints {
-		omnicInterferogram(&s, y, "stored alone")
-		return s, nil
+		return s, omnicInterferogram(&s, y, "stored alone")
 	}
-	first, last := h.f32(16), h.f32(20)
-	if first == last || math.IsNaN(first-last) || math.IsInf(first-last, 0) {
-		return s, fmt.Errorf("%w: the axis runs from %g to %g", ErrInconsistent, first, last)
+	x, err := linear(h.f32(16), h.f32(20), n)
+	if err != nil {
+		return s, err
 	}
-	s.X, s.Y = linear(first, last, n), y
-	dropBlanked(&s)
-	if len(s.X) == 0 {
-		return s, fmt.Errorf("%w: none of %d values is a number", ErrNoSpectrum, n)
+	s.X, s.Y = x, y
+	if err := dropBlanked(&s); err != nil {
+		return s, err
 	}
 	percent := h.u8(12) == 0x10 || h.u8(12) == 0x0b
 	return s, normaliseRatio(&s, string(s.YUnit), percent)
 }
 
-// dropBlanked leaves out the points whose value is no number: OMNIC stores blanked regions as such.
-func dropBlanked(s *spectra.Spectrum) {
-	kept := 0
-	for i, v := range s.Y {
-		if !math.IsNaN(v) && !math.IsInf(v, 0) {
-			s.X[kept], s.Y[kept] = s.X[i], v
-			kept++
-		}
-	}
-	if blanked := len(s.Y) - kept; blanked > 0 {
-		s.X, s.Y = s.X[:kept], s.Y[:kept]
-		warn(&s.Metadata, "%d points hold no number (a blanked region) and were left out.", blanked)
-	}
-}
-
-func omnicInterferogram(s *spectra.Spectrum, y []float64, which string) {
+func omnicInterferogram(s *spectra.Spectrum, y []float64, which string) error {
 	s.Technique, s.XUnit = spectra.Other, spectra.Pixel
 	s.X, s.Y = counting(len(y)), y
 	s.Metadata.Fields["interferogram"] = which
-	dropBlanked(s)
+	return dropBlanked(s)
 }
 
 // omnicDate1899 is where OMNIC counts seconds from.

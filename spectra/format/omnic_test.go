@@ -205,7 +205,7 @@ func TestBrokenOMNICFilesNameTheCause(t *testing.T) {
 		"more points than held":  {edit(304+16*7+4, 9), ErrTruncated, "says 9 points, the block of values holds 4"},
 		"no header":              {edit(304, 9), ErrNoSpectrum, "none of 6 blocks"},
 		"an offset beyond 2 GiB": {edit(304+16+2, 0xff, 0xff, 0xff, 0xff), ErrTruncated, "its values should stand"},
-		"an axis of one point":   {edit(304+16*7+20, 0, 0, 0x7a, 0x45), ErrInconsistent, "from 4000 to 4000"},
+		"an axis of one point":   {edit(304+16*7+20, 0, 0, 0x7a, 0x45), ErrInconsistent, "4 points from 4000 to 4000"},
 		"overlapping blocks":     {shared, ErrInconsistent, "overlap"},
 		"a series":               {[]byte("Spectral Exte File" + strings.Repeat("\x00", 600)), ErrUnknownFormat, "series (SRS)"},
 	} {
