@@ -70,6 +70,7 @@ func Readers() []Reader {
 		{Name: "omnic", Extensions: []string{".spa", ".spg", ".srs"}, Binary: true, Detect: detectOMNIC, Read: readOMNIC},
 		{Name: "perkinelmer-sp", Extensions: []string{".sp"}, Binary: true, Detect: detectPerkinElmer, Read: readPerkinElmer},
 		{Name: "princeton-spe", Extensions: []string{".spe"}, Binary: true, Detect: detectSPE, Read: readSPE},
+		{Name: "animl", Extensions: []string{".animl", ".xml"}, Detect: detectAnIML, Read: readAnIML},
 		{Name: "delimited", Extensions: []string{".csv", ".txt", ".tsv", ".asc", ".dat", ".xy", ".prn"}, Detect: detectDelimited, Read: readDelimited},
 	}
 }
