@@ -23,6 +23,7 @@ var signatures = []signature{
 	{"Bruker OPUS", prefix("\x0a\x0a\xfe\xfe")},
 	{"an Excel workbook (xlsx) or another zip archive", prefix("PK\x03\x04")},
 	{"a compressed file (gzip)", prefix("\x1f\x8b")},
+	{"HORIBA LabSpec 6 (l6s; in LabSpec use File > Save As, type .txt)", prefix("LabSpec6")},
 	{"PDF", prefix("%PDF")},
 	{"an SQLite database", prefix("SQLite format 3\x00")},
 	{"an image", func(raw []byte, _ string) bool {

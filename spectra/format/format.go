@@ -71,6 +71,9 @@ func Readers() []Reader {
 		{Name: "perkinelmer-sp", Extensions: []string{".sp"}, Binary: true, Detect: detectPerkinElmer, Read: readPerkinElmer},
 		{Name: "princeton-spe", Extensions: []string{".spe"}, Binary: true, Detect: detectSPE, Read: readSPE},
 		{Name: "animl", Extensions: []string{".animl", ".xml"}, Detect: detectAnIML, Read: readAnIML},
+		{Name: "labspec-text", Extensions: []string{".txt", ".l6s", ".l6m"}, Detect: detectLabSpec, Read: readLabSpec},
+		{Name: "ocean-text", Extensions: []string{".txt"}, Detect: detectOcean, Read: readOcean},
+		{Name: "wire-text", Extensions: []string{".txt"}, Detect: detectWiRE, Read: readWiRE},
 		{Name: "delimited", Extensions: []string{".csv", ".txt", ".tsv", ".asc", ".dat", ".xy", ".prn"}, Detect: detectDelimited, Read: readDelimited},
 	}
 }
