@@ -312,7 +312,7 @@ func (im *importer) find(b *batch, labelled *Substance, cas, inchikey, name stri
 // reference makes the reference of s; a label of an earlier export can lower its tier, never raise it.
 func (im *importer) reference(m match, label labels, path string, s spectra.Spectrum) Reference {
 	r := Reference{SubstanceID: m.substance.ID, Tier: im.opts.Tier, Technique: s.Technique, LaserNM: s.Metadata.LaserNM,
-		Form: m.form, Provenance: Provenance{Source: filepath.Base(path), Licence: im.opts.Licence, SHA256: s.Metadata.SHA256}}
+		Form: m.form, Provenance: Provenance{Source: format.SourceName(filepath.Base(path), s), Licence: im.opts.Licence, SHA256: s.Metadata.SHA256}}
 	if instrument := strings.TrimSpace(s.Metadata.Instrument + " " + s.Metadata.SerialNumber); instrument != "" {
 		r.Provenance.Source += " (" + instrument + ")"
 	}
@@ -339,7 +339,7 @@ func (im *importer) reference(m match, label labels, path string, s spectra.Spec
 
 // sampleName is the name a spectrum goes by.
 func sampleName(path string, s spectra.Spectrum) string {
-	base := filepath.Base(path)
+	base := filepath.Base(format.SourceName(path, s))
 	stem := strings.TrimSuffix(base, filepath.Ext(base))
 	return cmp.Or(cleanName(s.Metadata.SampleName), cleanName(repeatNumber.ReplaceAllString(stem, "")), cleanName(base), "unnamed")
 }

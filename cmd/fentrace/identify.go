@@ -111,7 +111,7 @@ func (env *environment) answerFile(id *identify.Identifier, path string) []answe
 	answers := make([]answer, len(read))
 	for i, s := range read {
 		ans, err := id.Identify(context.WithoutCancel(env.ctx), s)
-		ans.File = nameOf(path, i)
+		ans.File = nameOf(path, s, i)
 		if err != nil {
 			answers[i] = unread(ans.File, hash, err)
 			continue
@@ -144,7 +144,7 @@ func (env *environment) sameSample(id *identify.Identifier, files []string, prin
 			continue
 		}
 		for i, s := range read {
-			scans = append(scans, sampleScan{file: nameOf(path, i), Spectrum: s})
+			scans = append(scans, sampleScan{file: nameOf(path, s, i), Spectrum: s})
 		}
 	}
 	if len(scans) == 0 {

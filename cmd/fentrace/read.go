@@ -90,8 +90,12 @@ func readable(path string) bool {
 	return (err == nil || errors.Is(err, io.ErrUnexpectedEOF)) && acquire.IsScan(head[:n])
 }
 
-// nameOf is what the i-th (0-based) spectrum of a file is called: the file, from the second on with its number.
-func nameOf(path string, i int) string {
+// nameOf is what s, the i-th (0-based) spectrum of a file, is called: the file, from the second on with its number; of an
+// archive, the file within it.
+func nameOf(path string, s spectra.Spectrum, i int) string {
+	if source := format.SourceName(path, s); source != path {
+		return source
+	}
 	if i == 0 {
 		return path
 	}

@@ -21,8 +21,7 @@ func prefix(p string) func([]byte, string) bool {
 var signatures = []signature{
 	{"Renishaw WDF", prefix("WDF1")},
 	{"Bruker OPUS", prefix("\x0a\x0a\xfe\xfe")},
-	{"an Excel workbook (xlsx) or another zip archive", prefix("PK\x03\x04")},
-	{"a compressed file (gzip)", prefix("\x1f\x8b")},
+	{"a tar archive (unpack it, or zip it)", func(raw []byte, _ string) bool { return len(raw) > 262 && string(raw[257:262]) == "ustar" }},
 	{"HORIBA LabSpec 6 (l6s; in LabSpec use File > Save As, type .txt)", prefix("LabSpec6")},
 	{"PDF", prefix("%PDF")},
 	{"an SQLite database", prefix("SQLite format 3\x00")},

@@ -70,10 +70,12 @@ func Readers() []Reader {
 		{Name: "omnic", Extensions: []string{".spa", ".spg", ".srs"}, Binary: true, Detect: detectOMNIC, Read: readOMNIC},
 		{Name: "perkinelmer-sp", Extensions: []string{".sp"}, Binary: true, Detect: detectPerkinElmer, Read: readPerkinElmer},
 		{Name: "princeton-spe", Extensions: []string{".spe"}, Binary: true, Detect: detectSPE, Read: readSPE},
-		{Name: "animl", Extensions: []string{".animl", ".xml"}, Detect: detectAnIML, Read: readAnIML},
+		{Name: "animl", Extensions: []string{".animl"}, Detect: detectAnIML, Read: readAnIML},
 		{Name: "labspec-text", Extensions: []string{".txt", ".l6s", ".l6m"}, Detect: detectLabSpec, Read: readLabSpec},
 		{Name: "ocean-text", Extensions: []string{".txt"}, Detect: detectOcean, Read: readOcean},
 		{Name: "wire-text", Extensions: []string{".txt"}, Detect: detectWiRE, Read: readWiRE},
+		{Name: "zip", Extensions: []string{".zip"}, Binary: true, Detect: detectZIP, Read: readZIP},
+		{Name: "gzip", Extensions: []string{".gz"}, Binary: true, Detect: detectGZIP, Read: readGZIP},
 		{Name: "delimited", Extensions: []string{".csv", ".txt", ".tsv", ".asc", ".dat", ".xy", ".prn"}, Detect: detectDelimited, Read: readDelimited},
 	}
 }
@@ -173,8 +175,15 @@ func ReadFile(path string) ([]spectra.Spectrum, error) {
 
 // Readable reports whether the extension of name belongs to a format that can be read. A walk over a folder uses
 // it to leave out what is certainly something else; the content decides in the end.
+//
+// A compressed file is judged by the extension before its own: scan.csv.gz.
 func Readable(name string) bool {
 	ext := strings.ToLower(filepath.Ext(name))
+	if ext == ".gz" {
+		name = name[:len(name)-len(ext)]
+		ext = strings.ToLower(filepath.Ext(name))
+		return ext != ".gz" && ext != ".zip" && Readable(name)
+	}
 	for _, r := range Readers() {
 		for _, e := range r.Extensions {
 			if e == ext {
