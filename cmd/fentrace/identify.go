@@ -15,9 +15,9 @@ type identifyCommand struct {
 }
 
 func (identifyCommand) Help() string {
-	return `A file with several spectra gets one answer for each: scan.csv, scan.csv#2 and so on. Exit code 0: every
-file was read. 1: some were not; each of them has a line that says why. 2: the command line or a library cannot be
-used.
+	return `A file with several spectra gets one answer for each: scan.csv, scan.csv#2 and so on; of an archive
+every file within is answered: scans.zip/spot1.csv. Exit code 0: every file was read. 1: some were not; each of them
+has a line that says why. 2: the command line or a library cannot be used.
 
 Examples:
 

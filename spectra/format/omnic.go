@@ -77,28 +77,39 @@ func readOMNIC(_ string, raw []byte) ([]spectra.Spectrum, error) {
 		}
 		out = append(out, read...)
 	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%w: %d headers without a block of values (save it again in OMNIC)", ErrNoSpectrum, len(groups))
+	}
 	return out, nil
 }
 
-// groups returns the blocks of each spectrum: a header, record 2, begins the next one.
+// groups returns the blocks of each spectrum. A header, record 2, begins the next one; of blocks that there are as many of
+// as headers each spectrum has one, in their order.
 func (f *omnicFile) groups() ([][]omnicBlock, error) {
 	n := int(f.raw.u16(omnicRecords))
 	if !f.raw.has(omnicTable, 16*n) {
 		return nil, fmt.Errorf("%w: the header says %d blocks, the file ends within their table (copy it again)", ErrTruncated, n)
 	}
-	count := map[int]int{}
-	var groups [][]omnicBlock
-	for i := range n {
+	blocks := make([]omnicBlock, n)
+	var count [256]int
+	for i := range blocks {
 		record := f.raw.part(omnicTable+16*i, 16)
-		b := omnicBlock{key: int(record.u8(0)), offset: position(record.u32(2)), length: position(record.u32(6))}
-		count[b.key]++
-		if len(groups) == 0 || (b.key == omnicHeader && count[omnicHeader] > 1) {
-			groups = append(groups, nil)
-		}
-		groups[len(groups)-1] = append(groups[len(groups)-1], b)
+		blocks[i] = omnicBlock{key: int(record.u8(0)), offset: position(record.u32(2)), length: position(record.u32(6))}
+		count[blocks[i].key]++
 	}
-	if count[omnicHeader] == 0 {
+	headers := count[omnicHeader]
+	if headers == 0 {
 		return nil, fmt.Errorf("%w: none of %d blocks is the header of a spectrum (save it again in OMNIC)", ErrNoSpectrum, n)
+	}
+	groups := make([][]omnicBlock, headers)
+	var seen [256]int
+	for _, b := range blocks {
+		seen[b.key]++
+		g := max(0, seen[omnicHeader]-1)
+		if count[b.key] == headers {
+			g = seen[b.key] - 1
+		}
+		groups[g] = append(groups[g], b)
 	}
 	return groups, nil
 }
@@ -182,9 +193,6 @@ func (f *omnicFile) spectrum(blocks []omnicBlock) ([]spectra.Spectrum, error) {
 			return nil, err
 		}
 		out = append(out, companion)
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("%w: a header without a block of values (save it again in OMNIC)", ErrNoSpectrum)
 	}
 	return out, nil
 }

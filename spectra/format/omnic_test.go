@@ -146,6 +146,21 @@ func TestOMNICGroupGivesAllItsSpectra(t *testing.T) {
 	}
 }
 
+// The order of the blocks is the writer's own.
+func TestOMNICGroupWithNamesBeforeHeaders(t *testing.T) {
+	raw := omnicSPG().bytes()
+	for i := range 2 {
+		at := 304 + 48*i
+		header, name := append([]byte(nil), raw[at:at+16]...), append([]byte(nil), raw[at+16:at+32]...)
+		copy(raw[at:], name)
+		copy(raw[at+16:], header)
+	}
+	got, err := Read("a.spg", raw)
+	if err != nil || len(got) != 2 || got[0].Title != "first" || got[1].Title != "second" || got[1].Y[0] != 1 || !got[1].Metadata.Acquired.After(got[0].Metadata.Acquired) {
+		t.Fatalf("%d spectra, %v: %+v", len(got), err, got)
+	}
+}
+
 func TestOMNICUnits(t *testing.T) {
 	for name, c := range map[string]struct {
 		x, y      byte
@@ -203,6 +218,7 @@ func TestBrokenOMNICFilesNameTheCause(t *testing.T) {
 		"cut in the table":       {spa[:310], ErrTruncated, "6 blocks"},
 		"cut in the values":      {spa[:len(spa)-5], ErrTruncated, "background interferogram should stand at"},
 		"more points than held":  {edit(304+16*7+4, 9), ErrTruncated, "says 9 points, the block of values holds 4"},
+		"no values":              {edit(304+16, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9), ErrNoSpectrum, "1 headers without"},
 		"no header":              {edit(304, 9), ErrNoSpectrum, "none of 6 blocks"},
 		"an offset beyond 2 GiB": {edit(304+16+2, 0xff, 0xff, 0xff, 0xff), ErrTruncated, "its values should stand"},
 		"an axis of one point":   {edit(304+16*7+20, 0, 0, 0x7a, 0x45), ErrInconsistent, "4 points from 4000 to 4000"},
