@@ -164,9 +164,12 @@ func (im *importer) file(ctx context.Context, path string) (outcome Outcome, det
 		im.report.Failed = append(im.report.Failed, FileNote{File: path, Reason: err.Error()})
 		return OutcomeFailed, err.Error(), nil
 	}
-	read, err := format.ReadFile(path)
+	read, unread, err := format.ReadFileAll(path)
 	if err != nil {
 		return fail(err)
+	}
+	for _, lost := range unread { // of an archive
+		im.report.Failed = append(im.report.Failed, FileNote{File: path, Reason: lost.Error()})
 	}
 	var b batch
 	for _, s := range read {

@@ -290,12 +290,17 @@ func TestImportNamesTheSpectraOfAnArchiveAfterTheFilesWithin(t *testing.T) {
 		}
 		fmt.Fprint(w, strings.ReplaceAll(pointsOf(i+3), " ", ","))
 	}
+	w, err := z.Create("cut.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(w, "200,1\n201\n")
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
 	f := newFile(t)
 	report, err := Import(t.Context(), f, coreStack(t), []string{folder(t, map[string]string{"lab.zip": b.String()})}, ImportOptions{}, nil)
-	if err != nil || report.Imported != 2 {
+	if err != nil || report.Imported != 2 || len(report.Failed) != 1 || !strings.Contains(report.Failed[0].Reason, "lab.zip: cut.csv: ") {
 		t.Fatalf("%+v, %v", report, err)
 	}
 	refs, err := f.References(t.Context())

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"fentrace/library/identify"
 	"fentrace/spectra/format"
 )
 
@@ -65,20 +64,30 @@ func TestArchivesAreAnsweredFileByFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var files []string
-	for line := range strings.Lines(mustRun(t, "identify", "--json", path)) {
-		var ans identify.Identification
+	code, out, _ := run(t, "", "identify", "--json", path)
+	var files, failed []string
+	for line := range strings.Lines(out) {
+		var ans struct{ File, Error string }
 		if err := json.Unmarshal([]byte(line), &ans); err != nil {
 			t.Fatal(err)
 		}
+		if ans.Error != "" {
+			failed = append(failed, ans.Error)
+			continue
+		}
 		files = append(files, strings.TrimPrefix(ans.File, dir+"/"))
+	}
+	if code != exitFailed || len(failed) != 1 || !strings.Contains(failed[0], "seizure.zip: cut.csv: ") {
+		t.Errorf("exit code %d, errors %q", code, failed)
 	}
 	slices.Sort(files)
 	if want := []string{"seizure.zip/bag 1/caffeine.csv", "seizure.zip/bag 2.csv"}; !slices.Equal(files, want) {
 		t.Errorf("answers to %q, want %q", files, want)
 	}
 	table := filepath.Join(dir, "out.csv")
-	mustRun(t, "batch", "--out", table, dir)
+	if code, out, stderr := run(t, "", "batch", "--out", table, dir); code != exitFailed || !strings.Contains(out+stderr, "cut.csv") {
+		t.Errorf("exit code %d: %s%s", code, out, stderr)
+	}
 	raw, err := os.ReadFile(table)
 	if err != nil {
 		t.Fatal(err)

@@ -104,7 +104,7 @@ func (c *identifyCommand) printer(env *environment) func(answer) error {
 
 // answerFile answers every spectrum of a file. A file that was begun is finished even when env's context ends.
 func (env *environment) answerFile(id *identify.Identifier, path string) []answer {
-	read, hash, err := env.readSpectra(path)
+	read, lost, hash, err := env.readAll(path)
 	if err != nil {
 		return []answer{unread(path, hash, err)}
 	}
@@ -117,6 +117,9 @@ func (env *environment) answerFile(id *identify.Identifier, path string) []answe
 			continue
 		}
 		answers[i] = answer{Identification: ans}
+	}
+	for _, err := range lost {
+		answers = append(answers, unread(path, hash, err))
 	}
 	return answers
 }
@@ -135,13 +138,15 @@ func (env *environment) sameSample(id *identify.Identifier, files []string, prin
 		if err := env.ctx.Err(); err != nil {
 			return err
 		}
-		read, hash, err := env.readSpectra(path)
+		read, lost, hash, err := env.readAll(path)
 		if err != nil {
+			lost = []error{err}
+		}
+		for _, err := range lost {
 			incomplete = true
 			if err := print(unread(path, hash, err)); err != nil {
 				return err
 			}
-			continue
 		}
 		for i, s := range read {
 			scans = append(scans, sampleScan{file: nameOf(path, s, i), Spectrum: s})

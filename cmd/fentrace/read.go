@@ -33,6 +33,21 @@ func (env *environment) readSpectra(path string) (read []spectra.Spectrum, hash 
 	return read, hash, err
 }
 
+// readAll is readSpectra that tells apart the errors of what could not be read of an archive.
+func (env *environment) readAll(path string) (read []spectra.Spectrum, lost []error, hash string, err error) {
+	raw, err := env.readRaw(path)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	hash = spectra.HashBytes(raw)
+	if acquire.IsScan(raw) {
+		read, err = acquire.ReadSpectra(path, raw)
+		return read, nil, hash, err
+	}
+	read, lost, err = format.ReadAll(path, raw)
+	return read, lost, hash, err
+}
+
 func (env *environment) readRaw(path string) ([]byte, error) {
 	if path == stdinName {
 		raw, err := io.ReadAll(io.LimitReader(env.stdin, format.MaxFileBytes+1))

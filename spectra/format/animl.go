@@ -45,7 +45,6 @@ type animlFile struct {
 	set       []*animlSeries
 	setName   string
 	setLength int
-	unnamed   int
 }
 
 // animlStep is what the open step says of all its spectra.

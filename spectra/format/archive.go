@@ -24,6 +24,9 @@ const (
 	toldMembers      = 3       // unread members that a message names
 )
 
+// zipFormat is the name of the reader of archives, which ReadAll asks for more than Read does.
+const zipFormat = "zip"
+
 // Keys of Metadata.Fields by which a spectrum from an archive says where it comes from. Metadata.SHA256 stays that of the
 // archive, which is what can be kept and checked.
 const (
@@ -71,8 +74,8 @@ type archive struct {
 	left   int64 // bytes it may still unpack
 	budget budget
 	out    []spectra.Spectrum
-	files  int      // that looked like spectra
-	unread []string // those that could not be read, and why
+	files  int     // that looked like spectra
+	unread []error // those that could not be read
 }
 
 // readZIP returns the spectra of every member that is a file of spectra, in the order of the archive, with Fields that say
@@ -82,13 +85,12 @@ type archive struct {
 // and names the first of them. When none can be read, the error does so. Archives within the archive are read, those
 // within them are not. ErrTooLarge answers an archive that says or turns out to unpack to more than MaxFileBytes or 50
 // times its size, before that is unpacked.
+//
+// ReadAll gives the errors of the single members instead of the warning.
 func readZIP(name string, raw []byte) ([]spectra.Spectrum, error) {
-	a := &archive{left: inflatable(len(raw))}
-	if err := a.zip("", name, raw, 0); err != nil {
+	a, err := openArchive(name, raw)
+	if err != nil {
 		return nil, err
-	}
-	if len(a.out) == 0 {
-		return nil, a.nothing()
 	}
 	if len(a.unread) > 0 {
 		warn(&a.out[0].Metadata, "%d of %d files in the archive could not be read: %s.", len(a.unread), a.files, a.told())
@@ -96,12 +98,36 @@ func readZIP(name string, raw []byte) ([]spectra.Spectrum, error) {
 	return a.out, nil
 }
 
+// readMembers is readZIP with the errors of the members that could not be read.
+func readMembers(name string, raw []byte) (out []spectra.Spectrum, unread []error, err error) {
+	a, err := openArchive(name, raw)
+	if err != nil {
+		return nil, nil, err
+	}
+	return a.out, a.unread, nil
+}
+
+func openArchive(name string, raw []byte) (*archive, error) {
+	a := &archive{left: inflatable(len(raw))}
+	if err := a.zip("", name, raw, 0); err != nil {
+		return nil, err
+	}
+	if len(a.out) == 0 {
+		return nil, a.nothing()
+	}
+	return a, nil
+}
+
 // told names the first members that could not be read.
 func (a *archive) told() string {
-	if more := len(a.unread) - toldMembers; more > 0 {
-		return fmt.Sprintf("%s; and %d more", strings.Join(a.unread[:toldMembers], "; "), more)
+	var told []string
+	for _, err := range a.unread[:min(len(a.unread), toldMembers)] {
+		told = append(told, err.Error())
 	}
-	return strings.Join(a.unread, "; ")
+	if more := len(a.unread) - toldMembers; more > 0 {
+		told = append(told, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(told, "; ")
 }
 
 func (a *archive) nothing() error {
@@ -160,13 +186,13 @@ func (a *archive) tooLarge(says int64) error {
 // member reads one file of an archive.
 func (a *archive) member(prefix string, m *zip.File, depth int) error {
 	name := prefix + strings.ReplaceAll(decodeBytes([]byte(m.Name)), `\`, "/")
-	lost := func(reason string) {
+	lost := func(err error) {
 		a.files++
-		a.unread = append(a.unread, clip(name)+": "+reason)
+		a.unread = append(a.unread, memberError(name, err))
 	}
 	if m.Flags&1 != 0 {
 		if Readable(name) {
-			lost("it is encrypted (unpack it with its password)")
+			lost(fmt.Errorf("%w: it is encrypted (unpack it with its password)", ErrUnknownFormat))
 		}
 		return nil
 	}
@@ -175,7 +201,7 @@ func (a *archive) member(prefix string, m *zip.File, depth int) error {
 	case errors.Is(err, ErrTooLarge):
 		return err
 	case err != nil && Readable(name):
-		lost(err.Error())
+		lost(err)
 		return nil
 	case err != nil:
 		return nil
@@ -191,7 +217,7 @@ func (a *archive) member(prefix string, m *zip.File, depth int) error {
 	case errors.Is(err, errArchiveBudget):
 		return err
 	case err != nil:
-		lost(memberReason(err))
+		lost(err)
 		return nil
 	}
 	a.files++
@@ -199,16 +225,16 @@ func (a *archive) member(prefix string, m *zip.File, depth int) error {
 }
 
 // nested reads an archive within the archive.
-func (a *archive) nested(name string, raw []byte, depth int, lost func(string)) error {
+func (a *archive) nested(name string, raw []byte, depth int, lost func(error)) error {
 	if depth >= maxArchiveNested {
-		lost("an archive within an archive within an archive (unpack it)")
+		lost(fmt.Errorf("%w: an archive within an archive within an archive (unpack it)", ErrUnknownFormat))
 		return nil
 	}
 	err := a.zip(name+"/", name, raw, depth+1)
 	if err == nil || errors.Is(err, ErrTooLarge) {
 		return err
 	}
-	lost(memberReason(err))
+	lost(err)
 	return nil
 }
 
@@ -253,13 +279,16 @@ func certain(raw []byte, name string) bool {
 	return slices.ContainsFunc(Readers(), func(r Reader) bool { return r.Detect(head, name) == Certain })
 }
 
-// memberReason is an error of a member without the name of a file, which stands before it already.
-func memberReason(err error) string {
+// memberError says which member err is of. The line of a member is no line of the archive and becomes part of the text.
+func memberError(name string, err error) error {
 	var e *Error
-	if errors.As(err, &e) && e.Line > 0 {
-		return fmt.Sprintf("line %d: %v", e.Line, e.Cause)
+	switch {
+	case errors.As(err, &e) && e.Line > 0:
+		return fmt.Errorf("%s: line %d: %w", name, e.Line, e.Cause)
+	case e != nil:
+		return fmt.Errorf("%s: %w", name, e.Cause)
 	}
-	return err.Error()
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 // add keeps the spectra of a member.

@@ -109,6 +109,17 @@ func TestAFileThatCannotBeReadDoesNotLoseTheOthers(t *testing.T) {
 			t.Errorf("%q does not say %q", all, says)
 		}
 	}
+	all = ""
+	got, unread, err := ReadAll("a.zip", zipped(t, files...))
+	for _, lost := range unread {
+		all += lost.Error() + "\n"
+	}
+	if err != nil || len(got) != 1 || len(got[0].Metadata.Warnings) != 0 || len(unread) != 5 || !errors.Is(unread[4], ErrNotNumber) || !strings.Contains(all, "read a.zip: bad4.csv: line 2: not a number") {
+		t.Errorf("apart: %d spectra, %v, %s", len(got), err, all)
+	}
+	if got, unread, err := ReadAll("a.csv", rows); err != nil || len(got) != 1 || unread != nil {
+		t.Errorf("no archive: %d spectra, %v, %v", len(got), unread, err)
+	}
 	if _, err := Read("a.zip", zipped(t, files[1:]...)); !errors.Is(err, ErrNoSpectrum) || !strings.Contains(err.Error(), `none of 5 files in the archive can be read: bad0.csv: line 2`) {
 		t.Errorf("nothing to read: %v", err)
 	}
