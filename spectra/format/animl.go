@@ -128,7 +128,7 @@ func (f *animlFile) begins(e *xmlElement) error {
 
 func (f *animlFile) close(p xmlPath) error {
 	e := p.last()
-	text := func() string { return strings.TrimSpace(e.text.String()) }
+	text := func() string { return strings.TrimSpace(string(e.text)) }
 	s := f.series(p)
 	switch e.name {
 	case "I", "L", "F", "D":

@@ -108,10 +108,8 @@ func linear(first, last float64, n int) ([]float64, error) {
 		x[i] = first + (last-first)*float64(i)/float64(n-1)
 	}
 	x[n-1] = last
-	for i := 1; i < n; i++ {
-		if forward := x[i] > x[i-1] && last > first; !forward && !(x[i] < x[i-1] && last < first) || math.IsInf(last-first, 0) {
-			return nil, fmt.Errorf("%w: the axis has %d points from %g to %g", ErrInconsistent, n, first, last)
-		}
+	if math.IsInf(last-first, 0) || math.IsNaN(last-first) || !monotonic(x) {
+		return nil, fmt.Errorf("%w: the axis has %d points from %g to %g", ErrInconsistent, n, first, last)
 	}
 	return x, nil
 }

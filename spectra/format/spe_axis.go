@@ -80,12 +80,7 @@ func (f *speFile) wavelengths(r speRegion) (nm []float64, why string) {
 
 // wavelengthAxis reports whether nm can be the wavelengths of a spectrograph for ultraviolet to short infrared light.
 func wavelengthAxis(nm []float64) bool {
-	for i, v := range nm {
-		if !(v >= 100 && v <= 5000) || (i > 0 && (v == nm[i-1] || (v > nm[i-1]) != (nm[1] > nm[0]))) {
-			return false
-		}
-	}
-	return true
+	return monotonic(nm) && slices.Min(nm) >= 100 && slices.Max(nm) <= 5000
 }
 
 // speCalibration evaluates the polynomial of the header over the columns 1, 2, 3, as FabIO and the SciPy cookbook do. The
@@ -189,7 +184,7 @@ func (f *speFile) frameBlock(e *xmlElement) error {
 // footerText takes what stands in an element.
 func (f *speFile) footerText(p xmlPath) error {
 	e := p.last()
-	text := strings.TrimSpace(e.text.String())
+	text := strings.TrimSpace(string(e.text))
 	switch {
 	case e.name == "Wavelength" && p.parent() == "WavelengthMapping":
 		nm, err := xmlNumbers(text)

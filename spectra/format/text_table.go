@@ -2,6 +2,7 @@ package format
 
 import (
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -138,6 +139,7 @@ func (t *textTable) matrix(lines []string, first int, sep byte, comma bool) erro
 func (t *textTable) spectra(like spectra.Spectrum) ([]spectra.Spectrum, error) {
 	var out []spectra.Spectrum
 	var b budget
+	straight := monotonic(t.x)
 	for _, row := range t.rows {
 		if err := firstError(b.take(row.line, len(t.x)), b.takeLabels(row.line, like.Metadata.Fields)); err != nil {
 			return nil, err
@@ -145,20 +147,8 @@ func (t *textTable) spectra(like spectra.Spectrum) ([]spectra.Spectrum, error) {
 		s := like
 		s.Metadata.Fields = maps.Clone(like.Metadata.Fields)
 		s.Metadata.Warnings = append([]string(nil), like.Metadata.Warnings...)
-		list := series{x: t.x, y: row.y, lines: row.lines}
-		if list.lines == nil {
-			list.lines = make([]int, len(t.x))
-			for i := range list.lines {
-				list.lines[i] = t.line
-			}
-		}
-		var doubled string
-		var err error
-		if s.X, s.Y, doubled, err = list.ordered(); err != nil {
+		if err := t.points(&s, row, straight); err != nil {
 			return nil, err
-		}
-		if doubled != "" {
-			warn(&s.Metadata, "%s", doubled)
 		}
 		if s.XUnit == spectra.Nanometre && s.Technique == spectra.Raman {
 			if err := shiftFromLaser(&s); err != nil {
@@ -168,4 +158,35 @@ func (t *textTable) spectra(like spectra.Spectrum) ([]spectra.Spectrum, error) {
 		out = append(out, s)
 	}
 	return out, nil
+}
+
+// points gives s those of row. A straight axis needs no copy of the values: a map has as many as its file has room for.
+func (t *textTable) points(s *spectra.Spectrum, row textRow, straight bool) error {
+	if straight {
+		s.X, s.Y = slices.Clone(t.x), row.y
+		return nil
+	}
+	list := series{x: t.x, y: row.y, lines: row.lines}
+	if list.lines == nil {
+		list.lines = slices.Repeat([]int{t.line}, len(t.x))
+	}
+	var doubled string
+	var err error
+	if s.X, s.Y, doubled, err = list.ordered(); err != nil {
+		return err
+	}
+	if doubled != "" {
+		warn(&s.Metadata, "%s", doubled)
+	}
+	return nil
+}
+
+// monotonic reports whether x runs in one direction without a repeat.
+func monotonic(x []float64) bool {
+	for i := 1; i < len(x); i++ {
+		if x[i] == x[i-1] || (x[i] > x[i-1]) != (x[1] > x[0]) {
+			return false
+		}
+	}
+	return true
 }

@@ -18,7 +18,7 @@ const (
 type xmlElement struct {
 	name  string // without its namespace
 	attrs []xml.Attr
-	text  strings.Builder // what stands directly in it
+	text  []byte // what stands directly in it, until its end
 }
 
 func (e *xmlElement) attr(name string) string {
@@ -74,7 +74,7 @@ func walkXML(text string, start, end func(xmlPath) error) error {
 		line, _ := d.InputPos()
 		return &Error{Line: line, Cause: err}
 	}
-	var path xmlPath
+	var path, free xmlPath // elements are used again: a value to an element must not cost one
 	elements := 0
 	for {
 		token, err := d.Token()
@@ -90,14 +90,20 @@ func walkXML(text string, start, end func(xmlPath) error) error {
 			if elements++; elements > maxXMLElements || len(path) >= maxXMLDepth {
 				return at(line, "%w: XML of more than %d elements or %d levels (export it as JCAMP-DX or text)", ErrTooLarge, maxXMLElements, maxXMLDepth)
 			}
-			path = append(path, &xmlElement{name: t.Name.Local, attrs: t.Attr})
+			e := &xmlElement{}
+			if n := len(free); n > 0 {
+				e, free = free[n-1], free[:n-1]
+			}
+			e.name, e.attrs, e.text = t.Name.Local, t.Attr, e.text[:0]
+			path = append(path, e)
 			err = call(start, path)
 		case xml.CharData:
 			if len(path) > 0 {
-				path.last().text.Write(t)
+				path.last().text = append(path.last().text, t...)
 			}
 		case xml.EndElement:
 			err = call(end, path)
+			free = append(free, path.last())
 			path = path[:len(path)-1]
 		}
 		if err != nil {
