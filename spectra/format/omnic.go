@@ -155,6 +155,7 @@ func (f *omnicFile) spectrum(blocks []omnicBlock) ([]spectra.Spectrum, error) {
 		s.Metadata.Fields["group"] = s.Title
 		s.Title = f.raw.text(name.offset, 256)
 	}
+	s.Metadata.Simulated = s.Metadata.Simulated || saysSimulated(s.Title)
 	if err := f.budget.takeLabels(0, s.Metadata.Fields); err != nil {
 		return nil, err
 	}

@@ -54,6 +54,10 @@ func omnicUnits(s *spectra.Spectrum, x, y byte) {
 		s.YUnit = spectra.Arbitrary
 		warn(&s.Metadata, "The unit of the values has the code %d, which is not known.", y)
 	}
+	if s.Technique == spectra.IR && s.YUnit == spectra.Intensity {
+		s.Technique = spectra.Other
+		warn(&s.Metadata, "The values are Raman intensities but the axis is no Raman shift: the spectrum is not searched.")
+	}
 	// A single beam is light and not yet a spectrum of the sample: it must not be searched as one.
 	if s.XUnit != spectra.PerCM || s.YUnit == "single beam" || s.YUnit == "V" || (s.Technique == spectra.IR && s.YUnit == spectra.Arbitrary) {
 		s.Technique = spectra.Other

@@ -174,10 +174,11 @@ func TestOMNICUnits(t *testing.T) {
 		"per cent reflectance":    {0x01, 0x0b, spectra.IR, spectra.PerCM, spectra.Reflectance, []float64{1, 0.1, 0.01}, 0},
 		"single beam":             {0x01, 0x0f, spectra.Other, spectra.PerCM, "single beam", []float64{100, 10, 1}, 0},
 		"wavelength":              {0x03, 0x11, spectra.Other, spectra.Nanometre, spectra.Absorbance, []float64{100, 10, 1}, 0},
+		"Raman over wavenumbers":  {0x01, 0x1f, spectra.Other, spectra.PerCM, spectra.Intensity, []float64{100, 10, 1}, 1},
 		"an interferogram":        {0x02, 0x16, spectra.Other, spectra.Pixel, "V", []float64{100, 10, 1}, 0},
 		"codes that nobody knows": {0x63, 0x63, spectra.Other, "OMNIC unit 99", spectra.Arbitrary, []float64{100, 10, 1}, 2},
 	} {
-		b := newOMNIC(name, time.Time{}, 2)
+		b := newOMNIC(name+", SIMULATED", time.Time{}, 2)
 		b.block(2, omnicHead(3, c.x, c.y, 4000, 400))
 		b.block(3, float32s(100, 10, 1))
 		got, err := Read("a.spa", b.bytes())
@@ -187,7 +188,7 @@ func TestOMNICUnits(t *testing.T) {
 		}
 		s := got[0]
 		near(t, name, s.Y, c.values, 1e-12)
-		if s.Technique != c.technique || s.XUnit != c.xUnit || s.YUnit != c.yUnit || !s.Metadata.Acquired.IsZero() || len(s.Metadata.Warnings) != c.warnings {
+		if s.Technique != c.technique || s.XUnit != c.xUnit || s.YUnit != c.yUnit || !s.Metadata.Acquired.IsZero() || !s.Metadata.Simulated || len(s.Metadata.Warnings) != c.warnings {
 			t.Errorf("%s: %s %s %s %v %q", name, s.Technique, s.XUnit, s.YUnit, s.Metadata.Acquired, s.Metadata.Warnings)
 		}
 	}
