@@ -164,9 +164,12 @@ func (im *importer) file(ctx context.Context, path string) (outcome Outcome, det
 		im.report.Failed = append(im.report.Failed, FileNote{File: path, Reason: err.Error()})
 		return OutcomeFailed, err.Error(), nil
 	}
-	read, err := format.ReadFile(path)
+	read, unread, err := format.ReadFileAll(path)
 	if err != nil {
 		return fail(err)
+	}
+	for _, lost := range unread { // of an archive
+		im.report.Failed = append(im.report.Failed, FileNote{File: path, Reason: lost.Error()})
 	}
 	var b batch
 	for _, s := range read {
@@ -312,7 +315,7 @@ func (im *importer) find(b *batch, labelled *Substance, cas, inchikey, name stri
 // reference makes the reference of s; a label of an earlier export can lower its tier, never raise it.
 func (im *importer) reference(m match, label labels, path string, s spectra.Spectrum) Reference {
 	r := Reference{SubstanceID: m.substance.ID, Tier: im.opts.Tier, Technique: s.Technique, LaserNM: s.Metadata.LaserNM,
-		Form: m.form, Provenance: Provenance{Source: filepath.Base(path), Licence: im.opts.Licence, SHA256: s.Metadata.SHA256}}
+		Form: m.form, Provenance: Provenance{Source: format.SourceName(filepath.Base(path), s), Licence: im.opts.Licence, SHA256: s.Metadata.SHA256}}
 	if instrument := strings.TrimSpace(s.Metadata.Instrument + " " + s.Metadata.SerialNumber); instrument != "" {
 		r.Provenance.Source += " (" + instrument + ")"
 	}
@@ -339,7 +342,7 @@ func (im *importer) reference(m match, label labels, path string, s spectra.Spec
 
 // sampleName is the name a spectrum goes by.
 func sampleName(path string, s spectra.Spectrum) string {
-	base := filepath.Base(path)
+	base := filepath.Base(format.SourceName(path, s))
 	stem := strings.TrimSuffix(base, filepath.Ext(base))
 	return cmp.Or(cleanName(s.Metadata.SampleName), cleanName(repeatNumber.ReplaceAllString(stem, "")), cleanName(base), "unnamed")
 }

@@ -1,10 +1,13 @@
 package library
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -274,5 +277,41 @@ func TestImportOfARealLibrary(t *testing.T) {
 	}
 	if n := len(report.NotMapped); n < 10 || n > 35 {
 		t.Errorf("%d names not mapped: %v", n, report)
+	}
+}
+
+func TestImportNamesTheSpectraOfAnArchiveAfterTheFilesWithin(t *testing.T) {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for i, name := range []string{"standards/caffeine-01.csv", "Moon dust-2.csv"} {
+		w, err := z.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprint(w, strings.ReplaceAll(pointsOf(i+3), " ", ","))
+	}
+	w, err := z.Create("cut.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(w, "200,1\n201\n")
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f := newFile(t)
+	report, err := Import(t.Context(), f, coreStack(t), []string{folder(t, map[string]string{"lab.zip": b.String()})}, ImportOptions{}, nil)
+	if err != nil || report.Imported != 2 || len(report.Failed) != 1 || !strings.Contains(report.Failed[0].Reason, "lab.zip: cut.csv: ") {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	refs, err := f.References(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, r := range refs {
+		got[r.SubstanceID] = r.Provenance.Source
+	}
+	if want := map[string]string{"caffeine": "lab.zip/standards/caffeine-01.csv", "moon-dust": "lab.zip/Moon dust-2.csv"}; !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }

@@ -51,7 +51,7 @@ func (s *Server) ingest(ctx context.Context, name string, raw []byte, sp []spect
 	}
 	sum, now := spectra.HashBytes(raw), s.cfg.Clock()
 	scans := make([]store.Scan, 0, len(sp))
-	for i, one := range sp {
+	for i, one := range spectra.Scans(sp) {
 		one.Metadata.SHA256 = sum
 		ans, err := s.answer(ctx, one)
 		if err != nil {

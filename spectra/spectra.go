@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 )
@@ -52,6 +53,7 @@ const (
 	Reflectance   Unit = "reflectance"   // fraction 0..1
 	KubelkaMunk   Unit = "kubelka-munk"  // (1-R)^2/2R of diffuse reflectance R
 	SingleBeam    Unit = "single beam"   // light on the detector by wavenumber, not divided by a background
+	Radian        Unit = "radian"        // phase of a single beam
 	Arbitrary     Unit = "arbitrary"     // not stated
 )
 
@@ -127,6 +129,28 @@ func (s Spectrum) Ascending() Spectrum {
 	}
 	s.X, s.Y = x, y
 	return s
+}
+
+// Scans returns what there is to answer among the spectra of a file, each with its place in it. Interferograms, single
+// beams and phases that a file keeps beside their result are no scans of their own; of a file that holds nothing else all
+// are returned.
+func Scans(list []Spectrum) iter.Seq2[int, Spectrum] {
+	some := slices.ContainsFunc(list, func(s Spectrum) bool { return !s.intermediate() })
+	return func(yield func(int, Spectrum) bool) {
+		for i, s := range list {
+			if some && s.intermediate() {
+				continue
+			}
+			if !yield(i, s) {
+				return
+			}
+		}
+	}
+}
+
+// intermediate reports whether s is a step on the way from the detector to a spectrum.
+func (s Spectrum) intermediate() bool {
+	return s.Technique == Other && (s.XUnit == DataPoint || s.YUnit == SingleBeam || s.YUnit == Radian)
 }
 
 // Range returns the lowest and highest axis value, (0, 0) for an empty spectrum.

@@ -19,7 +19,7 @@ type batchCommand struct {
 }
 
 func (batchCommand) Help() string {
-	return `Answers every file whose name ends like a spectrum's (.jdx, .csv, .txt and so on) into a table with one row per
+	return `Answers every file whose name ends like a spectrum's (.jdx, .csv, .spa, .zip and so on) into a table with one row per
 spectrum. The column substance is the first controlled finding, else the first finding; where the verdict withholds
 an answer it is only the best candidate. A text that begins with = + - or @ has an apostrophe put before it, so that
 a spreadsheet does not take it for a formula.

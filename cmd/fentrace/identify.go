@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"fentrace/library/identify"
+	"fentrace/spectra"
 )
 
 type identifyCommand struct {
@@ -15,9 +16,9 @@ type identifyCommand struct {
 }
 
 func (identifyCommand) Help() string {
-	return `A file with several spectra gets one answer for each: scan.csv, scan.csv#2 and so on. Exit code 0: every
-file was read. 1: some were not; each of them has a line that says why. 2: the command line or a library cannot be
-used.
+	return `A file with several spectra gets one answer for each: scan.csv, scan.csv#2 and so on; of an archive
+every file within is answered: scans.zip/spot1.csv. Exit code 0: every file was read. 1: some were not; each of them
+has a line that says why. 2: the command line or a library cannot be used.
 
 Examples:
 
@@ -104,19 +105,22 @@ func (c *identifyCommand) printer(env *environment) func(answer) error {
 
 // answerFile answers every scan of a file. A file that was begun is finished even when env's context ends.
 func (env *environment) answerFile(id *identify.Identifier, path string) []answer {
-	read, hash, err := env.readSpectra(path)
+	read, lost, hash, err := env.readAll(path)
 	if err != nil {
 		return []answer{unread(path, hash, err)}
 	}
 	var answers []answer
-	for i, s := range scansOf(read) {
+	for i, s := range spectra.Scans(read) {
 		ans, err := id.Identify(context.WithoutCancel(env.ctx), s)
-		ans.File = nameOf(path, i)
+		ans.File = nameOf(path, s, i)
 		if err != nil {
 			answers = append(answers, unread(ans.File, hash, err))
 			continue
 		}
 		answers = append(answers, answer{Identification: ans})
+	}
+	for _, err := range lost {
+		answers = append(answers, unread(path, hash, err))
 	}
 	return answers
 }
@@ -135,16 +139,18 @@ func (env *environment) sameSample(id *identify.Identifier, files []string, prin
 		if err := env.ctx.Err(); err != nil {
 			return err
 		}
-		read, hash, err := env.readSpectra(path)
+		read, lost, hash, err := env.readAll(path)
 		if err != nil {
+			lost = []error{err}
+		}
+		for _, err := range lost {
 			incomplete = true
 			if err := print(unread(path, hash, err)); err != nil {
 				return err
 			}
-			continue
 		}
-		for i, s := range scansOf(read) {
-			scans = append(scans, sampleScan{file: nameOf(path, i), Spectrum: s})
+		for i, s := range spectra.Scans(read) {
+			scans = append(scans, sampleScan{file: nameOf(path, s, i), Spectrum: s})
 		}
 	}
 	if len(scans) == 0 {

@@ -100,7 +100,7 @@ func (c *interferogramCommand) Run(env *environment) error {
 		if i > 0 {
 			sheet.line("")
 		}
-		sheet.name(nameOf(c.File, i), r.Metadata.Simulated)
+		sheet.name(nameOf(c.File, r.Spectrum, i), r.Metadata.Simulated)
 		sheet.computed(r)
 	}
 	if c.Out != "" {

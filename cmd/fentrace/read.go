@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"fentrace/device/acquire"
@@ -35,21 +33,19 @@ func (env *environment) readSpectra(path string) (read []spectra.Spectrum, hash 
 	return read, hash, err
 }
 
-// scansOf returns what there is to answer in a file, each with its place in it. Single beams and interferograms that a file
-// keeps beside their result are no scans of their own; a file that holds nothing else is answered as it stands.
-func scansOf(read []spectra.Spectrum) iter.Seq2[int, spectra.Spectrum] {
-	result := func(s spectra.Spectrum) bool { return s.Technique != spectra.Other }
-	some := slices.ContainsFunc(read, result)
-	return func(yield func(int, spectra.Spectrum) bool) {
-		for i, s := range read {
-			if some && !result(s) {
-				continue
-			}
-			if !yield(i, s) {
-				return
-			}
-		}
+// readAll is readSpectra that tells apart the errors of what could not be read of an archive.
+func (env *environment) readAll(path string) (read []spectra.Spectrum, lost []error, hash string, err error) {
+	raw, err := env.readRaw(path)
+	if err != nil {
+		return nil, nil, "", err
 	}
+	hash = spectra.HashBytes(raw)
+	if acquire.IsScan(raw) {
+		read, err = acquire.ReadSpectra(path, raw)
+		return read, nil, hash, err
+	}
+	read, lost, err = format.ReadAll(path, raw)
+	return read, lost, hash, err
 }
 
 func (env *environment) readRaw(path string) ([]byte, error) {
@@ -109,8 +105,12 @@ func readable(path string) bool {
 	return (err == nil || errors.Is(err, io.ErrUnexpectedEOF)) && acquire.IsScan(head[:n])
 }
 
-// nameOf is what the i-th (0-based) spectrum of a file is called: the file, from the second on with its number.
-func nameOf(path string, i int) string {
+// nameOf is what s, the i-th (0-based) spectrum of a file, is called: the file, from the second on with its number; of an
+// archive, the file within it.
+func nameOf(path string, s spectra.Spectrum, i int) string {
+	if source := format.SourceName(path, s); source != path {
+		return source
+	}
 	if i == 0 {
 		return path
 	}

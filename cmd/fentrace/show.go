@@ -53,7 +53,7 @@ func (c *showCommand) Run(env *environment) error {
 		if err := env.ctx.Err(); err != nil {
 			return err
 		}
-		sheet.name(nameOf(c.File, i), s.Metadata.Simulated)
+		sheet.name(nameOf(c.File, s, i), s.Metadata.Simulated)
 		sheet.spectrum(s)
 	}
 	return sheet.err

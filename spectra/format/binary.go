@@ -19,9 +19,8 @@ func prefix(p string) func([]byte, string) bool {
 
 // signatures are tried in order on files that are not text.
 var signatures = []signature{
-	{"Thermo OMNIC SPA", prefix("Spectral Data File")},
-	{"an Excel workbook (xlsx) or another zip archive", prefix("PK\x03\x04")},
-	{"a compressed file (gzip)", prefix("\x1f\x8b")},
+	{"a tar archive (unpack it, or zip it)", func(raw []byte, _ string) bool { return len(raw) > 262 && string(raw[257:262]) == "ustar" }},
+	{"HORIBA LabSpec 6 (l6s; in LabSpec use File > Save As, type .txt)", prefix("LabSpec6")},
 	{"PDF", prefix("%PDF")},
 	{"an SQLite database", prefix("SQLite format 3\x00")},
 	{"an image", func(raw []byte, _ string) bool {

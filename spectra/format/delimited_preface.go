@@ -80,6 +80,15 @@ func (t *table) labelled(text string, own bool) (key, value string) {
 	return key, value
 }
 
+// labelled is a preface of nothing but labelled values, of a format that has found them itself.
+func labelled(values map[string]string) preface {
+	p := preface{fields: values, all: values, keys: make(map[string]string, len(values))}
+	for k, v := range values {
+		p.keys[fieldKey(k)] = v
+	}
+	return p
+}
+
 func (p preface) title() string {
 	return firstOf(p.get("title"), p.get("name"), p.get("samplename"))
 }

@@ -72,6 +72,15 @@ func Readers() []Reader {
 		{Name: "wdf", Extensions: []string{".wdf"}, Binary: true, Detect: detectWDF, Read: readWDF},
 		{Name: "jws", Extensions: []string{".jws", ".jrs"}, Binary: true, Detect: detectJWS, Read: readJWS},
 		{Name: "opus", Extensions: []string{".0"}, Binary: true, Detect: detectOPUS, Read: readOPUS},
+		{Name: "omnic", Extensions: []string{".spa", ".spg", ".srs"}, Binary: true, Detect: detectOMNIC, Read: readOMNIC},
+		{Name: "perkinelmer-sp", Extensions: []string{".sp"}, Binary: true, Detect: detectPerkinElmer, Read: readPerkinElmer},
+		{Name: "princeton-spe", Extensions: []string{".spe"}, Binary: true, Detect: detectSPE, Read: readSPE},
+		{Name: "animl", Extensions: []string{".animl"}, Detect: detectAnIML, Read: readAnIML},
+		{Name: "labspec-text", Extensions: []string{".txt", ".l6s", ".l6m"}, Detect: detectLabSpec, Read: readLabSpec},
+		{Name: "ocean-text", Extensions: []string{".txt"}, Detect: detectOcean, Read: readOcean},
+		{Name: "wire-text", Extensions: []string{".txt"}, Detect: detectWiRE, Read: readWiRE},
+		{Name: zipFormat, Extensions: []string{".zip"}, Binary: true, Detect: detectZIP, Read: readZIP},
+		{Name: "gzip", Extensions: []string{".gz"}, Binary: true, Detect: detectGZIP, Read: readGZIP},
 		{Name: "delimited", Extensions: []string{".csv", ".txt", ".tsv", ".asc", ".dat", ".xy", ".prn"}, Detect: detectDelimited, Read: readDelimited},
 	}
 }
@@ -101,17 +110,46 @@ func at(line int, format string, args ...any) error {
 // the hash of raw in its Metadata and passes Spectrum.Validate. The error is always an *Error.
 func Read(name string, raw []byte) ([]spectra.Spectrum, error) {
 	out, err := read(name, raw)
-	if err == nil {
-		return out, nil
+	if err != nil {
+		return nil, named(name, err)
 	}
+	return out, nil
+}
+
+// ReadAll is Read that tells apart what could not be read: of an archive, of which the other files are lost to nobody,
+// unread has an *Error for each that could not; of any other file it is nil.
+func ReadAll(name string, raw []byte) (out []spectra.Spectrum, unread []error, err error) {
+	out, err = readWith(name, raw, func(r Reader) (read []spectra.Spectrum, err error) {
+		if r.Name != zipFormat {
+			return r.Read(name, raw)
+		}
+		read, unread, err = readMembers(name, raw)
+		return read, err
+	})
+	if err != nil {
+		return nil, nil, named(name, err)
+	}
+	for i, lost := range unread {
+		unread[i] = named(name, lost)
+	}
+	return out, unread, nil
+}
+
+// named is err as an *Error of the file called name.
+func named(name string, err error) *Error {
 	var e *Error
 	if !errors.As(err, &e) {
 		e = &Error{Cause: err}
 	}
-	return nil, &Error{File: name, Line: e.Line, Cause: e.Cause}
+	return &Error{File: name, Line: e.Line, Cause: e.Cause}
 }
 
 func read(name string, raw []byte) ([]spectra.Spectrum, error) {
+	return readWith(name, raw, func(r Reader) ([]spectra.Spectrum, error) { return r.Read(name, raw) })
+}
+
+// readWith finds the reader of raw, calls it by way of call and completes its spectra.
+func readWith(name string, raw []byte, call func(Reader) ([]spectra.Spectrum, error)) ([]spectra.Spectrum, error) {
 	if len(raw) > MaxFileBytes {
 		return nil, tooLarge(int64(len(raw)))
 	}
@@ -127,7 +165,7 @@ func read(name string, raw []byte) ([]spectra.Spectrum, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w (export it as JCAMP-DX or text)", ErrUnknownFormat)
 	}
-	out, err := reader.Read(name, raw)
+	out, err := call(reader)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +174,9 @@ func read(name string, raw []byte) ([]spectra.Spectrum, error) {
 	}
 	hash := spectra.HashBytes(raw)
 	for i := range out {
-		out[i].Metadata.Format = reader.Name
+		if out[i].Metadata.Format == "" { // a container keeps what read its member
+			out[i].Metadata.Format = reader.Name
+		}
 		out[i].Metadata.SHA256 = hash
 		if out[i].Title == "" {
 			out[i].Title = stem(name)
@@ -150,6 +190,24 @@ func read(name string, raw []byte) ([]spectra.Spectrum, error) {
 
 // ReadFile reads the file at path; see Read. A file above MaxFileBytes is refused before it is read.
 func ReadFile(path string) ([]spectra.Spectrum, error) {
+	raw, err := load(path)
+	if err != nil {
+		return nil, err
+	}
+	return Read(path, raw)
+}
+
+// ReadFileAll is ReadFile that tells apart what could not be read of an archive; see ReadAll.
+func ReadFileAll(path string) (out []spectra.Spectrum, unread []error, err error) {
+	raw, err := load(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return ReadAll(path, raw)
+}
+
+// load returns the bytes of a file that is not too large.
+func load(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, &Error{File: path, Cause: pathCause(err)}
@@ -164,15 +222,22 @@ func ReadFile(path string) ([]spectra.Spectrum, error) {
 	if err != nil {
 		return nil, &Error{File: path, Cause: pathCause(err)}
 	}
-	return Read(path, raw)
+	return raw, nil
 }
 
 // Readable reports whether the extension of name belongs to a format that can be read. A walk over a folder uses
 // it to leave out what is certainly something else; the content decides in the end.
+//
+// A compressed file is judged by the extension before its own: scan.csv.gz.
 func Readable(name string) bool {
 	ext := strings.ToLower(filepath.Ext(name))
 	if len(ext) > 1 && strings.Trim(ext[1:], "0123456789") == "" {
 		return true // OPUS numbers the measurements of a sample: .0, .1, ... .12
+	}
+	if ext == ".gz" {
+		name = name[:len(name)-len(ext)]
+		ext = strings.ToLower(filepath.Ext(name))
+		return ext != ".gz" && ext != ".zip" && Readable(name)
 	}
 	for _, r := range Readers() {
 		for _, e := range r.Extensions {

@@ -14,6 +14,7 @@ import (
 // fuzz checks one reader: whatever the bytes, it returns an error that says something or valid spectra within the
 // bounds of a file, and never panics.
 func fuzz(f *testing.F, read func(string, []byte) ([]spectra.Spectrum, error), patterns ...string) {
+	var seeds [][]byte
 	for _, p := range patterns {
 		paths, err := filepath.Glob(filepath.Join("testdata", p))
 		if err != nil || len(paths) == 0 {
@@ -24,8 +25,16 @@ func fuzz(f *testing.F, read func(string, []byte) ([]spectra.Spectrum, error), p
 			if err != nil {
 				f.Fatal(err)
 			}
-			f.Add(raw)
+			seeds = append(seeds, raw)
 		}
+	}
+	fuzzBytes(f, read, seeds...)
+}
+
+// fuzzBytes is fuzz with seeds made by a test.
+func fuzzBytes(f *testing.F, read func(string, []byte) ([]spectra.Spectrum, error), seeds ...[]byte) {
+	for _, raw := range seeds {
+		f.Add(raw)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		got, err := read("fuzz", raw)

@@ -31,7 +31,7 @@ type opusKind struct {
 var opusKinds = map[int]opusKind{
 	1:  {"single beam", spectra.Other, spectra.SingleBeam, opusBeam},
 	2:  {"interferogram", spectra.Other, spectra.Arbitrary, opusRaw},
-	3:  {"phase", spectra.Other, "radian", opusPhase},
+	3:  {"phase", spectra.Other, spectra.Radian, opusPhase},
 	4:  {"absorbance", spectra.IR, spectra.Absorbance, opusResult},
 	5:  {"transmittance", spectra.IR, spectra.Transmittance, opusResult},
 	6:  {"Kubelka-Munk", spectra.IR, spectra.KubelkaMunk, opusResult},

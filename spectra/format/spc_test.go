@@ -255,7 +255,7 @@ func TestSPCTechniqueAndUnits(t *testing.T) {
 		"Raman by its log":                      {spcSpec{xType: 1, log: "type=Raman\r\n"}, spectra.Raman, spectra.PerCM, spectra.Arbitrary},
 		"near infrared in nm":                   {spcSpec{experiment: 5, xType: 3, yType: 2}, spectra.IR, spectra.Nanometre, spectra.Absorbance},
 		"ultraviolet":                           {spcSpec{experiment: 7, xType: 3, yType: 2}, spectra.Other, spectra.Nanometre, spectra.Absorbance},
-		"interferogram":                         {spcSpec{experiment: 4, xType: 255, yType: 1}, spectra.Other, "points", "interferogram"},
+		"interferogram":                         {spcSpec{experiment: 4, xType: 255, yType: 1}, spectra.Other, spectra.DataPoint, "interferogram"},
 		"transmittance becomes absorbance":      {spcSpec{experiment: 4, xType: 1, yType: 128}, spectra.IR, spectra.PerCM, spectra.Absorbance},
 		"reflectance stays":                     {spcSpec{experiment: 4, xType: 1, yType: 129}, spectra.IR, spectra.PerCM, spectra.Reflectance},
 		"labels where types say nothing":        {spcSpec{flags: 0x20, labels: "nm\x00Counts\x00"}, spectra.Other, spectra.Nanometre, spectra.Counts},

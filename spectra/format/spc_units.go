@@ -18,8 +18,8 @@ var spcAxes = map[byte]spcAxis{
 	0: {"", spectra.Arbitrary}, 1: {"cm-1", spectra.PerCM}, 2: {"um", spectra.Micrometre}, 3: {"nm", spectra.Nanometre}, 4: {"s", "s"}, 5: {"min", "min"},
 	6: {"Hz", "Hz"}, 7: {"kHz", "kHz"}, 8: {"MHz", "MHz"}, 9: {"m/z", "m/z"}, 10: {"ppm", "ppm"}, 11: {"days", "days"}, 12: {"years", "years"},
 	13: {"cm-1", spectra.PerCM}, 14: {"eV", "eV"}, 15: {"", spectra.Arbitrary}, 16: {"diode", spectra.Pixel}, 17: {"channel", "channel"},
-	18: {"degrees", "degrees"}, 19: {"deg F", "deg F"}, 20: {"deg C", "deg C"}, 21: {"K", "K"}, 22: {"points", "points"}, 23: {"ms", "ms"}, 24: {"us", "us"},
-	25: {"ns", "ns"}, 26: {"GHz", "GHz"}, 27: {"cm", "cm"}, 28: {"m", "m"}, 29: {"mm", "mm"}, 30: {"h", "h"}, 255: {"double interferogram", "points"},
+	18: {"degrees", "degrees"}, 19: {"deg F", "deg F"}, 20: {"deg C", "deg C"}, 21: {"K", "K"}, 22: {"points", spectra.DataPoint}, 23: {"ms", "ms"}, 24: {"us", "us"},
+	25: {"ns", "ns"}, 26: {"GHz", "GHz"}, 27: {"cm", "cm"}, 28: {"m", "m"}, 29: {"mm", "mm"}, 30: {"h", "h"}, 255: {"double interferogram", spectra.DataPoint},
 }
 
 // spcValues are the value types of SPC.H. Those from 128 on have valleys where the others have peaks.

@@ -48,7 +48,11 @@ func decodeText(raw []byte) string {
 	if order := utf16Order(raw); order != nil {
 		return decodeUTF16(raw, order)
 	}
-	raw = bytes.TrimPrefix(raw, utf8BOM)
+	return decodeBytes(bytes.TrimPrefix(raw, utf8BOM))
+}
+
+// decodeBytes returns raw as UTF-8, taking it for Latin-1 when it is not.
+func decodeBytes(raw []byte) string {
 	if utf8.Valid(raw) {
 		return string(raw)
 	}
