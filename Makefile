@@ -8,7 +8,7 @@ TAGS  := -tags webdist
 WEBSRC := $(shell find $(WEB)/src $(WEB)/public -type f 2>/dev/null) $(wildcard $(WEB)/*.html $(WEB)/*.json $(WEB)/*.ts)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test setup lint web fuzz bench bench-accuracy readme picture core clean
+.PHONY: help run build test setup lint web fuzz bench bench-accuracy bench-interferogram readme picture core clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -46,16 +46,19 @@ lint: $(DIST) ## gofmt, go vet, staticcheck, type check of the pages
 	$(GO) tool staticcheck $(TAGS) ./...
 	cd $(WEB) && $(NPM) run check
 
-FUZZTIME ?= 60s
-fuzz: ## run every fuzz target for FUZZTIME (60s)
+FUZZTIME ?= 10m
+fuzz: ## run every fuzz target for FUZZTIME (10m)
 	@set -e; for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
 	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$pkg/*_test.go | sed 's/func //'); do \
-	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$pkg; done; done
 
-bench: bench-accuracy ## measure everything
+bench: bench-accuracy bench-interferogram ## measure everything
 
 bench-accuracy: ## measure accuracy on the development spectra; writes bench/RESULTS.md and bench/results.json
 	CGO_ENABLED=1 $(GO) run ./bench/accuracy
+
+bench-interferogram: ## measure how computed absorbance agrees with the spectrometer's own
+	CGO_ENABLED=1 $(GO) run ./bench/interferogram
 
 readme: ## copy the measured table into README.md
 	$(GO) run ./bench/readme

@@ -20,9 +20,12 @@ type preface struct {
 	all     map[string]string // fields and remarks, as they go into Metadata.Fields
 }
 
+// keySigns takes a few kilobytes to build, so it is built once.
+var keySigns = strings.NewReplacer(" ", "", "_", "", "-", "", "#", "", ".", "", "\"", "")
+
 // fieldKey compares labels without case, blanks and punctuation; the unit in parentheses stays.
 func fieldKey(label string) string {
-	return strings.NewReplacer(" ", "", "_", "", "-", "", "#", "", ".", "", "\"", "").Replace(strings.ToLower(label))
+	return keySigns.Replace(strings.ToLower(label))
 }
 
 func (p preface) get(key string) string { return p.keys[key] }

@@ -159,10 +159,13 @@ func splitRecord(line string) (label, value string, ok bool) {
 	return strings.TrimSpace(label), value, ok
 }
 
+// labelSigns takes a few kilobytes to build, so it is built once.
+var labelSigns = strings.NewReplacer(" ", "", "\t", "", "-", "", "/", "", "_", "")
+
 // jcampKey brings a label to the form in which the standard compares labels: upper case, without blanks, dashes,
 // slashes and underlines.
 func jcampKey(label string) string {
-	return strings.NewReplacer(" ", "", "\t", "", "-", "", "/", "", "_", "").Replace(strings.ToUpper(label))
+	return labelSigns.Replace(strings.ToUpper(label))
 }
 
 // text returns the value of r over all its lines without comments.

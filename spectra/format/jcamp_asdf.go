@@ -71,6 +71,7 @@ type asdf struct {
 	endMark int // line that ends the table with a value that is no check, 0 when none
 
 	expected int // NPOINTS, 0 when not stated
+	most     int // points that repeat counts may bring the table to
 	final    int // the last line with content
 
 	inDifference bool // the last ordinate was a difference: the next line begins with a check
@@ -78,10 +79,18 @@ type asdf struct {
 	last         tokenKind
 }
 
+// unstatedPoints may come from repeat counts whatever the header states.
+const unstatedPoints = 4096
+
 // decodeASDF decodes the lines first..last (1-based) of the file. expected is the number of points that the header
 // states, 0 when it does not; it takes no memory.
 func decodeASDF(lines []string, first, last, expected int) (*asdf, error) {
-	a := &asdf{expected: expected}
+	// A few digits can ask for any number of points. More than the header states, and more than there are characters,
+	// is damage.
+	a := &asdf{expected: expected, most: max(expected, unstatedPoints)}
+	for i := first; i <= last; i++ {
+		a.most += len(lines[i-1])
+	}
 	for i := last; i >= first && a.final == 0; i-- {
 		if strings.TrimSpace(dropComment(lines[i-1])) != "" {
 			a.final = i
@@ -224,8 +233,8 @@ func (a *asdf) duplicate(n int, count float64, first bool) error {
 	if count < 1 || count != math.Trunc(count) {
 		return at(n, "%w: a value repeated %g times (export again)", ErrInconsistent, count)
 	}
-	if count-1 > float64(spectra.MaxPoints-len(a.y)) {
-		return at(n, "%w: a repeat count of %g gives more than %d points", ErrTooLarge, count, spectra.MaxPoints)
+	if most := min(a.most, spectra.MaxPoints); count-1 > float64(most-len(a.y)) {
+		return at(n, "%w: a repeat count of %g gives more than %d points, where the header states %d (export again)", ErrTooLarge, count, most, a.expected)
 	}
 	for range int(count) - 1 {
 		v := a.y[len(a.y)-1]

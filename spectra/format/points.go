@@ -175,12 +175,15 @@ func truthy(s string) bool {
 	return true
 }
 
+// percentSigns takes a few kilobytes to build, so it is built once.
+var percentSigns = strings.NewReplacer("%", "", "percent", "", "(", "", ")", "")
+
 // valueUnit names the unit of the values from the words of a file. percent is true when the words say so; the text
 // itself is kept as the unit when it is not one of ours.
 func valueUnit(s string) (unit spectra.Unit, percent bool) {
 	w := strings.ToLower(strings.TrimSpace(s))
 	percent = strings.Contains(w, "%") || strings.Contains(w, "percent")
-	bare := strings.Trim(strings.NewReplacer("%", "", "percent", "", "(", "", ")", "").Replace(w), " ")
+	bare := strings.Trim(percentSigns.Replace(w), " ")
 	switch bare {
 	case "":
 		if percent {
