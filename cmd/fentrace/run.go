@@ -84,7 +84,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}()
 	parser, err := kong.New(&commands{}, kong.Name("fentrace"), kong.Description(description), kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { panic(exited(code)) }),
-		kong.Vars{"emulated": strings.Join(emulator.Types(), ","), "apodisations": names(interferogram.Apodisations()), "phases": names(interferogram.Phases())},
+		kong.Vars{"emulated": names(emulator.Types()), "apodisations": names(interferogram.Apodisations()), "phases": names(interferogram.Phases())},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: columns, FlagsLast: true, NoAppDescFormat: true}))
 	if err != nil {
 		return env.fail(err)
