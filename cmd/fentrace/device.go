@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -11,36 +14,52 @@ import (
 	"fentrace/device/discover"
 	"fentrace/device/drivers"
 	"fentrace/device/emulator"
+	"fentrace/device/hostcal"
 )
 
 type deviceCommands struct {
 	List    deviceListCommand    `cmd:"" help:"List the serial ports of this machine."`
 	Info    deviceInfoCommand    `cmd:"" help:"Ask a spectrometer what it is."`
-	Emulate deviceEmulateCommand `cmd:"" help:"Be a SIMULATED spectrometer on a pseudo-terminal."`
+	Emulate deviceEmulateCommand `cmd:"" help:"Be a SIMULATED spectrometer or laser on a pseudo-terminal."`
 }
 
 // portFlags say where the spectrometer is.
 type portFlags struct {
 	Port    string  `placeholder:"PATH" help:"Serial port of the spectrometer, for example /dev/ttyUSB0."`
-	Type    string  `placeholder:"TYPE" help:"Protocol: obp, the Ocean Binary Protocol of STS and QE Pro (the default)."`
+	Type    string  `placeholder:"TYPE" help:"Protocol: ${drivers} (the first is the default)."`
 	Baud    int     `placeholder:"RATE" help:"Rate of the line; without it the usual ones are tried."`
 	LaserNM float64 `name:"laser-nm" placeholder:"NM" help:"Excitation wavelength; goes before what the device says."`
+
+	CalibrationFile string `placeholder:"FILE" help:"Wavelengths of a spectrometer that cannot hold its own (JSON)."`
+	laserFlags
 }
 
-// openDevice opens the spectrometer; without a port it is a usage error.
-func (f portFlags) openDevice(ctx context.Context) (device.Spectrometer, error) {
+// openDevice opens the spectrometer and its laser; without a port it is a usage error.
+func (f portFlags) openDevice(ctx context.Context, env *environment) (device.Spectrometer, error) {
 	if f.Port == "" {
 		return nil, usagef("name the port of the spectrometer with --port; `fentrace device list` shows what there is")
 	}
-	types := drivers.Types()
-	if f.Type != "" && !slices.ContainsFunc(types, func(d drivers.Driver) bool { return d.Type == f.Type }) {
-		var known []string
-		for _, d := range types {
-			known = append(known, d.Type)
-		}
-		return nil, usagef("--type %s is not known; there are: %s", f.Type, strings.Join(known, ", "))
+	if known := driverTypes(); f.Type != "" && !slices.Contains(known, f.Type) {
+		return nil, usagef("--type %s is not known; there are: %s", f.Type, names(known))
 	}
-	return drivers.Open(ctx, f.Type, f.Port, drivers.Options{Baud: f.Baud, LaserNM: f.LaserNM})
+	if err := f.laserFlags.check(); err != nil {
+		return nil, err
+	}
+	options := drivers.Options{Baud: f.Baud, LaserNM: f.LaserNM, Laser: f.options(env)}
+	if f.CalibrationFile != "" {
+		var err error
+		if options.Calibration, err = hostcal.Read(f.CalibrationFile); err != nil {
+			return nil, usageError{err}
+		}
+	}
+	return f.watched(env, func() (device.Spectrometer, error) { return drivers.Open(ctx, f.Type, f.Port, options) })
+}
+
+func driverTypes() (types []string) {
+	for _, d := range drivers.Types() {
+		types = append(types, d.Type)
+	}
+	return types
 }
 
 type deviceListCommand struct {
@@ -106,7 +125,7 @@ type infoJSON struct {
 }
 
 func (c *deviceInfoCommand) Run(env *environment) error {
-	dev, err := c.openDevice(env.ctx)
+	dev, err := c.openDevice(env.ctx, env)
 	if err != nil {
 		return err
 	}
@@ -154,11 +173,14 @@ type deviceEmulateCommand struct {
 	Baud        int      `placeholder:"RATE" help:"Rate of the line; by default the device's own at power-on."`
 	LaserNM     float64  `name:"laser-nm" default:"785" help:"Excitation wavelength (${default})."`
 	LightSource bool     `default:"true" negatable:"" help:"Have a laser that can be switched (default), so that dark frames can be taken."`
+	Laser       string   `placeholder:"TYPE" help:"Let the sample be lit by a laser on a line of its own: cobolt or modbuslaser; aa55 has the latter without asking."`
+	LaserFault  []string `placeholder:"FAULT" sep:"none" help:"Fault of that laser; may be given several times."`
+	Calibration string   `name:"write-calibration" placeholder:"FILE" help:"Write the wavelengths for --calibration-file of a scan; the file must not exist."`
 }
 
 func (deviceEmulateCommand) Help() string {
-	return `The first line printed is the path of the pseudo-terminal; the emulator serves on it until it is ended (Ctrl-C).
-Everything it sends is marked SIMULATED.
+	return `The first line printed is the path of the pseudo-terminal, the second that of the laser when it has one of its own. The
+emulator serves on them until it is ended (Ctrl-C). Everything it sends is marked SIMULATED.
 
 Faults:
 
@@ -167,17 +189,22 @@ Faults:
 Examples:
 
     fentrace device emulate --type qepro --spectrum caffeine.jdx
-    fentrace device emulate --fault garbage --fault 'nack=7@lamp*2'`
+    fentrace device emulate --fault garbage --fault 'nack=7@lamp*2'
+    fentrace device emulate --type aa55 --write-calibration head.json`
 }
 
 func (c *deviceEmulateCommand) Run(env *environment) error {
 	config := emulator.Config{Type: c.Type, Baud: c.Baud, LaserNM: c.LaserNM, LightSource: c.LightSource, Seed: uint64(time.Now().UnixNano())}
-	for _, text := range c.Fault {
-		f, err := emulator.ParseFault(c.Type, text)
-		if err != nil {
-			return usageError{err}
-		}
-		config.Faults = append(config.Faults, f)
+	var err error
+	if config.Faults, err = parseFaults(c.Type, c.Fault); err != nil {
+		return err
+	}
+	light, err := c.startLaser(&config)
+	if err != nil {
+		return err
+	}
+	if light != nil {
+		defer light.Close()
 	}
 	em, err := emulator.Start(config)
 	if err != nil {
@@ -193,14 +220,85 @@ func (c *deviceEmulateCommand) Run(env *environment) error {
 			return err
 		}
 	}
+	if c.Calibration != "" {
+		if err := writeCalibration(c.Calibration, em.Config); err != nil {
+			return err
+		}
+	}
 	if _, err := fmt.Fprintln(env.stdout, em.Path()); err != nil {
 		return err
 	}
-	fmt.Fprintf(env.stderr, "%s spectrometer (%s, %d baud) is serving; Ctrl-C ends it.\n", simulatedTag, c.Type, em.Baud())
+	fmt.Fprintf(env.stderr, "%s %s (%s, %d baud) is serving; Ctrl-C ends it.\n", simulatedTag, em.Kind.Title, c.Type, em.Baud())
+	var unlit <-chan struct{}
+	if light != nil {
+		if _, err := fmt.Fprintln(env.stdout, light.Path()); err != nil {
+			return err
+		}
+		fmt.Fprintf(env.stderr, "Its laser (%s, %d baud) is serving on the second path.\n", light.Kind.Type, light.Baud())
+		unlit = light.Gone()
+	}
 	select {
 	case <-env.ctx.Done():
 	case <-em.Gone():
 		fmt.Fprintln(env.stderr, "The emulated device was unplugged by its fault.")
+	case <-unlit:
+		fmt.Fprintln(env.stderr, "The emulated laser was unplugged by its fault.")
 	}
 	return nil
+}
+
+// startLaser starts the laser that lights the sample of config from a line of its own; nil for none.
+func (c *deviceEmulateCommand) startLaser(config *emulator.Config) (*emulator.Emulator, error) {
+	kind, err := emulator.Find(c.Type)
+	if err != nil {
+		return nil, err
+	}
+	typ := c.Laser
+	if typ == "" && c.LightSource {
+		typ = kind.Laser
+	}
+	if typ == "" {
+		if len(c.LaserFault) > 0 {
+			return nil, usagef("--laser-fault needs a laser on a line of its own: name it with --laser")
+		}
+		return nil, nil
+	}
+	if k, err := emulator.Find(typ); err != nil || !k.Emits || kind.Detector.Pixels == 0 {
+		return nil, usagef("--laser %s: it has to be cobolt or modbuslaser, and --type a spectrometer", typ)
+	}
+	faults, err := parseFaults(typ, c.LaserFault)
+	if err != nil {
+		return nil, err
+	}
+	light, err := emulator.Start(emulator.Config{Type: typ, Faults: faults, Seed: config.Seed})
+	if err == nil {
+		config.Light = light.Light
+	}
+	return light, err
+}
+
+func parseFaults(typ string, texts []string) ([]emulator.Fault, error) {
+	var faults []emulator.Fault
+	for _, text := range texts {
+		f, err := emulator.ParseFault(typ, text)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		faults = append(faults, f)
+	}
+	return faults, nil
+}
+
+// writeCalibration writes what a device that cannot hold its calibration leaves to the host.
+func writeCalibration(path string, c emulator.Config) error {
+	b, err := json.MarshalIndent(hostcal.Calibration{SerialNumber: c.SerialNumber, Coefficients: c.Coefficients[:], LaserNM: c.LaserNM}, "", "  ")
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("write calibration %s: %w", path, pathCause(err))
+	}
+	_, err = f.Write(append(b, '\n'))
+	return errors.Join(err, f.Close())
 }

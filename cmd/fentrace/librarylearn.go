@@ -93,7 +93,7 @@ func (c *libraryLearnCommand) repeats(env *environment) ([]spectra.Spectrum, err
 	if c.Port == "" {
 		return scans, nil
 	}
-	dev, err := c.openDevice(env.ctx)
+	dev, err := c.openDevice(env.ctx, env)
 	if err != nil {
 		return nil, err
 	}

@@ -32,6 +32,7 @@ type commands struct {
 	Scan          scanCommand          `cmd:"" help:"Take a scan with a spectrometer and answer it."`
 	Library       libraryCommands      `cmd:"" help:"Say what is known; add your own reference spectra."`
 	Device        deviceCommands       `cmd:"" help:"Find, question or emulate a spectrometer."`
+	Laser         laserCommands        `cmd:"" help:"Switch a laser off."`
 	Serve         serveCommand         `cmd:"" help:"Serve the pages and the programming interface to browsers."`
 	Demo          demoCommand          `cmd:"" help:"Show everything at work with SIMULATED data."`
 	Version       versionCommand       `cmd:"" help:"Say which version this is."`
@@ -84,7 +85,10 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}()
 	parser, err := kong.New(&commands{}, kong.Name("fentrace"), kong.Description(description), kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { panic(exited(code)) }),
-		kong.Vars{"emulated": strings.Join(emulator.Types(), ","), "apodisations": names(interferogram.Apodisations()), "phases": names(interferogram.Phases())},
+		kong.Vars{
+			"emulated": names(emulator.Types()), "drivers": names(driverTypes()), "lasers": names(laserTypes()),
+			"apodisations": names(interferogram.Apodisations()), "phases": names(interferogram.Phases()),
+		},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: columns, FlagsLast: true, NoAppDescFormat: true}))
 	if err != nil {
 		return env.fail(err)

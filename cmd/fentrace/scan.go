@@ -28,7 +28,9 @@ func (scanCommand) Help() string {
 Examples:
 
     fentrace scan --port /dev/ttyUSB0 --laser-nm 785 --auto
-    fentrace scan --port /dev/ttyUSB0 --averages 5 --save exhibit-7.json`
+    fentrace scan --port /dev/ttyUSB0 --averages 5 --save exhibit-7.json
+    fentrace scan --port /dev/ttyUSB0 --type aa55 --calibration-file head.json \
+        --laser-type modbus --laser-port /dev/ttyUSB1 --laser-power 800`
 }
 
 // exposureFlags say how to scan.
@@ -56,7 +58,7 @@ func (c *scanCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	dev, err := c.openDevice(env.ctx)
+	dev, err := c.openDevice(env.ctx, env)
 	if err != nil {
 		return err
 	}

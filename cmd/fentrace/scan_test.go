@@ -38,6 +38,16 @@ func mustRun(t *testing.T, args ...string) (stdout string) {
 // emulate runs `fentrace device emulate` until the test ends and returns the path it prints first.
 func emulate(t *testing.T, args ...string) (port string) {
 	t.Helper()
+	ports := emulated(t, args...)
+	if !ports.Scan() {
+		t.Fatalf("the emulator printed no path")
+	}
+	return ports.Text()
+}
+
+// emulated is emulate for an emulator that prints more than one path.
+func emulated(t *testing.T, args ...string) (ports *bufio.Scanner) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	read, write := io.Pipe()
 	ended := make(chan int, 1)
@@ -52,11 +62,7 @@ func emulate(t *testing.T, args ...string) (port string) {
 			t.Errorf("the emulator ended with exit code %d: %s", code, &stderr)
 		}
 	})
-	lines := bufio.NewScanner(read)
-	if !lines.Scan() {
-		t.Fatalf("the emulator printed no path")
-	}
-	return lines.Text()
+	return bufio.NewScanner(read)
 }
 
 // sample writes a simulated scan of a substance and a library with a simulated reference of it.

@@ -84,7 +84,7 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 		Acquire: c.settings(c.portFlags), Logger: logger(env.stderr),
 	}
 	if c.Port != "" {
-		config.OpenDevice = func(ctx context.Context) (device.Spectrometer, error) { return c.openDevice(ctx) }
+		config.OpenDevice = func(ctx context.Context) (device.Spectrometer, error) { return c.openDevice(ctx, env) }
 	}
 	return config, nil
 }

@@ -3,11 +3,14 @@ package drivers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"fentrace/device"
+	"fentrace/device/aa55"
 	"fentrace/device/hostcal"
+	"fentrace/device/laser"
 	"fentrace/device/obp"
 	"fentrace/device/tcd1304"
 )
@@ -18,6 +21,8 @@ type Options struct {
 	LaserNM float64 // excitation wavelength in vacuum; goes before what the device says
 	// Calibration is the host's, for a device that stores none; the zero value states nothing.
 	Calibration hostcal.Calibration
+	// Laser is the laser on a line of its own that lights the sample; none without a Port. It becomes the device's Lamp.
+	Laser laser.Options
 }
 
 // Driver is one protocol.
@@ -35,14 +40,32 @@ var table = []Driver{
 	{"tcd1304", "TCD1304 boards with ER commands", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
 		return tcd1304.Open(ctx, port, tcd1304.Options{Baud: o.Baud, LaserNM: o.LaserNM, Calibration: o.Calibration})
 	}},
+	{"aa55", "AA..55 detector head of OEM Raman sets", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
+		return aa55.Open(ctx, port, aa55.Options{Baud: o.Baud, LaserNM: o.LaserNM, Calibration: o.Calibration})
+	}},
 }
 
 // Types lists the drivers; the first is the default.
 func Types() []Driver { return append([]Driver(nil), table...) }
 
-// Open opens the spectrometer on a port; an empty typ means the first of Types. The errors are those of package
-// device.
+// Open opens the spectrometer on a port, and its laser when one is named, which is switched off before anything else is
+// done; an empty typ means the first of Types. The errors are those of packages device and laser.
 func Open(ctx context.Context, typ, port string, o Options) (device.Spectrometer, error) {
+	if o.Laser.Port == "" {
+		return open(ctx, typ, port, o)
+	}
+	l, err := laser.Open(ctx, o.Laser)
+	if err != nil {
+		return nil, err
+	}
+	dev, err := open(ctx, typ, port, o)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return laser.Attach(dev, l), nil
+}
+
+func open(ctx context.Context, typ, port string, o Options) (device.Spectrometer, error) {
 	var known []string
 	for _, d := range table {
 		if typ == "" || typ == d.Type {

@@ -5,8 +5,11 @@ import (
 	"slices"
 	"strings"
 
+	"fentrace/device/emulator/aa55"
 	"fentrace/device/emulator/bench"
+	"fentrace/device/emulator/cobolt"
 	"fentrace/device/emulator/gps"
+	"fentrace/device/emulator/modbuslaser"
 	"fentrace/device/emulator/obp"
 	"fentrace/device/emulator/tcd1304"
 )
@@ -24,6 +27,9 @@ func kinds() []bench.Kind {
 		obp.Kinds(),
 		gps.Kinds(),
 		tcd1304.Kinds(),
+		aa55.Kinds(),
+		cobolt.Kinds(),
+		modbuslaser.Kinds(),
 	)
 }
 

@@ -48,6 +48,10 @@ type Kind struct {
 	Code     string // stands in the serial number
 	Baud     int    // at power-on
 	Detector Detector
+	// Laser is the type of the laser that comes with a spectrometer which has none of its own; "" for none.
+	Laser string
+	// Emits is true for a laser: its Light can be that of a spectrometer.
+	Emits bool
 	// Words name the answers a fault can hit; the first is hit when a fault names none. A number is a word too where
 	// the firmware passes it to Take in the form of Number.
 	Words []string

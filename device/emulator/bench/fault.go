@@ -25,6 +25,11 @@ const (
 	DeadReckoning = "deadreckoning" // a GPS receiver has lost its satellites and reckons
 	Rollover      = "rollover"      // a GPS receiver's date is 1024 weeks early
 	Stuck         = "stuck"         // the line takes no more bytes from the host for Arg milliseconds (5000)
+	Interlock     = "interlock"     // a laser's interlock opens for Arg milliseconds, for good when 0
+	Trip          = "trip"          // a laser goes out with fault number Arg (4)
+	KeyOff        = "keyoff"        // a laser's key is turned off
+	Syntax        = "syntax"        // the command is not understood, and not done
+	Ignored       = "ignored"       // acknowledged, and not done
 )
 
 type faultKind struct {
@@ -56,6 +61,11 @@ var faultKinds = []faultKind{
 	{DeadReckoning, 0, false, "a position that is reckoned without satellites"},
 	{Rollover, 0, false, "a date 1024 weeks early"},
 	{Stuck, 5000, true, "takes nothing more from the host for that many milliseconds"},
+	{Interlock, 0, false, "a laser's interlock opens (milliseconds; else for good)"},
+	{Trip, 4, false, "a laser goes out with that fault number"},
+	{KeyOff, 0, false, "a laser's key is turned off"},
+	{Syntax, 0, false, "a command is not understood"},
+	{Ignored, 0, false, "a command is acknowledged and not done"},
 }
 
 // Fault is one thing that goes wrong when a message is answered.
