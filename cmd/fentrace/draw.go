@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rivo/uniseg"
+
 	"fentrace/spectra"
 	"fentrace/spectra/preprocess"
 )
@@ -154,7 +156,8 @@ func (f frame) label(rows []string, s spectra.Spectrum) []string {
 		}
 	}
 	title = fit(string(s.YUnit)+" over "+title, drawColumns)
-	title = strings.Repeat(" ", (drawColumns-len([]rune(strings.TrimSpace(title))))/2) + strings.TrimSpace(title)
+	title = strings.TrimSpace(title)
+	title = strings.Repeat(" ", max(0, drawColumns-uniseg.StringWidth(title))/2) + title
 	margin := strings.Repeat(" ", drawMargin-1)
 	return append(out, margin+"└"+ticks, margin+" "+labels, margin+" "+title)
 }
