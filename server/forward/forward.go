@@ -229,7 +229,8 @@ func (s *Sender) form(ctx context.Context, u store.Unsent) (body []byte, content
 		return nil, "", err
 	}
 	_, err = part.Write(file.Raw)
-	return b.Bytes(), w.FormDataContentType(), errors.Join(err, w.Close())
+	err = errors.Join(err, w.Close()) // before the bytes are taken: it writes the last of them
+	return b.Bytes(), w.FormDataContentType(), err
 }
 
 type field struct{ name, value string }

@@ -31,7 +31,7 @@ func ParseUpstream(text string) (*url.URL, error) {
 	case u.User != nil:
 		return nil, errors.New("upstream: the address holds a user name or password; put the access token into a file instead")
 	case u.RawQuery != "" || u.Fragment != "":
-		return nil, fmt.Errorf("upstream %q: only server and path belong in the address", text)
+		return nil, errors.New("upstream: only server and path belong in the address, nothing after ? or #")
 	case u.Scheme == "https":
 	case u.Scheme == "http" && loopback(u.Hostname()):
 	case u.Scheme == "http":

@@ -105,9 +105,9 @@ func insertFieldAnswers(ctx context.Context, tx *sql.Tx, sum string, answers []F
 			return fmt.Errorf("%w: answer of scan %s: %w", ErrInvalid, a.ScanID, err)
 		}
 		// Scans keep their ids on the way back: an answer given here is no news.
-		if _, err := tx.ExecContext(ctx, `INSERT INTO field_answers (sha256, spectrum_index, scan_id, answered, answer)
-			SELECT ?,?,?,?,? WHERE NOT EXISTS (SELECT 1 FROM scans WHERE id = ?) ON CONFLICT DO NOTHING`,
-			sum, a.SpectrumIndex, a.ScanID, micros(a.Answered), string(raw), a.ScanID); err != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO field_answers (sha256, spectrum_index, scan_id, answer)
+			SELECT ?,?,?,? WHERE NOT EXISTS (SELECT 1 FROM scans WHERE id = ?) ON CONFLICT DO NOTHING`,
+			sum, a.SpectrumIndex, a.ScanID, string(raw), a.ScanID); err != nil {
 			return fmt.Errorf("answer of scan %s: %w", a.ScanID, err)
 		}
 	}
@@ -119,7 +119,7 @@ func (s *Store) fieldAnswers(ctx context.Context, scans []Scan) error {
 	if len(scans) == 0 {
 		return nil
 	}
-	rows, err := s.r.QueryContext(ctx, `SELECT spectrum_index, answer FROM field_answers WHERE sha256 = ? ORDER BY answered, scan_id`, scans[0].SHA256)
+	rows, err := s.r.QueryContext(ctx, `SELECT spectrum_index, answer FROM field_answers WHERE sha256 = ? ORDER BY seq`, scans[0].SHA256)
 	if err != nil {
 		return fmt.Errorf("read field answers: %w", err)
 	}

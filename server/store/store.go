@@ -80,14 +80,22 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	all, err := fs.Glob(files, "*.sql")
 	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
+		return err
 	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("bring tables up to date: %w", err)
+	// Goose looks what is missing before it locks the database. A program that opens the same new folder meanwhile makes
+	// one migration fail here, whole, and is past it then: trying again, once for each, gets through.
+	for range len(all) + 1 {
+		var p *goose.Provider
+		if p, err = goose.NewProvider(goose.DialectSQLite3, db, files); err != nil {
+			return fmt.Errorf("read migrations: %w", err)
+		}
+		if _, err = p.Up(ctx); err == nil {
+			return nil
+		}
 	}
-	return nil
+	return fmt.Errorf("bring tables up to date: %w", full(err))
 }
 
 // Close closes both connections; the store cannot be used after.

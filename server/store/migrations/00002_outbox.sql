@@ -28,13 +28,13 @@ CREATE TABLE request_keys (
 
 -- What another server or program said of a scan, and showed, before it came here. Rows are never changed.
 CREATE TABLE field_answers (
+    seq            INTEGER PRIMARY KEY AUTOINCREMENT, -- the order in which they were given; clocks there may be wrong
     sha256         TEXT NOT NULL REFERENCES files(sha256),
     spectrum_index INTEGER NOT NULL,
-    scan_id        TEXT NOT NULL,    -- there
-    answered       INTEGER NOT NULL, -- there
-    answer         TEXT NOT NULL,    -- JSON as it came
-    PRIMARY KEY (sha256, spectrum_index, scan_id)
-) WITHOUT ROWID;
+    scan_id        TEXT NOT NULL, -- there
+    answer         TEXT NOT NULL, -- JSON as it came
+    UNIQUE (sha256, spectrum_index, scan_id)
+);
 
 -- +goose Down
 DROP TABLE field_answers;
