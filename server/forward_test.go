@@ -254,7 +254,7 @@ func TestARefusedFileIsParkedWithItsReasonAndTheRestGoesOn(t *testing.T) {
 	}
 	b := take(t, field, "fentanyl b")
 	r, err := field.Send(t.Context(), nil)
-	if err != nil || r != (forward.Result{Sent: 2, Parked: 1}) {
+	if err != nil || r != (forward.Result{Sent: 2, Parked: 1, Scans: 3}) {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	if got := order(t, up.cfg.DataDir); !slices.Equal(got, []string{a.SHA256, b.SHA256}) {
@@ -310,7 +310,9 @@ func TestARedirectIsNotFollowedWithTheToken(t *testing.T) {
 		defer mu.Unlock()
 		leaked = append(leaked, r.Header.Get("Authorization"))
 	})
-	front := newPortal(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, portal, http.StatusTemporaryRedirect) })
+	front := newPortal(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, portal, http.StatusTemporaryRedirect)
+	})
 	field := newField(t, t.TempDir(), upstreamTo(t, up, front, nil))
 	take(t, field, "fentanyl")
 	if _, err := field.Send(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "elsewhere") {

@@ -33,7 +33,7 @@ type line struct {
 	up, back int64 // bytes let through to the server and back from it; negative: all
 	// counted on the last connection
 	sent, returned int64
-	onReturn       func() // called when the first byte comes back, before it is passed on
+	event          func(returning bool) // see onEvent
 }
 
 func newLine(t *testing.T, target string) *line {
@@ -64,6 +64,22 @@ func (n *line) set(down bool, up, back int64) {
 	n.down, n.up, n.back = down, up, back
 }
 
+// onEvent sets what is called when bytes have come in, or back, before they are passed on. Calls do not
+// overlap.
+func (n *line) onEvent(f func(returning bool)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.event = f
+}
+
+func (n *line) happened(returning bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.event != nil {
+		n.event(returning)
+	}
+}
+
 func (n *line) lengths() (sent, returned int64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -85,16 +101,15 @@ func (n *line) carry(client net.Conn) {
 	}
 	defer server.Close()
 	ended := make(chan struct{}, 2)
-	pass := func(dst io.Writer, src io.Reader, limit int64, count *int64, first func()) {
+	pass := func(dst io.Writer, src io.Reader, limit int64, count *int64) {
 		defer func() { ended <- struct{}{} }()
 		for buf := make([]byte, 32<<10); limit != 0; {
 			if limit > 0 {
 				buf = buf[:min(int64(len(buf)), limit)]
 			}
 			got, err := src.Read(buf)
-			if got > 0 && first != nil {
-				first()
-				first = nil
+			if got > 0 {
+				n.happened(count == &n.returned)
 			}
 			n.mu.Lock()
 			*count += int64(got)
@@ -110,11 +125,8 @@ func (n *line) carry(client net.Conn) {
 			src.Read(make([]byte, 1)) // the server has answered, and none of it is passed on
 		}
 	}
-	n.mu.Lock()
-	first := n.onReturn
-	n.mu.Unlock()
-	go pass(server, client, up, &n.sent, nil)
-	go pass(client, server, back, &n.returned, first)
+	go pass(server, client, up, &n.sent)
+	go pass(client, server, back, &n.returned)
 	<-ended // then both ends are cut
 }
 

@@ -33,6 +33,8 @@ type commands struct {
 	Library       libraryCommands      `cmd:"" help:"Say what is known; add your own reference spectra."`
 	Device        deviceCommands       `cmd:"" help:"Find, question or emulate a spectrometer."`
 	Serve         serveCommand         `cmd:"" help:"Serve the pages and the programming interface to browsers."`
+	Queue         queueCommand         `cmd:"" help:"List the scans that wait to be sent to another server."`
+	Send          sendCommand          `cmd:"" help:"Send the scans that wait to another server."`
 	Demo          demoCommand          `cmd:"" help:"Show everything at work with SIMULATED data."`
 	Version       versionCommand       `cmd:"" help:"Say which version this is."`
 }

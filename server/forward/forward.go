@@ -90,9 +90,9 @@ func NewClient() *http.Client {
 	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// Result is what Flush has done, in files.
+// Result is what Flush has done: Sent and Parked count files, Scans the scans in them.
 type Result struct {
-	Sent, Parked int
+	Sent, Parked, Scans int
 }
 
 // Flush sends until nothing waits, and calls progress (unless nil) after each file. It stops at the first failure that
@@ -117,6 +117,7 @@ func (s *Sender) Flush(ctx context.Context, progress func(Result)) (Result, erro
 		default:
 			return r, err
 		}
+		r.Scans += u.Scans
 		if progress != nil {
 			progress(r)
 		}

@@ -301,4 +301,3 @@ func TestProgramsThatOpenANewFolderTogetherAllGetIt(t *testing.T) {
 		s.Close()
 	}
 }
-
