@@ -75,14 +75,9 @@ func (a *API) stream(hc huma.Context, last int64) {
 		if len(events) > 0 {
 			continue
 		}
-		now, err := a.queueEvent(ctx)
-		if err != nil {
+		if !a.sendQueue(ctx, &queue, send) {
 			return
 		}
-		if now != queue && now != "" && !send("event: queue\ndata: %s\n\n", now) {
-			return
-		}
-		queue = now
 		select {
 		case <-stored:
 		case <-beat.C:

@@ -73,12 +73,16 @@ func (a *API) registerQueue() {
 		})
 }
 
-// queueEvent is the data of an event that tells the state of the queue; empty when there is none to tell of.
-func (a *API) queueEvent(ctx context.Context) (string, error) {
+// sendQueue tells the state of the queue unless it is the one told last; false ends the stream.
+func (a *API) sendQueue(ctx context.Context, told *string, send func(format string, args ...any) bool) bool {
 	q, err := a.backend.Queue(ctx)
-	if err != nil || q.Upstream == "" && q.Waiting+q.Parked == 0 {
-		return "", err
+	if err != nil {
+		return false
 	}
 	data, err := json.Marshal(q)
-	return string(data), err
+	if err != nil || *told == string(data) || *told == "" && q == (Queue{}) { // a server that sends nowhere has nothing to tell
+		return err == nil
+	}
+	*told = string(data)
+	return send("event: queue\ndata: %s\n\n", data)
 }

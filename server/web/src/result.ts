@@ -1,6 +1,7 @@
 // One answer on one page: verdict, what it rests on, what it could not have seen, next step, overlay, place, details.
 import { api, type Finding, type Scan } from "./api";
 import { h, type Child } from "./dom";
+import { fieldAnswersCard } from "./fieldanswers";
 import { instant, interval, percent, place, probability, techniqueName } from "./format";
 import { problemBox } from "./problem";
 import { headline, headlineText, knownVerdict, presumptive, shape } from "./verdict";
@@ -14,6 +15,7 @@ export function resultView(host: HTMLElement, scan: Scan, scanAgain?: () => void
   host.append(
     verdictPanel(scan),
     h("div", { class: "result-body" },
+      fieldAnswersCard(scan),
       h("div", { class: "result-columns" },
         h("div", { class: "stack" }, findingsCard(scan), limitsCard(scan), reasonsCard(answer.reasons ?? []), stepsCard(answer.next_steps ?? [], scanAgain)),
         h("div", { class: "stack" }, overlay, map)),

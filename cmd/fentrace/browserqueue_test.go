@@ -1,0 +1,98 @@
+//go:build webdist
+
+package main
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// upload hands a simulated scan to a server as a program does.
+func upload(t *testing.T, address, token, name string) {
+	t.Helper()
+	path, _ := sample(t, name)
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address+"/v1/scans?filename=SIMULATED-"+name+".jdx", strings.NewReader(string(raw)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(token))
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusCreated {
+		t.Fatalf("uploading %s is answered with %d", name, res.StatusCode)
+	}
+}
+
+// loginLink makes a log-in link for a server that runs on the folder.
+func loginLink(t *testing.T, address, data string) string {
+	t.Helper()
+	out := mustRun(t, "serve", "--new-login", "--listen", strings.TrimPrefix(address, "http://"), "--data", data)
+	return strings.TrimSpace(out[strings.LastIndex(out, "http"):])
+}
+
+// The technician sees how many scans have not been sent on every page, why, and that they go when the network returns;
+// the laboratory sees what the technician was shown.
+func TestTheNumberOfUnsentScansIsSeenAndFallsWhenTheNetworkReturns(t *testing.T) {
+	_, lib := sample(t, "Fentanyl")
+	central, van := filepath.Join(t.TempDir(), "central"), filepath.Join(t.TempDir(), "van")
+	address, end := serving(t, "--listen", "127.0.0.1:0", "--data", central)
+	token := mustRun(t, "serve", "--data", central, "--new-token", "van 7")
+	tokenFile := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(tokenFile, []byte(token), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	end()
+	field, _ := serving(t, "--listen", "127.0.0.1:0", "--data", van, "--library", lib, "--upstream", address, "--upstream-token-file", tokenFile)
+	here := mustRun(t, "serve", "--data", van, "--new-token", "test")
+
+	ctx := browser(t)
+	number := func(want string) chromedp.Action[bool] {
+		return chromedp.Poll[bool](`document.querySelector("#queue:not([hidden])")?.textContent.includes("` + want + `")`)
+	}
+	do(t, ctx, chromedp.Navigate(loginLink(t, field, van)), chromedp.WaitVisible("#queue"))
+	get(t, ctx, number("0 unsent"))
+	upload(t, field, here, "Fentanyl")
+	upload(t, field, here, "caffeine")
+	get(t, ctx, number("2 unsent")) // without a reload
+	do(t, ctx, chromedp.Click("#queue"), chromedp.WaitVisible(".queue-error"), chromedp.WaitVisible("table"))
+	if body := get(t, ctx, chromedp.Text("main")); !strings.Contains(body, "connection refused") || !strings.Contains(body, "survive a power cut") {
+		t.Errorf("the page of the queue says %s", body)
+	}
+	picture(t, ctx, "queue.png")
+
+	serving(t, "--listen", strings.TrimPrefix(address, "http://"), "--data", central)
+	get(t, ctx, number("0 unsent"))
+	picture(t, ctx, "queue-sent.png")
+	there := scansAt(t, address, strings.TrimSpace(token))
+	if len(there) != 2 {
+		t.Fatalf("%d scans arrived", len(there))
+	}
+	ctx = another(t, ctx)
+	do(t, ctx, chromedp.Navigate(loginLink(t, address, central)), chromedp.WaitVisible("#scan-button"),
+		chromedp.Navigate(address+"/scans/"+there[0].ID), chromedp.WaitVisible("#field-answers"))
+	if body := get(t, ctx, chromedp.Text("#field-answers")); !strings.Contains(body, "answer above") || !strings.Contains(body, "SIMULATED") {
+		t.Errorf("the answer given in the field reads %s", body)
+	}
+	picture(t, ctx, "field-answer.png")
+}
+
+// another opens a second window of the same browser.
+func another(t *testing.T, ctx context.Context) context.Context {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	return ctx
+}
