@@ -7,10 +7,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"fentrace/server/store"
 )
 
 // upload hands a simulated scan to a server as a program does.
@@ -72,6 +75,9 @@ func TestTheNumberOfUnsentScansIsSeenAndFallsWhenTheNetworkReturns(t *testing.T)
 		t.Errorf("the page of the queue says %s", body)
 	}
 	picture(t, ctx, "queue.png")
+	do(t, ctx, chromedp.EmulateViewport(360, 740))
+	picture(t, ctx, "queue-telephone.png")
+	do(t, ctx, chromedp.EmulateViewport(1280, 1000))
 
 	serving(t, "--listen", strings.TrimPrefix(address, "http://"), "--data", central)
 	get(t, ctx, number("0 unsent"))
@@ -80,9 +86,13 @@ func TestTheNumberOfUnsentScansIsSeenAndFallsWhenTheNetworkReturns(t *testing.T)
 	if len(there) != 2 {
 		t.Fatalf("%d scans arrived", len(there))
 	}
+	alarm := there[slices.IndexFunc(there, func(sc store.Scan) bool { return sc.Filename == "SIMULATED-Fentanyl.jdx" })]
 	ctx = another(t, ctx)
 	do(t, ctx, chromedp.Navigate(loginLink(t, address, central)), chromedp.WaitVisible("#scan-button"),
-		chromedp.Navigate(address+"/scans/"+there[0].ID), chromedp.WaitVisible("#field-answers"))
+		chromedp.Navigate(address+"/scans/"+alarm.ID), chromedp.WaitVisible("#field-answers"))
+	if verdict := get(t, ctx, chromedp.Text("#verdict")); !strings.Contains(verdict, "In the field it was answered: ALARM: Fentanyl") {
+		t.Errorf("the verdict says nothing of the alarm that was shown in the field: %s", verdict)
+	}
 	if body := get(t, ctx, chromedp.Text("#field-answers")); !strings.Contains(body, "answer above") || !strings.Contains(body, "SIMULATED") {
 		t.Errorf("the answer given in the field reads %s", body)
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"fentrace/library/identify"
 	"fentrace/server/api"
 	"fentrace/server/forward"
 	"fentrace/server/store"
@@ -79,9 +80,7 @@ func (s *sheet) queue(b store.Backlog, unsent []store.Unsent) {
 			name = "REFUSED " + name
 		}
 		s.line("")
-		for _, l := range wrap(name, 0) {
-			s.line(l)
-		}
+		s.name(name, u.Simulated)
 		s.field("stored", u.Stored.Local().Format(time.RFC3339))
 		s.field("scan", u.Key)
 		s.field("answer", u.Headline)
@@ -93,6 +92,10 @@ func (s *sheet) queue(b store.Backlog, unsent []store.Unsent) {
 	if left := b.Waiting + b.Parked - scans; left > 0 {
 		s.line("")
 		s.line(fmt.Sprintf("and %d more; --json lists all.", left))
+	}
+	if len(unsent) > 0 {
+		s.line("")
+		s.line(identify.Presumptive)
 	}
 }
 

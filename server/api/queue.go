@@ -32,21 +32,22 @@ func NewQueue(upstream string, b store.Backlog) Queue {
 
 // QueuedFile is one file of the queue.
 type QueuedFile struct {
-	ScanID   string     `json:"scan_id" doc:"its first scan"`
-	Filename string     `json:"filename"`
-	Headline string     `json:"headline" doc:"of its first scan; presumptive"`
-	Scans    int        `json:"scans"`
-	Stored   time.Time  `json:"stored"`
-	Attempts int        `json:"attempts"`
-	Error    string     `json:"error" doc:"why the last attempt failed"`
-	Parked   *time.Time `json:"parked" doc:"when it was refused for good"`
+	ScanID    string     `json:"scan_id" doc:"its first scan"`
+	Filename  string     `json:"filename"`
+	Headline  string     `json:"headline" doc:"of its first scan; presumptive"`
+	Scans     int        `json:"scans"`
+	Simulated bool       `json:"simulated"`
+	Stored    time.Time  `json:"stored"`
+	Attempts  int        `json:"attempts"`
+	Error     string     `json:"error" doc:"why the last attempt failed"`
+	Parked    *time.Time `json:"parked" doc:"when it was refused for good"`
 }
 
 // QueuedFiles are files of the queue for people and programs.
 func QueuedFiles(unsent []store.Unsent) []QueuedFile {
 	out := make([]QueuedFile, len(unsent))
 	for i, u := range unsent {
-		out[i] = QueuedFile{ScanID: u.Key, Filename: u.Filename, Headline: u.Headline, Scans: u.Scans, Stored: u.Stored,
+		out[i] = QueuedFile{ScanID: u.Key, Filename: u.Filename, Headline: u.Headline, Scans: u.Scans, Simulated: u.Simulated, Stored: u.Stored,
 			Attempts: u.Attempts, Error: u.Error, Parked: u.Parked}
 	}
 	return out

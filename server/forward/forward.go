@@ -142,8 +142,8 @@ func (s *Sender) settle(ctx context.Context, u store.Unsent) error {
 		}
 		return err
 	}
-	err = fmt.Errorf("send %s to %s: %w", u.Filename, place(s.cfg.Upstream), err)
-	return errors.Join(err, s.cfg.Store.NotSent(noting, u.Seq, err.Error(), s.cfg.Now()))
+	noteErr := s.cfg.Store.NotSent(noting, u.Seq, err.Error(), s.cfg.Now())
+	return errors.Join(fmt.Errorf("send %s to %s: %w", u.Filename, place(s.cfg.Upstream), err), noteErr)
 }
 
 // attempt sends one file and returns the id that its scan has there.

@@ -21,10 +21,12 @@ type Unsent struct {
 	Filename string
 	Headline string // of its first scan
 	Scans    int
-	Stored   time.Time
-	Attempts int
-	Error    string     // why the last attempt failed
-	Parked   *time.Time // when it was refused for good; nil: it waits
+	// Simulated tells whether any of its scans is.
+	Simulated bool
+	Stored    time.Time
+	Attempts  int
+	Error     string     // why the last attempt failed
+	Parked    *time.Time // when it was refused for good; nil: it waits
 }
 
 // Backlog is the outbox in numbers. Waiting and Parked count scans.
@@ -82,6 +84,7 @@ func (s *Store) NextUnsent(ctx context.Context) (Unsent, error) {
 func (s *Store) unsent(ctx context.Context, tail string, args ...any) ([]Unsent, error) {
 	rows, err := s.r.QueryContext(ctx, `SELECT o.seq, o.sha256, o.key, f.name, f.created, o.attempts, o.error, o.parked,
 			(SELECT count(*) FROM scans s WHERE s.sha256 = o.sha256),
+			EXISTS (SELECT 1 FROM scans s WHERE s.sha256 = o.sha256 AND s.simulated),
 			coalesce((SELECT headline FROM scans s WHERE s.sha256 = o.sha256 ORDER BY spectrum_index LIMIT 1), '')
 		FROM outbox o JOIN files f USING (sha256) WHERE o.sent IS NULL `+tail, args...)
 	if err != nil {
@@ -93,7 +96,7 @@ func (s *Store) unsent(ctx context.Context, tail string, args ...any) ([]Unsent,
 		var u Unsent
 		var stored int64
 		var parked sql.NullInt64
-		if err := rows.Scan(&u.Seq, &u.SHA256, &u.Key, &u.Filename, &stored, &u.Attempts, &u.Error, &parked, &u.Scans, &u.Headline); err != nil {
+		if err := rows.Scan(&u.Seq, &u.SHA256, &u.Key, &u.Filename, &stored, &u.Attempts, &u.Error, &parked, &u.Scans, &u.Simulated, &u.Headline); err != nil {
 			return nil, fmt.Errorf("read what waits to be sent: %w", err)
 		}
 		u.Stored, u.Parked = fromMicros(stored), instant(parked)

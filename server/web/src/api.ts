@@ -115,6 +115,7 @@ export interface QueuedFile {
   filename: string;
   headline: string;
   scans: number;
+  simulated: boolean;
   stored: string;
   attempts: number;
   error: string;

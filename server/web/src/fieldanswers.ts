@@ -9,6 +9,12 @@ export function differs(scan: Pick<Scan, "verdict" | "headline">, answer: FieldA
   return answer.identification.verdict !== scan.verdict || answer.identification.headline !== scan.headline;
 }
 
+/** One line for beside the verdict when whoever took the scan was shown something else. */
+export function fieldLine(scan: Scan): Child {
+  const other = [...new Set((scan.field_answers ?? []).filter((a) => differs(scan, a)).map((a) => a.identification.headline))];
+  return other.length ? h("p", { class: "verdict-field" }, h("strong", {}, "In the field it was answered: "), other.join("; ")) : null;
+}
+
 /** The field answers of a scan; null without any. */
 export function fieldAnswersCard(scan: Scan): Child {
   const answers = scan.field_answers ?? [];

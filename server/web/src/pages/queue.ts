@@ -45,6 +45,6 @@ function list(title: string, files: QueuedFile[], hint?: string): HTMLElement {
   return h("section", { class: "card" }, h("h2", {}, title), hint ? h("p", { class: "hint" }, hint) : null,
     h("div", { class: "table-scroll", tabindex: 0, role: "region", "aria-label": title },
       h("table", {}, h("thead", {}, h("tr", {}, ...["Stored", "Answer", "File", "Scans", "Last attempt"].map((t) => h("th", { scope: "col" }, t)))),
-        h("tbody", {}, ...files.map((f) => h("tr", {}, h("td", { class: "number" }, instant(f.stored)), h("th", { scope: "row" }, h("a", { href: `/scans/${encodeURIComponent(f.scan_id)}` }, f.headline)),
+        h("tbody", {}, ...files.map((f) => h("tr", {}, h("td", { class: "number" }, instant(f.stored)), h("th", { scope: "row" }, h("a", { href: `/scans/${encodeURIComponent(f.scan_id)}` }, f.headline), f.simulated ? h("span", {}, " ", h("strong", { class: "badge" }, "SIMULATED")) : null),
           h("td", { class: "break" }, f.filename), h("td", { class: "number" }, count(f.scans)), h("td", { class: "break" }, reason(f))))))));
 }
