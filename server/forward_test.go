@@ -2,10 +2,15 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -254,7 +259,7 @@ func TestARefusedFileIsParkedWithItsReasonAndTheRestGoesOn(t *testing.T) {
 	}
 	b := take(t, field, "fentanyl b")
 	r, err := field.Send(t.Context(), nil)
-	if err != nil || r != (forward.Result{Sent: 2, Parked: 1, Scans: 3}) {
+	if err != nil || r != (forward.Result{Sent: 2, Parked: 1}) {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	if got := order(t, up.cfg.DataDir); !slices.Equal(got, []string{a.SHA256, b.SHA256}) {
@@ -264,6 +269,14 @@ func TestARefusedFileIsParkedWithItsReasonAndTheRestGoesOn(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].Parked == nil || !strings.Contains(list[0].Error, "413") {
 		t.Errorf("%+v, %v", list, err)
 	}
+	// Once the reason is mended it goes the way of the others.
+	roomy := start(t)
+	again := start(t, func(c *Config) { c.DataDir, c.Upstream = field.cfg.DataDir, upstreamTo(t, roomy, roomy.URL(), nil) })
+	if b := backlog(t, again.Server); b.Parked != 1 || b.Waiting != 0 {
+		t.Errorf("backlog %+v", b)
+	}
+	again.do("POST", "/v1/queue/retry", nil).want(t, http.StatusNoContent)
+	waitFor(t, again.Server, "the refused scan", func() bool { return len(order(t, roomy.cfg.DataDir)) == 1 && backlog(t, again.Server).Waiting == 0 })
 }
 
 func TestARefusedTokenStopsSendingUntilThereIsAnother(t *testing.T) {
@@ -347,5 +360,100 @@ func TestTwoProgramsMaySendFromOneFolder(t *testing.T) {
 	}
 	if backlog(t, a).Waiting != 0 {
 		t.Errorf("backlog %+v", backlog(t, a))
+	}
+}
+
+func TestOnlyAServerWithATrustedCertificateIsSentTo(t *testing.T) {
+	up := start(t)
+	secure := httptest.NewTLSServer(up.Handler())
+	defer secure.Close()
+	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	cfg := upstreamTo(t, up, secure.URL, nil)
+	field := newField(t, t.TempDir(), cfg)
+	take(t, field, "fentanyl")
+	if _, err := field.Send(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "certificate") || len(order(t, up.cfg.DataDir)) != 0 {
+		t.Errorf("sent to a server nobody vouches for: %v", err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(secure.Certificate())
+	cfg.Client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: roots}
+	if r, err := field.Send(t.Context(), nil); err != nil || r.Sent != 1 || len(order(t, up.cfg.DataDir)) != 1 {
+		t.Error(r, err)
+	}
+}
+
+func TestAServerThatHangsDoesNotKeepTheFieldFromEnding(t *testing.T) {
+	up := start(t)
+	reached, ended := make(chan struct{}, 1), make(chan struct{})
+	silent := newPortal(t, func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body) // only then does the server notice that the other side has gone
+		reached <- struct{}{}
+		<-r.Context().Done()
+		close(ended)
+	})
+	field := start(t, func(c *Config) { c.Upstream = upstreamTo(t, up, silent, nil) })
+	take(t, field.Server, "fentanyl")
+	soon := func(c <-chan struct{}, what string) {
+		t.Helper()
+		select {
+		case <-c:
+		case <-time.After(deadline):
+			t.Fatalf("never came: %s", what)
+		}
+	}
+	soon(reached, "the request")
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		if err := field.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	soon(closed, "the end")
+	soon(ended, "the end of the request")
+	again := newField(t, field.cfg.DataDir, upstreamTo(t, up, up.URL(), nil))
+	if r, err := again.Send(t.Context(), nil); err != nil || r.Sent != 1 {
+		t.Error(r, err)
+	}
+}
+
+func TestTheWaitsBetweenAttemptsGrowAndObeyTheServer(t *testing.T) {
+	up := start(t)
+	var mu sync.Mutex
+	answers, asked := []string{"", "", "", "300"}, 0
+	busy := newPortal(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		w.Header().Set("Retry-After", answers[min(asked, len(answers)-1)])
+		asked++
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	cfg := upstreamTo(t, up, busy, nil)
+	waits := make(chan time.Duration)
+	cfg.Jitter = func() float64 { return 1 }
+	cfg.Wait = func(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+		if wake != nil { // nothing to send yet
+			select {
+			case <-wake:
+			case <-ctx.Done():
+			}
+			return
+		}
+		select {
+		case waits <- d:
+		case <-ctx.Done():
+		}
+	}
+	field := start(t, func(c *Config) { c.Upstream = cfg })
+	take(t, field.Server, "fentanyl")
+	for i, want := range []time.Duration{forward.MinBackoff, 2 * forward.MinBackoff, 4 * forward.MinBackoff, 300 * time.Second} {
+		select {
+		case got := <-waits:
+			if got != want {
+				t.Errorf("wait %d is %v, want %v", i+1, got, want)
+			}
+		case <-time.After(deadline):
+			t.Fatal("it does not wait")
+		}
 	}
 }

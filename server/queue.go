@@ -51,6 +51,13 @@ func (s *Server) Queue(ctx context.Context) (api.Queue, error) {
 	return api.NewQueue(upstream, b), err
 }
 
+// RetryRefused lets files wait again that the other server refused.
+func (s *Server) RetryRefused(ctx context.Context) error {
+	_, err := s.store.Unpark(ctx)
+	s.announce()
+	return err
+}
+
 // Send sends what waits until nothing does, the first failure, or the end of ctx, as forward.Sender.Flush says.
 func (s *Server) Send(ctx context.Context, progress func(forward.Result)) (forward.Result, error) {
 	if s.sender == nil {

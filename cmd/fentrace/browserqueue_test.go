@@ -50,15 +50,9 @@ func loginLink(t *testing.T, address, data string) string {
 // the laboratory sees what the technician was shown.
 func TestTheNumberOfUnsentScansIsSeenAndFallsWhenTheNetworkReturns(t *testing.T) {
 	_, lib := sample(t, "Fentanyl")
-	central, van := filepath.Join(t.TempDir(), "central"), filepath.Join(t.TempDir(), "van")
-	address, end := serving(t, "--listen", "127.0.0.1:0", "--data", central)
-	token := mustRun(t, "serve", "--data", central, "--new-token", "van 7")
-	tokenFile := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(tokenFile, []byte(token), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	end()
-	field, _ := serving(t, "--listen", "127.0.0.1:0", "--data", van, "--library", lib, "--upstream", address, "--upstream-token-file", tokenFile)
+	central := newCentral(t)
+	van := filepath.Join(t.TempDir(), "van")
+	field, _ := serving(t, append([]string{"--listen", "127.0.0.1:0", "--data", van, "--library", lib}, central.flags...)...)
 	here := mustRun(t, "serve", "--data", van, "--new-token", "test")
 
 	ctx := browser(t)
@@ -79,17 +73,17 @@ func TestTheNumberOfUnsentScansIsSeenAndFallsWhenTheNetworkReturns(t *testing.T)
 	picture(t, ctx, "queue-telephone.png")
 	do(t, ctx, chromedp.EmulateViewport(1280, 1000))
 
-	serving(t, "--listen", strings.TrimPrefix(address, "http://"), "--data", central)
+	central.serve(t)
 	get(t, ctx, number("0 unsent"))
 	picture(t, ctx, "queue-sent.png")
-	there := scansAt(t, address, strings.TrimSpace(token))
+	there := scansAt(t, central.address, central.token)
 	if len(there) != 2 {
 		t.Fatalf("%d scans arrived", len(there))
 	}
 	alarm := there[slices.IndexFunc(there, func(sc store.Scan) bool { return sc.Filename == "SIMULATED-Fentanyl.jdx" })]
 	ctx = another(t, ctx)
-	do(t, ctx, chromedp.Navigate(loginLink(t, address, central)), chromedp.WaitVisible("#scan-button"),
-		chromedp.Navigate(address+"/scans/"+alarm.ID), chromedp.WaitVisible("#field-answers"))
+	do(t, ctx, chromedp.Navigate(loginLink(t, central.address, central.data)), chromedp.WaitVisible("#scan-button"),
+		chromedp.Navigate(central.address+"/scans/"+alarm.ID), chromedp.WaitVisible("#field-answers"))
 	if verdict := get(t, ctx, chromedp.Text("#verdict")); !strings.Contains(verdict, "In the field it was answered: ALARM: Fentanyl") {
 		t.Errorf("the verdict says nothing of the alarm that was shown in the field: %s", verdict)
 	}

@@ -158,13 +158,13 @@ func (c *sendCommand) Run(env *environment) error {
 	}
 	config.Store = st
 	bar := env.newProgress("sending", "scans", before.Waiting)
-	r, sendErr := forward.New(*config).Flush(env.ctx, func(r forward.Result) { bar.at(r.Scans) })
+	r, sendErr := forward.New(*config).Flush(env.ctx, func(r forward.Result) { bar.at(r.Sent + r.Parked) })
 	bar.end()
 	after, err := st.Backlog(env.ctx)
 	if err = errors.Join(sendErr, err); err != nil && env.ctx.Err() == nil {
 		env.fail(err)
 	}
-	if _, err := fmt.Fprintf(env.stdout, "%s sent; %s", counted(r.Sent, "file", "files"), counted(after.Waiting, "scan waits", "scans wait")); err != nil {
+	if _, err := fmt.Fprintf(env.stdout, "%s sent; %s", counted(r.Sent, "scan", "scans"), counted(after.Waiting, "scan waits", "scans wait")); err != nil {
 		return err
 	}
 	if after.Parked > 0 {

@@ -48,6 +48,32 @@ func serving(t *testing.T, args ...string) (address string, end func()) {
 	return address, end
 }
 
+// central is a server that others send to. It does not run until serve is called: the network is down.
+type central struct {
+	address, data, token string
+	flags                []string // that name it to those who send
+}
+
+func newCentral(t *testing.T) central {
+	t.Helper()
+	c := central{data: filepath.Join(t.TempDir(), "central")}
+	var end func()
+	c.address, end = serving(t, "--listen", "127.0.0.1:0", "--data", c.data)
+	end()
+	c.token = strings.TrimSpace(mustRun(t, "serve", "--data", c.data, "--new-token", "van 7"))
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(c.token+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.flags = []string{"--upstream", c.address, "--upstream-token-file", file}
+	return c
+}
+
+func (c central) serve(t *testing.T) {
+	t.Helper()
+	serving(t, "--listen", strings.TrimPrefix(c.address, "http://"), "--data", c.data)
+}
+
 // scansAt returns the scans a server lists, in whole.
 func scansAt(t *testing.T, address, token string) []store.Scan {
 	t.Helper()
@@ -78,15 +104,9 @@ func TestScansTakenWithoutANetworkAreKeptAndSentLater(t *testing.T) {
 	t.Parallel()
 	recorded, lib := sample(t, "Fentanyl")
 	port := emulate(t, "--type", "qepro", "--spectrum", recorded)
-	central, van := filepath.Join(t.TempDir(), "central"), filepath.Join(t.TempDir(), "van")
-	address, end := serving(t, "--listen", "127.0.0.1:0", "--data", central)
-	token := mustRun(t, "serve", "--data", central, "--new-token", "van 7")
-	tokenFile := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(tokenFile, []byte(token), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	end() // the network is down
-	to := []string{"--data", van, "--upstream", address, "--upstream-token-file", tokenFile}
+	central := newCentral(t)
+	van, address := filepath.Join(t.TempDir(), "van"), central.address
+	to := append([]string{"--data", van}, central.flags...)
 	scan := append([]string{"scan", "--port", port, "--library", lib, "--json"}, to...)
 
 	var shown []identify.Identification
@@ -99,7 +119,7 @@ func TestScansTakenWithoutANetworkAreKeptAndSentLater(t *testing.T) {
 		shown = append(shown, got.Identification)
 	}
 	code, out, stderr := run(t, "", append([]string{"send"}, to...)...)
-	if code != exitFailed || !strings.Contains(out, "0 files sent; 2 scans wait") || !strings.Contains(stderr, "connection refused") {
+	if code != exitFailed || !strings.Contains(out, "0 scans sent; 2 scans wait") || !strings.Contains(stderr, "connection refused") {
 		t.Errorf("send without a network: exit code %d\n%s%s", code, out, stderr)
 	}
 	out = mustRun(t, "queue", "--data", van)
@@ -117,15 +137,15 @@ func TestScansTakenWithoutANetworkAreKeptAndSentLater(t *testing.T) {
 	}
 
 	// The network returns, and a server runs on the folder of the van meanwhile.
-	_, _ = serving(t, "--listen", "127.0.0.1:0", "--data", van)
-	serving(t, "--listen", strings.TrimPrefix(address, "http://"), "--data", central)
-	if out := mustRun(t, append([]string{"send"}, to...)...); !strings.Contains(out, "2 files sent; 0 scans wait") {
+	serving(t, "--listen", "127.0.0.1:0", "--data", van)
+	central.serve(t)
+	if out := mustRun(t, append([]string{"send"}, to...)...); !strings.Contains(out, "2 scans sent; 0 scans wait") {
 		t.Errorf("%s", out)
 	}
-	if code, _, stderr := run(t, "", scan...); code != exitOK || strings.Contains(stderr, "wait") || !strings.Contains(stderr, "1 file sent") {
+	if code, _, stderr := run(t, "", scan...); code != exitOK || strings.Contains(stderr, "wait") || !strings.Contains(stderr, "1 scan sent") {
 		t.Errorf("a scan with a network: exit code %d\n%s", code, stderr)
 	}
-	there := scansAt(t, address, strings.TrimSpace(token))
+	there := scansAt(t, address, central.token)
 	if len(there) != 3 {
 		t.Fatalf("%d scans arrived", len(there))
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -68,18 +67,14 @@ func (env *environment) sendNow(s *server.Server) error {
 		return err
 	}
 	if q.Upstream != "" && q.Waiting > 0 {
-		late := fmt.Errorf("not all were sent within %v", sendSoon)
-		ctx, cancel := context.WithTimeoutCause(env.ctx, sendSoon, late)
+		ctx, cancel := context.WithTimeout(env.ctx, sendSoon)
 		defer cancel()
 		r, err := s.Send(ctx, nil)
-		switch {
-		case errors.Is(err, late), err == nil:
-		case env.ctx.Err() != nil:
-		default:
+		if err != nil && ctx.Err() == nil {
 			fmt.Fprintf(env.stderr, "Not sent: %s\n", plain(err.Error()))
 		}
 		if r.Sent > 0 {
-			fmt.Fprintf(env.stderr, "%s sent to %s.\n", counted(r.Sent, "file", "files"), plain(q.Upstream))
+			fmt.Fprintf(env.stderr, "%s sent to %s.\n", counted(r.Sent, "scan", "scans"), plain(q.Upstream))
 		}
 	}
 	return env.sayBacklog(s)

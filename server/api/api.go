@@ -31,6 +31,8 @@ type Backend interface {
 	DeviceStatus(ctx context.Context) DeviceStatus
 	// Queue is what waits to be sent on to another server.
 	Queue(ctx context.Context) (Queue, error)
+	// RetryRefused lets files wait again that the other server refused.
+	RetryRefused(ctx context.Context) error
 	Library() LibrarySummary
 	// STIX says for whom bundles speak.
 	STIX() exchange.STIXOptions

@@ -72,6 +72,9 @@ func (a *API) registerQueue() {
 			out.Body.Files = QueuedFiles(unsent)
 			return out, err
 		})
+	register(a, huma.Operation{OperationID: "retry-refused", Method: http.MethodPost, Path: "/v1/queue/retry", DefaultStatus: http.StatusNoContent,
+		Summary: "Try again to send what the other server refused"},
+		func(ctx context.Context, _ *struct{}) (*struct{}, error) { return nil, a.backend.RetryRefused(ctx) })
 }
 
 // sendQueue tells the state of the queue unless it is the one told last; false ends the stream.

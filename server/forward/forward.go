@@ -90,9 +90,9 @@ func NewClient() *http.Client {
 	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// Result is what Flush has done: Sent and Parked count files, Scans the scans in them.
+// Result is what Flush has done, in scans.
 type Result struct {
-	Sent, Parked, Scans int
+	Sent, Parked int
 }
 
 // Flush sends until nothing waits, and calls progress (unless nil) after each file. It stops at the first failure that
@@ -111,13 +111,12 @@ func (s *Sender) Flush(ctx context.Context, progress func(Result)) (Result, erro
 		err = s.settle(ctx, u)
 		switch {
 		case err == nil:
-			r.Sent++
+			r.Sent += u.Scans
 		case errors.Is(err, ErrRefused):
-			r.Parked++
+			r.Parked += u.Scans
 		default:
 			return r, err
 		}
-		r.Scans += u.Scans
 		if progress != nil {
 			progress(r)
 		}

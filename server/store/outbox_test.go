@@ -259,13 +259,7 @@ func checkAfterCut(t *testing.T, main, wal []byte, sums []string, want int) {
 func TestAFullDiskIsCalledThatAndTheQueueIsKept(t *testing.T) {
 	s := open(t)
 	queued(t, s, "small")
-	var pages int
-	if err := s.w.QueryRow("PRAGMA page_count").Scan(&pages); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.w.Exec("PRAGMA max_page_count = 1"); err != nil { // means: not more than there are
-		t.Fatal(err)
-	}
+	fill(t, s)
 	big := []byte(strings.Repeat("x", 1<<20))
 	if _, _, err := s.Put(t.Context(), File{"big", big}, []Scan{scan(t, "b", 0, big)}, Arrival{Queue: true}); !errors.Is(err, ErrFull) {
 		t.Errorf("on a full disk: %v", err)

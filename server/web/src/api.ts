@@ -283,6 +283,7 @@ export const api = {
   device: () => getJSON<DeviceState>("/v1/device"),
   library: () => getJSON<LibraryState>("/v1/library"),
   queue: (signal?: AbortSignal) => getJSON<Queue & { files: QueuedFile[] | null }>("/v1/queue", signal),
+  retryRefused: () => request("/v1/queue/retry", { method: "POST" }),
   scan: (id: string) => getJSON<Scan>(`/v1/scans/${encodeURIComponent(id)}`),
   overlay: (id: string) => getJSON<Overlay>(`/v1/scans/${encodeURIComponent(id)}/overlay`),
   scans: (query: URLSearchParams, signal?: AbortSignal) => getJSON<ScanList>(`/v1/scans?${query}`, signal),

@@ -10,9 +10,10 @@ export const queuePage: Page = (host) => {
   const body = h("div", {});
   host.append(h("div", { class: "page" }, h("h1", {}, "Unsent scans"), body));
   const left = new AbortController();
+  const failed = (cause: unknown) => body.append(problemBox(cause, "Nothing was changed. The refused scans stay on this machine."));
   const load = () =>
     api.queue(left.signal).then(
-      (q) => body.replaceChildren(...view(q, q.files ?? [])),
+      (q) => body.replaceChildren(...view(q, q.files ?? [], failed)),
       (cause) => left.signal.aborted || body.replaceChildren(problemBox(cause, "Nothing was changed. Unsent scans stay on this machine.", () => void load())),
     );
   void load();
@@ -23,7 +24,7 @@ export const queuePage: Page = (host) => {
   };
 };
 
-function view(q: Queue, files: QueuedFile[]): HTMLElement[] {
+function view(q: Queue, files: QueuedFile[], failed: (cause: unknown) => void): HTMLElement[] {
   const words = queueWords(q);
   const waiting = files.filter((f) => !f.parked);
   const refused = files.filter((f) => f.parked);
@@ -35,14 +36,19 @@ function view(q: Queue, files: QueuedFile[]): HTMLElement[] {
       q.last_error ? h("p", { class: "queue-error" }, h("strong", {}, "Last attempt failed"), q.last_tried ? ` at ${instant(q.last_tried)}` : "", `: ${q.last_error}`) : null,
       h("p", { class: "hint" }, q.last_sent ? `Last sent ${instant(q.last_sent)}.` : "Nothing was sent from here yet.", " Unsent scans are on the disk of this machine and survive a power cut.")),
     waiting.length ? list("Waiting, first to be sent first", waiting) : null,
-    refused.length ? list("Refused by the other server", refused, "They stay here. Once the reason is mended: fentrace send --parked") : null,
+    refused.length ? list("Refused by the other server", refused, "They stay here. Once the reason is mended, try again.", retryButton(failed)) : null,
     q.waiting + q.parked > listed ? h("p", { class: "hint" }, `and ${count(q.waiting + q.parked - listed)} more`) : null,
   ].filter((e) => e !== null);
 }
 
-function list(title: string, files: QueuedFile[], hint?: string): HTMLElement {
+function retryButton(failed: (cause: unknown) => void): HTMLElement {
+  const button = h("button", { type: "button", onclick: () => { button.disabled = true; api.retryRefused().catch((cause: unknown) => { button.disabled = false; failed(cause); }); } }, "Try again");
+  return button;
+}
+
+function list(title: string, files: QueuedFile[], hint?: string, action?: HTMLElement): HTMLElement {
   const reason = (f: QueuedFile): Child => (f.attempts ? `${f.error} (${f.attempts === 1 ? "1 attempt" : `${count(f.attempts)} attempts`})` : "not tried yet");
-  return h("section", { class: "card" }, h("h2", {}, title), hint ? h("p", { class: "hint" }, hint) : null,
+  return h("section", { class: "card" }, h("h2", {}, title), hint ? h("p", { class: "hint" }, hint) : null, action,
     h("div", { class: "table-scroll", tabindex: 0, role: "region", "aria-label": title },
       h("table", {}, h("thead", {}, h("tr", {}, ...["Stored", "Answer", "File", "Scans", "Last attempt"].map((t) => h("th", { scope: "col" }, t)))),
         h("tbody", {}, ...files.map((f) => h("tr", {}, h("td", { class: "number" }, instant(f.stored)), h("th", { scope: "row" }, h("a", { href: `/scans/${encodeURIComponent(f.scan_id)}` }, f.headline), f.simulated ? h("span", {}, " ", h("strong", { class: "badge" }, "SIMULATED")) : null),
