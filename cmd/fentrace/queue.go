@@ -126,7 +126,8 @@ Exit code 0: nothing waits any more and nothing was refused.
 
 Example:
 
-    fentrace send --data ~/fentrace-data --upstream https://fentrace.example.org --upstream-token-file token`
+    fentrace send --data ~/fentrace-data \
+        --upstream https://fentrace.example.org --upstream-token-file token`
 }
 
 func (c *sendCommand) Run(env *environment) error {

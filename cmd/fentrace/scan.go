@@ -36,7 +36,8 @@ Examples:
 
     fentrace scan --port /dev/ttyUSB0 --laser-nm 785 --auto
     fentrace scan --port /dev/ttyUSB0 --averages 5 --save exhibit-7.json
-    fentrace scan --port /dev/ttyUSB0 --data ~/fentrace-data --upstream https://fentrace.example.org --upstream-token-file token`
+    fentrace scan --port /dev/ttyUSB0 --data ~/fentrace-data \
+        --upstream https://fentrace.example.org --upstream-token-file token`
 }
 
 // exposureFlags say how to scan.

@@ -36,7 +36,8 @@ Examples:
     fentrace serve --data ~/fentrace-data --port /dev/ttyUSB0 --laser-nm 785
     fentrace serve --data ~/fentrace-data --new-login
     fentrace serve --data ~/fentrace-data --new-token van-7
-    fentrace serve --data ~/fentrace-data --upstream https://fentrace.example.org --upstream-token-file token`
+    fentrace serve --data ~/fentrace-data \
+        --upstream https://fentrace.example.org --upstream-token-file token`
 }
 
 func (c *serveCommand) Run(env *environment) error {
