@@ -254,18 +254,8 @@ func (up *upload) readAnswers(part io.Reader) error {
 	if err != nil {
 		return badForm(err)
 	}
-	if err := json.Unmarshal(raw, &up.Answers); err != nil {
-		return huma.Error422UnprocessableEntity("the form field \"answers\" is not as described: " + err.Error())
-	}
-	if len(up.Answers) > store.MaxFieldAnswers {
-		return huma.Error422UnprocessableEntity(fmt.Sprintf("the form field \"answers\" holds %d answers, at most %d", len(up.Answers), store.MaxFieldAnswers))
-	}
-	for _, a := range up.Answers {
-		if err := a.Validate(); err != nil {
-			return err
-		}
-	}
-	return nil
+	up.Answers, err = store.ReadFieldAnswers(raw)
+	return err
 }
 
 func badForm(err error) error {

@@ -1,10 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math"
 	"time"
 
@@ -13,8 +16,13 @@ import (
 	"fentrace/library/identify"
 )
 
-// MaxFieldAnswers is how many answers one file may bring along.
-const MaxFieldAnswers = 2000
+const (
+	// MaxFieldAnswers is how many answers one file may bring along.
+	MaxFieldAnswers = 2000
+	// maxFieldAnswer and maxObjects bound one of them, in bytes and in objects ("{}" takes much more memory than text).
+	maxFieldAnswer = 256 << 10
+	maxObjects     = 4096
+)
 
 // FieldAnswer is what a server or program that had a scan before said of it there, and with it what the person who took
 // it was shown. It is kept beside the answer given here, which may rest on another library, and never replaces it.
@@ -86,6 +94,45 @@ func (a FieldAnswer) Validate() error {
 		return bad("%v", err)
 	}
 	return nil
+}
+
+// ReadFieldAnswers reads and checks a JSON array of answers. Of each Identification only what storing it needs is kept
+// beside its bytes, so that memory stays in proportion to raw. Errors wrap ErrInvalid.
+func ReadFieldAnswers(raw []byte) ([]FieldAnswer, error) {
+	bad := func(err error) ([]FieldAnswer, error) { return nil, fmt.Errorf("%w: answers: %w", ErrInvalid, err) }
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if t, err := d.Token(); err != nil || t != json.Delim('[') {
+		return bad(errors.New("they are no JSON array"))
+	}
+	out := []FieldAnswer{}
+	for d.More() {
+		var one json.RawMessage
+		var a FieldAnswer
+		if err := d.Decode(&one); err != nil {
+			return bad(err)
+		}
+		switch {
+		case len(out) == MaxFieldAnswers:
+			return bad(fmt.Errorf("there are more than %d", MaxFieldAnswers))
+		case len(one) > maxFieldAnswer || bytes.Count(one, []byte("{")) > maxObjects:
+			return bad(fmt.Errorf("answer %d is larger than any answer: at most %d bytes and %d objects", len(out)+1, maxFieldAnswer, maxObjects))
+		}
+		if err := json.Unmarshal(one, &a); err != nil {
+			return bad(err)
+		}
+		if err := a.Validate(); err != nil {
+			return nil, err
+		}
+		a.Identification = identify.Identification{Verdict: a.Identification.Verdict, Simulated: a.Identification.Simulated}
+		out = append(out, a)
+	}
+	if _, err := d.Token(); err != nil {
+		return bad(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return bad(errors.New("more follows after the array"))
+	}
+	return out, nil
 }
 
 // Answers returns what is passed on with a scan: the answers it came with, first one first, and the one given here.

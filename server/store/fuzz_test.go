@@ -17,17 +17,22 @@ func FuzzFieldAnswer(f *testing.F) {
 	f.Add([]byte(`{"scan_id":"` + uuid.NewString() + `","answered":"2026-11-01T10:00:00Z","new":{},"identification":{"verdict":"alarm"}}`))
 	f.Add([]byte(`[]`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		var a, again FieldAnswer
-		if json.Unmarshal(raw, &a) != nil || a.Validate() != nil {
+		answers, err := ReadFieldAnswers(append(append([]byte("["), raw...), ']'))
+		if err != nil {
 			return
 		}
-		passed, err := json.Marshal(a)
+		passed, err := json.Marshal(answers)
 		if err != nil {
 			t.Fatalf("taken but not passed on: %v", err)
 		}
-		if err := json.Unmarshal(passed, &again); err != nil || again.Validate() != nil || again.ScanID != a.ScanID || !again.Answered.Equal(a.Answered) ||
-			again.Identification.Verdict != a.Identification.Verdict {
-			t.Errorf("%s became %s, %v", raw, passed, err)
+		again, err := ReadFieldAnswers(passed)
+		if err != nil || len(again) != len(answers) {
+			t.Fatalf("%s became %s, %v", raw, passed, err)
+		}
+		for i, a := range again {
+			if b := answers[i]; a.ScanID != b.ScanID || !a.Answered.Equal(b.Answered) || a.Identification.Verdict != b.Identification.Verdict {
+				t.Errorf("%s became %s", raw, passed)
+			}
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -293,5 +294,32 @@ func TestProgramsThatOpenANewFolderTogetherAllGetIt(t *testing.T) {
 			t.Errorf("backlog %+v, %v", b, err)
 		}
 		s.Close()
+	}
+}
+
+func TestAnswersTakeNoMoreMemoryThanTheirBytesDeserve(t *testing.T) {
+	id := uuid.NewString()
+	one := func(findings string) string {
+		return fmt.Sprintf(`{"scan_id":%q,"answered":"2026-11-01T10:00:00Z","identification":{"verdict":"alarm","findings":[%s]}}`, id, findings)
+	}
+	if got, err := ReadFieldAnswers([]byte("[" + one(`{"substance":"x"}`) + "]")); err != nil || len(got) != 1 || got[0].ScanID != id {
+		t.Fatal(got, err)
+	}
+	for name, raw := range map[string]string{
+		"many answers":   "[" + strings.Repeat(one("")+",", MaxFieldAnswers) + one("") + "]",
+		"many findings":  "[" + one(strings.Repeat("{},", 8<<20)+"{}") + "]",
+		"a large answer": "[" + one(`{"substance":"`+strings.Repeat("x", maxFieldAnswer)+`"}`) + "]",
+		"tiny answers":   "[" + strings.Repeat("{},", 8<<20) + "{}]",
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := ReadFieldAnswers([]byte(raw))
+		runtime.ReadMemStats(&after)
+		if !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if taken := after.TotalAlloc - before.TotalAlloc; taken > uint64(10*len(raw)+10<<20) { // as many small answers as may be take 10 MB
+			t.Errorf("%s: %d bytes for %d", name, taken, len(raw))
+		}
 	}
 }
