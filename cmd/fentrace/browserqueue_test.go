@@ -68,14 +68,14 @@ func TestTheNumberOfUnsentScansIsSeenAndFallsWhenTheNetworkReturns(t *testing.T)
 	if body := get(t, ctx, chromedp.Text("main")); !strings.Contains(body, "connection refused") || !strings.Contains(body, "survive a power cut") {
 		t.Errorf("the page of the queue says %s", body)
 	}
-	picture(t, ctx, "queue.png")
+	snapshot(t, ctx, "queue.png")
 	do(t, ctx, chromedp.EmulateViewport(360, 740))
-	picture(t, ctx, "queue-telephone.png")
+	snapshot(t, ctx, "queue-telephone.png")
 	do(t, ctx, chromedp.EmulateViewport(1280, 1000))
 
 	central.serve(t)
 	get(t, ctx, number("0 unsent"))
-	picture(t, ctx, "queue-sent.png")
+	snapshot(t, ctx, "queue-sent.png")
 	there := scansAt(t, central.address, central.token)
 	if len(there) != 2 {
 		t.Fatalf("%d scans arrived", len(there))
@@ -90,7 +90,7 @@ func TestTheNumberOfUnsentScansIsSeenAndFallsWhenTheNetworkReturns(t *testing.T)
 	if body := get(t, ctx, chromedp.Text("#field-answers")); !strings.Contains(body, "answer above") || !strings.Contains(body, "SIMULATED") {
 		t.Errorf("the answer given in the field reads %s", body)
 	}
-	picture(t, ctx, "field-answer.png")
+	snapshot(t, ctx, "field-answer.png")
 }
 
 // another opens a second window of the same browser.
