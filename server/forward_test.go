@@ -79,6 +79,7 @@ func TestAConnectionCutAtAnyStageLosesAndRepeatsNothing(t *testing.T) {
 	up := start(t)
 	network := newLine(t, up.URL())
 	field := newField(t, t.TempDir(), upstreamTo(t, up, network.url(), nil))
+	field.cfg.Clock = up.clock.now // all times, and with them all requests, are of one length
 	var want []string
 	send := func() error {
 		_, err := field.Send(t.Context(), nil)

@@ -227,3 +227,21 @@ func newPortal(t *testing.T, h http.HandlerFunc) (address string) {
 	t.Cleanup(s.Close)
 	return s.URL
 }
+
+// syncBuffer keeps what is written to it.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}

@@ -31,7 +31,8 @@ func TestARefusedTokenStopsSendingUntilThereIsAnother(t *testing.T) {
 		asked++
 		return token, nil
 	}
-	field := start(t, func(c *Config) { c.Upstream = cfg })
+	var log syncBuffer
+	field := start(t, func(c *Config) { c.Upstream, c.Logger = cfg, slog.New(slog.NewTextHandler(&log, nil)) })
 	a, b := take(t, field.Server, "fentanyl a"), take(t, field.Server, "fentanyl b")
 	waitFor(t, field.Server, "the refusal", func() bool { return strings.Contains(backlog(t, field.Server).Error, forward.ErrDenied.Error()) })
 	for range 3 {
@@ -43,6 +44,9 @@ func TestARefusedTokenStopsSendingUntilThereIsAnother(t *testing.T) {
 	}
 	if strings.Contains(next.Error, "ft_wrong") {
 		t.Errorf("the error tells the token: %s", next.Error)
+	}
+	if said := log.String(); strings.Count(said, "sending has stopped") != 1 || strings.Contains(said, "ft_wrong") {
+		t.Errorf("the log says %s", said)
 	}
 	mu.Lock()
 	token = up.token

@@ -14,7 +14,7 @@ func (s *Server) newSender() *forward.Sender {
 		return nil
 	}
 	cfg := *s.cfg.Upstream
-	cfg.Store, cfg.Now, cfg.Changed = s.store, s.cfg.Clock, s.announce
+	cfg.Store, cfg.Now, cfg.Log, cfg.Changed = s.store, s.cfg.Clock, s.cfg.Logger, s.announce
 	return forward.New(cfg)
 }
 

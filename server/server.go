@@ -65,7 +65,7 @@ type Config struct {
 	Place store.Location
 	// MaxUpload in bytes bounds one uploaded file; DefaultMaxUpload when 0. Up to four are held in memory at once.
 	MaxUpload int64
-	// Upstream sends every scan stored here on to another server; its Store, Now and Changed are set by New. Nil: scans
+	// Upstream sends every scan stored here on to another server; its Store, Now, Log and Changed are set by New. Nil: scans
 	// stay here.
 	Upstream *forward.Config
 	// Queue keeps every scan stored here in the queue of unsent ones also without Upstream.

@@ -157,7 +157,7 @@ func (c *sendCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	config.Store = st
+	config.Store, config.Log = st, logger(env.stderr)
 	bar := env.newProgress("sending", "scans", before.Waiting)
 	r, sendErr := forward.New(*config).Flush(env.ctx, func(r forward.Result) { bar.at(r.Sent + r.Parked) })
 	bar.end()

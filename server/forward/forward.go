@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"mime/multipart"
 	"net"
 	"net/http"
@@ -52,6 +53,8 @@ type Config struct {
 	Wait func(ctx context.Context, d time.Duration, wake <-chan struct{})
 	// Jitter is a random number from 0 to 1.
 	Jitter func() float64
+	// Log is told when sending stops, a file is refused, and once when attempts begin to fail; slog.Default when nil.
+	Log *slog.Logger
 	// Changed, unless nil, is called when something was sent, parked or tried in vain.
 	Changed func()
 }
@@ -74,6 +77,9 @@ func New(cfg Config) *Sender {
 	}
 	if cfg.Jitter == nil {
 		cfg.Jitter = jitter
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
 	}
 	if cfg.Changed == nil {
 		cfg.Changed = func() {}
@@ -139,6 +145,7 @@ func (s *Sender) settle(ctx context.Context, u store.Unsent) error {
 		if noteErr := s.cfg.Store.Park(noting, u.Seq, err.Error(), s.cfg.Now()); noteErr != nil {
 			return fmt.Errorf("note that %s was refused: %w", u.Filename, noteErr)
 		}
+		s.cfg.Log.Warn("a scan was refused by the other server and is kept here", slog.String("file", u.Filename), slog.Any("error", err))
 		return err
 	}
 	noteErr := s.cfg.Store.NotSent(noting, u.Seq, err.Error(), s.cfg.Now())

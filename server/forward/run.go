@@ -3,6 +3,7 @@ package forward
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 )
@@ -23,13 +24,14 @@ func (s *Sender) Run(ctx context.Context, stored func() <-chan struct{}) {
 			failures = 0
 			s.cfg.Wait(ctx, Poll, woken)
 		case errors.As(err, &refused):
+			s.cfg.Log.Error("sending has stopped until there is another access token", slog.Any("error", err))
 			s.untilOtherToken(ctx, refused.token)
-		case errors.As(err, &asked):
-			failures++
+		case ctx.Err() == nil:
+			if failures++; failures == 1 {
+				s.cfg.Log.Warn("scans cannot be sent and wait; trying again", slog.Any("error", err))
+			}
+			errors.As(err, &asked)
 			s.cfg.Wait(ctx, max(asked.wait, s.backoff(failures)), nil)
-		default:
-			failures++
-			s.cfg.Wait(ctx, s.backoff(failures), nil)
 		}
 	}
 }
