@@ -18,6 +18,7 @@ import (
 	"fentrace/library"
 	"fentrace/library/identify"
 	"fentrace/server/api"
+	"fentrace/server/forward"
 	"fentrace/server/store"
 	"fentrace/spectra"
 )
@@ -78,12 +79,8 @@ type running struct {
 func start(t *testing.T, change ...func(*Config)) *running {
 	t.Helper()
 	c := &clock{t: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)}
-	cfg := Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0", Identifier: byTitle{}, Clock: c.now,
-		Logger: slog.New(slog.DiscardHandler),
-		Library: library.NewStack([]library.Substance{
-			{ID: "fentanyl", Name: "fentanyl", CAS: "437-38-7", InChIKey: "PJMPHNIQZUBGLI-UHFFFAOYSA-N", Class: "fentanyl", Controlled: true},
-			{ID: "caffeine", Name: "caffeine", Unverified: true},
-		}, nil)}
+	cfg := testConfig(t.TempDir(), nil)
+	cfg.Clock = c.now
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -111,6 +108,15 @@ func start(t *testing.T, change ...func(*Config)) *running {
 		t.Fatal(err)
 	}
 	return &running{Server: s, t: t, clock: c, token: token}
+}
+
+// testConfig is a server on a free port with the stand-in's answers and a library of two.
+func testConfig(dir string, up *forward.Config) Config {
+	return Config{DataDir: dir, Listen: "127.0.0.1:0", Identifier: byTitle{}, Logger: slog.New(slog.DiscardHandler), Upstream: up,
+		Library: library.NewStack([]library.Substance{
+			{ID: "fentanyl", Name: "fentanyl", CAS: "437-38-7", InChIKey: "PJMPHNIQZUBGLI-UHFFFAOYSA-N", Class: "fentanyl", Controlled: true},
+			{ID: "caffeine", Name: "caffeine", Unverified: true},
+		}, nil)}
 }
 
 // answer is a response with its body read.
@@ -250,4 +256,13 @@ func jcamp(title string) string {
 func spectrum(title string) spectra.Spectrum {
 	return spectra.Spectrum{Title: title, Technique: spectra.Raman, XUnit: spectra.PerCM, YUnit: spectra.Counts,
 		X: []float64{200, 201, 202}, Y: []float64{1, 5, 2}}
+}
+
+// jsonSpectrum is the same as a file.
+func jsonSpectrum(title string) string {
+	b, err := json.Marshal(spectrum(title))
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -18,58 +19,38 @@ import (
 // MaxSpectra is how many spectra one file may bring.
 const MaxSpectra = 500
 
-// IngestFile reads a file of any known format, or a stored device scan, and does what Ingest does.
-func (s *Server) IngestFile(ctx context.Context, name string, raw []byte, f store.Fields) (store.Scan, bool, error) {
-	if sc, found, err := s.known(ctx, raw); found || err != nil {
-		return sc, false, err
-	}
-	sp, err := acquire.ReadSpectra(name, raw)
-	if err != nil {
-		return store.Scan{}, false, fmt.Errorf("%w: %w", api.ErrUnreadable, err)
-	}
-	return s.Ingest(ctx, name, raw, sp, f)
-}
-
-// Ingest is the one way into the store, for uploads, the attached device and seeding alike: it answers each
-// spectrum, stores file, scans and findings in one transaction and tells the listeners. raw are the bytes the
-// spectra were read from; their SHA-256 makes Ingest idempotent. The scan returned is the first searchable one,
-// created tells whether it is new. Errors wrap api.ErrUnreadable or store.ErrInvalid when the spectra or f are to
-// blame; nothing is stored then.
+// Ingest is Receive for spectra that were read already from raw.
 func (s *Server) Ingest(ctx context.Context, name string, raw []byte, sp []spectra.Spectrum, f store.Fields) (store.Scan, bool, error) {
-	return s.ingest(ctx, name, raw, sp, f, nil)
+	return s.Receive(ctx, api.Upload{Name: name, Raw: raw, Spectra: sp, Fields: f})
 }
 
-func (s *Server) ingest(ctx context.Context, name string, raw []byte, sp []spectra.Spectrum, f store.Fields, dev *store.Device) (store.Scan, bool, error) {
-	if sc, found, err := s.known(ctx, raw); found || err != nil {
-		return sc, false, err
+// Receive is the one way into the store, for uploads, the attached device and seeding alike: it answers each spectrum,
+// stores file, scans, findings and their place in the queue in one transaction and tells the listeners. When it returns,
+// all of that is on the disk. The SHA-256 of the bytes makes it idempotent. The scan returned is the first searchable
+// one, created tells whether it is new, or was so to the first request with the same key. Errors wrap api.ErrUnreadable,
+// store.ErrInvalid or store.ErrKeyUsed when the upload is to blame, store.ErrFull when the disk is; nothing is stored then.
+func (s *Server) Receive(ctx context.Context, u api.Upload) (store.Scan, bool, error) {
+	return s.receive(ctx, u, nil)
+}
+
+func (s *Server) receive(ctx context.Context, u api.Upload, dev *store.Device) (store.Scan, bool, error) {
+	now := s.cfg.Clock()
+	arrival := store.Arrival{Key: u.Key, Answers: u.Answers, Queue: s.cfg.Queue || s.cfg.Upstream != nil}
+	if sc, created, found, err := s.known(ctx, u.Raw, arrival, now); found || err != nil {
+		return sc, created, err
 	}
-	switch {
-	case len(sp) == 0:
-		return store.Scan{}, false, fmt.Errorf("read %s: %w: it holds no spectrum", name, api.ErrUnreadable)
-	case len(sp) > MaxSpectra:
-		return store.Scan{}, false, fmt.Errorf("read %s: %w: it holds %d spectra, at most %d; split it", name, api.ErrUnreadable, len(sp), MaxSpectra)
-	}
-	sum, now := spectra.HashBytes(raw), s.cfg.Clock()
-	scans := make([]store.Scan, 0, len(sp))
-	for i, one := range spectra.Scans(sp) {
-		one.Metadata.SHA256 = sum
-		ans, err := s.answer(ctx, one)
-		if err != nil {
-			return store.Scan{}, false, fmt.Errorf("answer spectrum %d of %s: %w", i+1, name, err)
-		}
-		ans.File, ans.SHA256 = name, sum
-		sc, err := store.NewScan(uuid.NewString(), name, i, one, ans, f, now)
-		if err != nil {
-			return store.Scan{}, false, fmt.Errorf("store spectrum %d of %s: %w", i+1, name, err)
-		}
-		if dev != nil {
-			sc.Device = dev
-		}
-		scans = append(scans, sc)
-	}
-	stored, created, err := s.store.Put(ctx, store.File{Name: name, Raw: raw}, scans)
+	scans, err := s.answerAll(ctx, u, now)
 	if err != nil {
-		return store.Scan{}, false, fmt.Errorf("store %s: %w", name, err)
+		return store.Scan{}, false, err
+	}
+	if dev != nil {
+		for i := range scans {
+			scans[i].Device = dev
+		}
+	}
+	stored, created, err := s.store.Put(ctx, store.File{Name: u.Name, Raw: u.Raw}, scans, arrival)
+	if err != nil {
+		return store.Scan{}, false, fmt.Errorf("store %s: %w", u.Name, err)
 	}
 	if created {
 		s.announce()
@@ -77,13 +58,62 @@ func (s *Server) ingest(ctx context.Context, name string, raw []byte, sp []spect
 	return firstSearchable(stored), created, nil
 }
 
-// known returns the stored scan of these very bytes.
-func (s *Server) known(ctx context.Context, raw []byte) (store.Scan, bool, error) {
-	stored, err := s.store.ByHash(ctx, spectra.HashBytes(raw))
-	if err != nil || len(stored) == 0 {
-		return store.Scan{}, false, err
+// answerAll reads an upload, unless that is done, and answers each of its spectra.
+func (s *Server) answerAll(ctx context.Context, u api.Upload, now time.Time) ([]store.Scan, error) {
+	sp := u.Spectra
+	if sp == nil {
+		var err error
+		if sp, err = acquire.ReadSpectra(u.Name, u.Raw); err != nil {
+			return nil, fmt.Errorf("%w: %w", api.ErrUnreadable, err)
+		}
 	}
-	return firstSearchable(stored), true, nil
+	switch {
+	case len(sp) == 0:
+		return nil, fmt.Errorf("read %s: %w: it holds no spectrum", u.Name, api.ErrUnreadable)
+	case len(sp) > MaxSpectra:
+		return nil, fmt.Errorf("read %s: %w: it holds %d spectra, at most %d; split it", u.Name, api.ErrUnreadable, len(sp), MaxSpectra)
+	}
+	sum := spectra.HashBytes(u.Raw)
+	scans := make([]store.Scan, 0, len(sp))
+	for i, one := range spectra.Scans(sp) {
+		one.Metadata.SHA256 = sum
+		ans, err := s.answer(ctx, one)
+		if err != nil {
+			return nil, fmt.Errorf("answer spectrum %d of %s: %w", i+1, u.Name, err)
+		}
+		ans.File, ans.SHA256 = u.Name, sum
+		sc, err := store.NewScan(uuid.NewString(), u.Name, i, one, ans, u.Fields, now)
+		if err != nil {
+			return nil, fmt.Errorf("store spectrum %d of %s: %w", i+1, u.Name, err)
+		}
+		for _, a := range u.Answers {
+			// What was simulated where it was taken is so everywhere.
+			sc.Simulated = sc.Simulated || a.SpectrumIndex == i && a.Identification.Simulated
+		}
+		scans = append(scans, sc)
+	}
+	return scans, nil
+}
+
+// known returns the stored scan of these very bytes and notes how they came this time.
+func (s *Server) known(ctx context.Context, raw []byte, a store.Arrival, now time.Time) (sc store.Scan, created, found bool, err error) {
+	sum := spectra.HashBytes(raw)
+	stored, err := s.store.ByHash(ctx, sum)
+	if err != nil || len(stored) == 0 {
+		return store.Scan{}, false, false, err
+	}
+	if created, err = s.store.Arrive(ctx, sum, a, now); err != nil {
+		return store.Scan{}, false, false, fmt.Errorf("note that %.12s came again: %w", sum, err)
+	}
+	if len(a.Answers) > 0 {
+		if stored, err = s.store.ByHash(ctx, sum); err != nil {
+			return store.Scan{}, false, false, err
+		}
+	}
+	if a.Queue {
+		s.announce()
+	}
+	return firstSearchable(stored), created, true, nil
 }
 
 // answer calls a spectrum that cannot be answered unreadable, unless the caller gave up.
@@ -130,7 +160,7 @@ func (s *Server) STIX() exchange.STIXOptions {
 	}}
 }
 
-// announce wakes everyone who waits for Stored.
+// announce wakes everyone who waits for Stored: a scan was stored, or the queue has changed.
 func (s *Server) announce() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,7 +168,7 @@ func (s *Server) announce() {
 	s.stored = make(chan struct{})
 }
 
-// Stored returns a channel that is closed when the next scan is stored.
+// Stored returns a channel that is closed when the next scan is stored or sent on.
 func (s *Server) Stored() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -55,18 +55,18 @@ func (in *instrument) update(f func(*api.DeviceStatus)) {
 }
 
 // scan takes one scan; ErrNoDevice, ErrBusy, or an error of package device.
-func (in *instrument) scan(ctx context.Context) (raw []byte, sp spectra.Spectrum, info device.Info, err error) {
+func (in *instrument) scan(ctx context.Context) (acquire.Scan, error) {
 	if in.open == nil {
-		return nil, sp, info, api.ErrNoDevice
+		return acquire.Scan{}, api.ErrNoDevice
 	}
 	if !in.use.TryLock() {
-		return nil, sp, info, api.ErrBusy
+		return acquire.Scan{}, api.ErrBusy
 	}
 	defer in.use.Unlock()
 	in.update(func(st *api.DeviceStatus) { st.Busy = true })
 	defer in.update(func(st *api.DeviceStatus) { st.Busy = false })
 	if err := in.connect(ctx); err != nil {
-		return nil, sp, info, err
+		return acquire.Scan{}, err
 	}
 	began := in.clock()
 	scan, err := acquire.Acquire(ctx, in.dev, in.settings, nil)
@@ -74,20 +74,16 @@ func (in *instrument) scan(ctx context.Context) (raw []byte, sp spectra.Spectrum
 		if ctx.Err() == nil || errors.Is(err, device.ErrGone) { // that someone gave up is no fault of the device
 			in.failed(err)
 		}
-		return nil, sp, info, fmt.Errorf("scan with %s: %w", in.name(), err)
+		return acquire.Scan{}, fmt.Errorf("scan with %s: %w", in.name(), err)
 	}
 	in.mu.Lock()
+	defer in.mu.Unlock()
 	in.scanTook = in.clock().Sub(began)
 	in.state.Error = ""
 	if scan.TemperatureC != nil {
 		in.state.TemperatureC, in.asked = scan.TemperatureC, in.clock()
 	}
-	in.mu.Unlock()
-	if raw, err = scan.Raw(); err != nil {
-		return nil, sp, info, err
-	}
-	sp, err = scan.Spectrum()
-	return raw, sp, scan.Info, err
+	return scan, nil
 }
 
 // connect opens the device unless it is open. The caller holds use.
@@ -210,19 +206,33 @@ func (s *Server) ScanDevice(ctx context.Context, f store.Fields) (store.Scan, er
 	if f.Location == (store.Location{}) {
 		f.Location = s.cfg.Place
 	}
-	raw, sp, info, err := s.instrument.scan(ctx)
+	scan, err := s.instrument.scan(ctx)
 	if err != nil {
 		return store.Scan{}, err
 	}
-	// The sample was used up: the scan is kept even when whoever asked has left.
+	return s.KeepScan(ctx, scan, f)
+}
+
+// KeepScan answers and stores a scan that was taken with a spectrometer. The sample was used up: it is kept even when ctx
+// ends meanwhile.
+func (s *Server) KeepScan(ctx context.Context, scan acquire.Scan, f store.Fields) (store.Scan, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
+	raw, err := scan.Raw()
+	if err != nil {
+		return store.Scan{}, err
+	}
+	sp, err := scan.Spectrum()
+	if err != nil {
+		return store.Scan{}, err
+	}
+	info := scan.Info
 	name := "scan-" + sp.Metadata.Acquired.UTC().Format("20060102T150405.000Z") + ".json"
 	if info.Simulated {
 		name = "SIMULATED-" + name
 	}
 	dev := &store.Device{Type: info.Type, Model: info.Model, SerialNumber: info.SerialNumber}
-	sc, _, err := s.ingest(ctx, name, raw, []spectra.Spectrum{sp}, f, dev)
+	sc, _, err := s.receive(ctx, api.Upload{Name: name, Raw: raw, Spectra: []spectra.Spectrum{sp}, Fields: f}, dev)
 	return sc, err
 }
 

@@ -23,6 +23,7 @@ import (
 	"fentrace/server/api"
 	"fentrace/server/auth"
 	"fentrace/server/exchange"
+	"fentrace/server/forward"
 	"fentrace/server/store"
 	"fentrace/server/web"
 	"fentrace/spectra"
@@ -64,6 +65,11 @@ type Config struct {
 	Place store.Location
 	// MaxUpload in bytes bounds one uploaded file; DefaultMaxUpload when 0. Up to four are held in memory at once.
 	MaxUpload int64
+	// Upstream sends every scan stored here on to another server; its Store, Now, Log and Changed are set by New. Nil: scans
+	// stay here.
+	Upstream *forward.Config
+	// Queue keeps every scan stored here in the queue of unsent ones also without Upstream.
+	Queue bool
 	// Organisation is the author of exported bundles; "Fentrace" when empty.
 	Organisation string
 	// TLP marks exported bundles; AMBER when empty.
@@ -83,6 +89,8 @@ type Server struct {
 	instrument *instrument
 	library    api.LibrarySummary
 	inchikeys  map[string]string // by lower-case name
+	sender     *forward.Sender   // nil: scans stay here
+	sending    sync.WaitGroup
 
 	ending    chan struct{}
 	endOnce   sync.Once
@@ -124,6 +132,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 			s.inchikeys[strings.ToLower(sub.Name)] = sub.InChIKey
 		}
 	}
+	s.sender = s.newSender()
 	s.echo = s.routes()
 	s.http = &http.Server{
 		Handler:           s.echo,
@@ -210,6 +219,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if err := s.Listen(); err != nil {
 		return errors.Join(err, s.Close())
 	}
+	s.startSending()
 	failed := make(chan error, 1)
 	go func() { failed <- s.http.Serve(s.listening) }()
 	var err error
@@ -225,10 +235,13 @@ func (s *Server) Run(ctx context.Context) error {
 	return errors.Join(err, s.Close())
 }
 
-// Close ends live streams, waits for running requests and closes device and database. It may be called twice.
+// Close ends live streams and sending, waits for running requests and closes device and database. It may be called twice.
 func (s *Server) Close() error {
 	s.endOnce.Do(func() {
+		s.mu.Lock()
 		close(s.ending)
+		s.mu.Unlock()
+		s.sending.Wait()
 		ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 		defer cancel()
 		err := s.http.Shutdown(ctx)
@@ -251,6 +264,22 @@ func (s *Server) NewLoginCode(ctx context.Context, user string) (string, error) 
 		user = DefaultUser
 	}
 	return s.auth.NewCode(ctx, user)
+}
+
+// NewToken makes an access token, called name, for user ("": DefaultUser), creating the account when there is none. The
+// token is returned this once and not stored.
+func (s *Server) NewToken(ctx context.Context, user, name string) (string, error) {
+	if user == "" {
+		user = DefaultUser
+	}
+	if err := s.store.EnsureUser(ctx, user, auth.RoleOperator, s.cfg.Clock()); err != nil {
+		return "", fmt.Errorf("make access token for %s: %w", user, err)
+	}
+	if err := store.ValidText("name", name); err != nil {
+		return "", fmt.Errorf("make access token: %w", err)
+	}
+	_, token, err := s.auth.NewToken(ctx, user, name)
+	return token, err
 }
 
 // LoginLink returns an address that logs user in once. The code is in the fragment, which browsers do not send

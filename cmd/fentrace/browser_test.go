@@ -75,7 +75,7 @@ func startDemo(t *testing.T, scans int) string {
 func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	if err := chromedp.Do(ctx, steps...); err != nil {
-		picture(t, ctx, "failed.png")
+		snapshot(t, ctx, "failed.png")
 		t.Fatal(err)
 	}
 }
@@ -84,7 +84,7 @@ func get[T any](t *testing.T, ctx context.Context, action chromedp.Action[T]) T 
 	t.Helper()
 	v, err := chromedp.Run(ctx, action)
 	if err != nil {
-		picture(t, ctx, "failed.png")
+		snapshot(t, ctx, "failed.png")
 		t.Fatal(err)
 	}
 	return v
@@ -124,9 +124,9 @@ func TestPressingScanShowsTheVerdictThePlotAndThePoint(t *testing.T) {
 	if !strings.Contains(body, "Presumptive field result. Laboratory confirmation required.") {
 		t.Error("the page does not say that the result is presumptive")
 	}
-	picture(t, ctx, "verdict.png")
+	snapshot(t, ctx, "verdict.png")
 	do(t, ctx, chromedp.ScrollIntoView("#overlay-plot"))
-	picture(t, ctx, "scan.png")
+	snapshot(t, ctx, "scan.png")
 }
 
 // drawnScript is true once some pixel of the plot is neither transparent nor the colour of its corner.
@@ -153,11 +153,11 @@ func TestTheMapShowsTheSimulatedMonth(t *testing.T) {
 	if n, err := strconv.Atoi(points); err != nil || n < 2 {
 		t.Errorf("the map shows %q points of a month", points)
 	}
-	picture(t, ctx, "map.png")
+	snapshot(t, ctx, "map.png")
 }
 
-// picture keeps what the browser shows in the folder FENTRACE_PICTURES names, for whoever wants to look.
-func picture(t *testing.T, ctx context.Context, name string) {
+// snapshot keeps what the browser shows in the folder FENTRACE_PICTURES names, for whoever wants to look.
+func snapshot(t *testing.T, ctx context.Context, name string) {
 	dir := os.Getenv("FENTRACE_PICTURES")
 	if dir == "" {
 		return

@@ -34,6 +34,8 @@ type commands struct {
 	Device        deviceCommands       `cmd:"" help:"Find, question or emulate a spectrometer."`
 	Laser         laserCommands        `cmd:"" help:"Switch a laser off."`
 	Serve         serveCommand         `cmd:"" help:"Serve the pages and the programming interface to browsers."`
+	Queue         queueCommand         `cmd:"" help:"List the scans that wait to be sent to another server."`
+	Send          sendCommand          `cmd:"" help:"Send the scans that wait to another server."`
 	Demo          demoCommand          `cmd:"" help:"Show everything at work with SIMULATED data."`
 	Version       versionCommand       `cmd:"" help:"Say which version this is."`
 }

@@ -9,7 +9,10 @@ import (
 	"time"
 
 	"fentrace/device/acquire"
+	"fentrace/library"
 	"fentrace/library/identify"
+	"fentrace/server"
+	"fentrace/server/store"
 	"fentrace/spectra"
 )
 
@@ -17,20 +20,26 @@ type scanCommand struct {
 	JSON   bool   `name:"json" help:"Print the spectrum and the answer as JSON."`
 	Save   string `placeholder:"FILE" help:"Keep the scan: .json with every raw frame, .jdx (JCAMP-DX) or .csv."`
 	Sample string `placeholder:"NAME" help:"Name of the sample, kept with the scan."`
+	Data   string `placeholder:"DIR" help:"Keep scan and answer in the database of this folder, in the queue of what waits to be sent."`
+	upstreamFlags
 	portFlags
 	exposureFlags
 	libraryFlags
 }
 
 func (scanCommand) Help() string {
-	return `Exit code 0: the scan was taken and answered, whatever the verdict.
+	return `Exit code 0: the scan was taken and answered, whatever the verdict. With --data both are on the disk before the answer
+is printed. With --upstream what waits is then tried to be sent for a few seconds; what could not be stays in the queue,
+for ` + "`fentrace send`" + ` or a server on the same folder.
 
 Examples:
 
     fentrace scan --port /dev/ttyUSB0 --laser-nm 785 --auto
     fentrace scan --port /dev/ttyUSB0 --averages 5 --save exhibit-7.json
     fentrace scan --port /dev/ttyUSB0 --type aa55 --calibration-file head.json \
-        --laser-type modbus --laser-port /dev/ttyUSB1 --laser-power 800`
+        --laser-type modbus --laser-port /dev/ttyUSB1 --laser-power 800
+    fentrace scan --port /dev/ttyUSB0 --data ~/fentrace-data \
+        --upstream https://fentrace.example.org --upstream-token-file token`
 }
 
 // exposureFlags say how to scan.
@@ -54,9 +63,16 @@ func (c *scanCommand) Run(env *environment) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	_, id, err := c.identifier(env.ctx)
+	stack, id, err := c.identifier(env.ctx)
 	if err != nil {
 		return err
+	}
+	keep, err := c.keeper(env, stack, id)
+	if err != nil {
+		return err
+	}
+	if keep != nil {
+		defer keep.Close()
 	}
 	dev, err := c.openDevice(env.ctx, env)
 	if err != nil {
@@ -78,11 +94,43 @@ func (c *scanCommand) Run(env *environment) error {
 			return err
 		}
 	}
-	ans, err := id.Identify(env.ctx, s)
+	ans, err := c.answer(env, keep, id, scan, s)
 	if err != nil {
 		return err
 	}
 	ans.File = c.Save
+	if err := c.print(env, s, ans); err != nil || keep == nil {
+		return err
+	}
+	return env.sendNow(keep)
+}
+
+// keeper is the server whose database the scan is to be kept in; it does not listen. Nil without --data.
+func (c *scanCommand) keeper(env *environment, stack *library.Stack, id *identify.Identifier) (*server.Server, error) {
+	upstream, err := c.upstreamFlags.config()
+	if err != nil {
+		return nil, err
+	}
+	if c.Data == "" {
+		if upstream != nil {
+			return nil, usagef("--upstream needs --data: what cannot be sent at once has to be kept somewhere")
+		}
+		return nil, nil
+	}
+	return server.New(env.ctx, server.Config{DataDir: c.Data, Library: stack, Identifier: id, Upstream: upstream, Queue: true, Logger: logger(env.stderr)})
+}
+
+// answer answers the scan, and with a keeper stores both first.
+func (c *scanCommand) answer(env *environment, keep *server.Server, id *identify.Identifier, scan acquire.Scan, s spectra.Spectrum) (identify.Identification, error) {
+	if keep == nil {
+		return id.Identify(env.ctx, s)
+	}
+	stored, err := keep.KeepScan(env.ctx, scan, store.Fields{})
+	return stored.Identification, err
+}
+
+// print prints spectrum and answer.
+func (c *scanCommand) print(env *environment, s spectra.Spectrum, ans identify.Identification) error {
 	if c.JSON {
 		return printJSON(env.stdout, scanJSON{[]spectra.Spectrum{s}, ans}, false)
 	}

@@ -6,8 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
-	"path/filepath"
 
 	"github.com/labstack/gommon/bytes"
 
@@ -17,9 +15,11 @@ import (
 
 type serveCommand struct {
 	Listen    string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on (${default}). Anything but this machine needs TLS before it."`
-	Data      string `placeholder:"DIR" help:"Folder of the database; by default fentrace in the user's configuration folder."`
 	NewLogin  bool   `help:"Print a new log-in link for the server that runs on this folder and address, and end."`
+	NewToken  string `placeholder:"NAME" help:"Print a new access token for a program or another server, and end. It is shown this once."`
 	MaxUpload string `default:"32MiB" placeholder:"SIZE" help:"Largest file accepted (${default})."`
+	dataFlags
+	upstreamFlags
 	portFlags
 	exposureFlags
 	libraryFlags
@@ -27,13 +27,17 @@ type serveCommand struct {
 
 func (serveCommand) Help() string {
 	return `Prints a link that logs in once, within 15 minutes. Ctrl-C lets running requests finish and ends it. With --port the
-pages can scan.
+pages can scan. With --upstream every scan stored here is sent on to that server, in order, as soon as it can be reached;
+what waits is kept in the folder.
 
 Examples:
 
     fentrace serve --data ~/fentrace-data
     fentrace serve --data ~/fentrace-data --port /dev/ttyUSB0 --laser-nm 785
-    fentrace serve --data ~/fentrace-data --new-login`
+    fentrace serve --data ~/fentrace-data --new-login
+    fentrace serve --data ~/fentrace-data --new-token van-7
+    fentrace serve --data ~/fentrace-data \
+        --upstream https://fentrace.example.org --upstream-token-file token`
 }
 
 func (c *serveCommand) Run(env *environment) error {
@@ -48,6 +52,14 @@ func (c *serveCommand) Run(env *environment) error {
 	defer s.Close() // a second time after Run, which does no harm
 	if c.NewLogin {
 		return printLogin(env, s)
+	}
+	if c.NewToken != "" {
+		token, err := s.NewToken(env.ctx, "", c.NewToken)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(env.stdout, token)
+		return err
 	}
 	if err := s.Listen(); err != nil {
 		return err
@@ -68,19 +80,20 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		return server.Config{}, usagef("--listen %s: an address like 127.0.0.1:8080 is needed", c.Listen)
 	}
-	if c.Data == "" {
-		dir, err := os.UserConfigDir()
-		if err != nil {
-			return server.Config{}, usagef("name a folder for the database with --data: %w", err)
-		}
-		c.Data = filepath.Join(dir, "fentrace")
+	dir, err := c.folder()
+	if err != nil {
+		return server.Config{}, err
+	}
+	upstream, err := c.upstreamFlags.config()
+	if err != nil {
+		return server.Config{}, err
 	}
 	stack, id, err := c.identifier(env.ctx)
 	if err != nil {
 		return server.Config{}, err
 	}
 	config := server.Config{
-		DataDir: c.Data, Listen: c.Listen, Library: stack, Identifier: id, MaxUpload: size,
+		DataDir: dir, Upstream: upstream, Listen: c.Listen, Library: stack, Identifier: id, MaxUpload: size,
 		Acquire: c.settings(c.portFlags), Logger: logger(env.stderr),
 	}
 	if c.Port != "" {

@@ -20,23 +20,39 @@ import (
 
 // Backend does what the interface is asked for.
 type Backend interface {
-	// IngestFile reads, answers and stores a file. The scan is its first searchable one; created is false when the
-	// content was stored before. Errors: ErrUnreadable, store.ErrInvalid.
-	IngestFile(ctx context.Context, name string, raw []byte, f store.Fields) (sc store.Scan, created bool, err error)
-	// Ingest does the same with spectra that were read already; raw are the bytes they were read from.
-	Ingest(ctx context.Context, name string, raw []byte, sp []spectra.Spectrum, f store.Fields) (sc store.Scan, created bool, err error)
+	// Receive reads, answers and stores a file. The scan is its first searchable one; created is false when the
+	// content was stored before, unless by the request with the same key. Errors: ErrUnreadable, store.ErrInvalid,
+	// store.ErrKeyUsed, store.ErrFull.
+	Receive(ctx context.Context, u Upload) (sc store.Scan, created bool, err error)
 	// Overlay prepares the plot of a stored scan.
 	Overlay(ctx context.Context, sc store.Scan) (identify.Overlay, error)
 	// ScanDevice takes a scan with the attached spectrometer. Errors: ErrNoDevice, ErrBusy, those of package device.
 	ScanDevice(ctx context.Context, f store.Fields) (store.Scan, error)
 	DeviceStatus(ctx context.Context) DeviceStatus
+	// Queue is what waits to be sent on to another server.
+	Queue(ctx context.Context) (Queue, error)
+	// RetryRefused lets files wait again that the other server refused.
+	RetryRefused(ctx context.Context) error
 	Library() LibrarySummary
 	// STIX says for whom bundles speak.
 	STIX() exchange.STIXOptions
-	// Stored returns a channel that is closed when a scan is stored after this call, or the server ends.
+	// Stored returns a channel that is closed when, after this call, a scan is stored or sent on.
 	Stored() <-chan struct{}
 	// Ending is closed when the server ends; long answers end with it.
 	Ending() <-chan struct{}
+}
+
+// Upload is a file with what came along.
+type Upload struct {
+	Name string
+	Raw  []byte
+	// Spectra are those of Raw when they were read already; nil: they are read from Raw.
+	Spectra []spectra.Spectrum
+	Fields  store.Fields
+	// Key is the Idempotency-Key, zero without one.
+	Key store.Key
+	// Answers were given to the spectra before they came here.
+	Answers []store.FieldAnswer
 }
 
 // Limits bound what one request may cost.
@@ -78,6 +94,7 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 	a.registerScans()
 	a.registerIntelligence()
 	a.registerDevice()
+	a.registerQueue()
 	a.registerEvents()
 	return a
 }

@@ -25,7 +25,8 @@ const (
 // the scan's number there, so a reader that reconnects with Last-Event-ID misses nothing, also across restarts.
 func (a *API) registerEvents() {
 	op := huma.Operation{OperationID: "events", Method: http.MethodGet, Path: eventsPath, Summary: "Live events: one per stored scan",
-		Description: "Each event has an increasing id, the name scan and the data {\"id\",\"verdict\"}.",
+		Description: "Each event of a scan has an increasing id, the name scan and the data {\"id\",\"verdict\"}. Events named queue have no id; " +
+			"their data is the state of the queue of unsent scans, without its files: first as it is, then whenever it has changed.",
 		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
 			"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}}}
 	register(a, op, func(ctx context.Context, in *struct {
@@ -57,6 +58,7 @@ func (a *API) stream(hc huma.Context, last int64) {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	ok := send(": listening\n\n")
+	queue := ""
 	for ok {
 		stored := a.backend.Stored() // before reading, so that nothing falls between
 		events, err := a.store.EventsAfter(ctx, last, eventBatch)
@@ -72,6 +74,9 @@ func (a *API) stream(hc huma.Context, last int64) {
 		}
 		if len(events) > 0 {
 			continue
+		}
+		if !a.sendQueue(ctx, &queue, send) {
+			return
 		}
 		select {
 		case <-stored:

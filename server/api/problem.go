@@ -43,6 +43,8 @@ var statuses = []struct {
 	{store.ErrNotFound, http.StatusNotFound},
 	{store.ErrInvalid, http.StatusUnprocessableEntity},
 	{store.ErrExists, http.StatusConflict},
+	{store.ErrKeyUsed, http.StatusUnprocessableEntity},
+	{store.ErrFull, http.StatusInsufficientStorage},
 	{auth.ErrDenied, http.StatusUnauthorized},
 	{auth.ErrThrottled, http.StatusTooManyRequests},
 	{auth.ErrWeakPassword, http.StatusUnprocessableEntity},

@@ -18,6 +18,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"fentrace/device/acquire"
 	"fentrace/server/store"
 	"fentrace/spectra"
 )
@@ -76,6 +77,7 @@ func (q FieldsQuery) fields() store.Fields {
 type uploadInput struct {
 	FieldsQuery
 	Filename string `query:"filename" maxLength:"200" doc:"name of the file when the body is its bytes"`
+	Key      string `header:"Idempotency-Key" maxLength:"202" doc:"the same for every attempt to send one file; a quoted string, up to 200 printable ASCII characters"`
 	request  huma.Context
 }
 
@@ -90,21 +92,15 @@ type scanOutput struct {
 	Body   store.Scan
 }
 
-// upload is what all three forms of the request come to.
-type upload struct {
-	name   string
-	raw    []byte
-	parsed []spectra.Spectrum // of a JSON request
-	fields store.Fields
-}
-
 func (a *API) registerUpload() {
 	register(a, huma.Operation{OperationID: "create-scan", Method: http.MethodPost, Path: uploadPath,
 		Summary: "Answer and store a spectrum file",
 		Description: "Idempotent by the SHA-256 of the file's bytes: 201 when stored, 200 with the stored scan when it was known. " +
-			"A file of several spectra stores one scan each.",
+			"A file of several spectra stores one scan each. With an Idempotency-Key a repeated request is answered as the first one was, " +
+			"also after a restart; the same key with another file is refused (422). Answers that were given to the spectra before are sent " +
+			"as the form field \"answers\", a JSON array, and kept beside those given here.",
 		DefaultStatus: http.StatusCreated,
-		Errors:        []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}}, a.createScan)
+		Errors:        []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusInsufficientStorage}}, a.createScan)
 	// Set after registration: the body is read as a stream, not by huma.
 	binary := &huma.Schema{Type: huma.TypeString, Format: "binary"}
 	registry := a.huma.OpenAPI().Components.Schemas
@@ -115,6 +111,7 @@ func (a *API) registerUpload() {
 	for _, n := range []string{"county", "state", "fips", "case", "exhibit", "officer"} {
 		form.Properties[n] = &huma.Schema{Type: huma.TypeString}
 	}
+	form.Properties["answers"] = registry.Schema(reflect.TypeFor[[]store.FieldAnswer](), true, "FieldAnswers")
 	type documented struct {
 		Spectrum spectra.Spectrum `json:"spectrum"`
 		store.Fields
@@ -135,20 +132,19 @@ func (a *API) createScan(ctx context.Context, in *uploadInput) (*scanOutput, err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	key, err := requestKey(ctx, in.Key)
+	if err != nil {
+		return nil, err
+	}
 	up, err := readUpload(in)
 	if err != nil {
 		return nil, err
 	}
-	if err := up.fields.Validate(); err != nil {
+	if err := up.Fields.Validate(); err != nil {
 		return nil, err
 	}
-	var sc store.Scan
-	var created bool
-	if up.parsed != nil {
-		sc, created, err = a.backend.Ingest(ctx, up.name, up.raw, up.parsed, up.fields)
-	} else {
-		sc, created, err = a.backend.IngestFile(ctx, up.name, up.raw, up.fields)
-	}
+	up.Key = key
+	sc, created, err := a.backend.Receive(ctx, up.Upload)
 	if err != nil {
 		return nil, err
 	}
@@ -159,11 +155,14 @@ func (a *API) createScan(ctx context.Context, in *uploadInput) (*scanOutput, err
 	return out, nil
 }
 
+// upload is what all three forms of the request come to.
+type upload struct{ Upload }
+
 func readUpload(in *uploadInput) (upload, error) {
 	// A recorder in a test knows no deadlines; a connection does.
 	_ = in.request.SetReadDeadline(time.Now().Add(uploadTime))
 	defer func() { _ = in.request.SetReadDeadline(time.Time{}) }()
-	up := upload{name: baseName(in.Filename, "upload"), fields: in.fields()}
+	up := upload{Upload{Name: baseName(in.Filename, "upload"), Fields: in.fields()}}
 	kind, params, err := mime.ParseMediaType(in.request.Header("Content-Type"))
 	if err != nil {
 		kind = "" // no or a broken content type: the bytes of a file
@@ -174,10 +173,13 @@ func readUpload(in *uploadInput) (upload, error) {
 	case "application/json":
 		err = up.readJSON(in.request.BodyReader())
 	default:
-		up.raw, err = readAll(in.request.BodyReader())
+		up.Raw, err = readAll(in.request.BodyReader())
 	}
-	if err == nil && len(up.raw) == 0 {
-		err = fmt.Errorf("read %s: %w: it is empty", up.name, ErrUnreadable)
+	if err == nil && len(up.Raw) == 0 {
+		err = fmt.Errorf("read %s: %w: it is empty", up.Name, ErrUnreadable)
+	}
+	if err == nil && up.Spectra == nil && isSpectrum(up.Raw) {
+		err = up.readSpectrum()
 	}
 	return up, err
 }
@@ -199,9 +201,15 @@ func (up *upload) readForm(form *multipart.Reader) error {
 		}
 		seen[name] = true
 		if name == "file" {
-			up.name = baseName(part.FileName(), up.name)
-			if up.raw, err = readAll(part); err != nil {
+			up.Name = baseName(part.FileName(), up.Name)
+			if up.Raw, err = readAll(part); err != nil {
 				return badForm(err)
+			}
+			continue
+		}
+		if name == "answers" {
+			if err := up.readAnswers(part); err != nil {
+				return err
 			}
 			continue
 		}
@@ -209,7 +217,7 @@ func (up *upload) readForm(form *multipart.Reader) error {
 		if err != nil {
 			return badForm(err)
 		}
-		if err := setField(&up.fields, name, string(value)); err != nil {
+		if err := setField(&up.Fields, name, string(value)); err != nil {
 			return err
 		}
 	}
@@ -217,6 +225,16 @@ func (up *upload) readForm(form *multipart.Reader) error {
 		return huma.Error422UnprocessableEntity(`the form has no field "file"`)
 	}
 	return nil
+}
+
+// readAnswers takes the answers that were given before. Members that are not known here are kept too.
+func (up *upload) readAnswers(part io.Reader) error {
+	raw, err := io.ReadAll(part)
+	if err != nil {
+		return badForm(err)
+	}
+	up.Answers, err = store.ReadFieldAnswers(raw)
+	return err
 }
 
 func badForm(err error) error {
@@ -259,20 +277,33 @@ func (up *upload) readJSON(body io.Reader) error {
 	if err != nil {
 		return err
 	}
-	req.Fields = up.fields
+	req.Fields = up.Fields
 	if err := strictJSON(raw, &req); err != nil {
 		return huma.Error422UnprocessableEntity("the request is not as described: " + err.Error())
 	}
 	if len(req.Spectrum) == 0 {
 		return huma.Error422UnprocessableEntity(`the request has no "spectrum"`)
 	}
-	up.raw, up.fields, up.name = req.Spectrum, req.Fields, "spectrum.json"
-	s, err := parseSpectrum(up.raw)
+	up.Raw, up.Fields, up.Name = req.Spectrum, req.Fields, "spectrum.json"
+	return up.readSpectrum()
+}
+
+func (up *upload) readSpectrum() error {
+	s, err := parseSpectrum(up.Raw)
 	if err != nil {
 		return fmt.Errorf("read spectrum: %w: %w", ErrUnreadable, err)
 	}
-	up.parsed = []spectra.Spectrum{s}
+	up.Spectra = []spectra.Spectrum{s}
 	return nil
+}
+
+// isSpectrum tells whether a file is the JSON of a spectrum, as stored here when it came in a JSON request.
+func isSpectrum(raw []byte) bool {
+	if !bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("{")) || acquire.IsScan(raw) {
+		return false
+	}
+	var has struct{ Technique, X, Y json.RawMessage }
+	return json.Unmarshal(raw, &has) == nil && has.Technique != nil && has.X != nil && has.Y != nil
 }
 
 // parseSpectrum reads the JSON of spectra.Spectrum and says what is wrong with it. A null among the numbers would

@@ -31,7 +31,7 @@ func storeWithoutEnd(dir string) {
 		if sc, err = NewScan(fmt.Sprint("scan-", i), "f", 0, sp, answered, Fields{}, noon); err != nil {
 			break
 		}
-		if _, _, err = s.Put(context.Background(), File{"f", raw}, []Scan{sc}); err == nil {
+		if _, _, err = s.Put(context.Background(), File{"f", raw}, []Scan{sc}, Arrival{}); err == nil {
 			fmt.Println(sc.ID)
 		}
 	}

@@ -18,8 +18,8 @@ type File struct {
 
 // Put stores a file and the scans of its spectra with their findings, all in one transaction. It is idempotent
 // by content: a scan whose (SHA-256, index) is stored already stays as it is. It returns the stored scans of
-// the file in index order, and whether any was new.
-func (s *Store) Put(ctx context.Context, f File, scans []Scan) (stored []Scan, created bool, err error) {
+// the file in index order, and whether this request stored any (see Arrive). ErrFull when there is no room.
+func (s *Store) Put(ctx context.Context, f File, scans []Scan, a Arrival) (stored []Scan, created bool, err error) {
 	sum := spectra.HashBytes(f.Raw)
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		for _, sc := range scans {
@@ -30,7 +30,7 @@ func (s *Store) Put(ctx context.Context, f File, scans []Scan) (stored []Scan, c
 		if len(scans) == 0 {
 			return fmt.Errorf("%w: no scan", ErrInvalid)
 		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO files (sha256, name, size, created, raw) VALUES (?,?,?,?,?)
+		if _, err = tx.ExecContext(ctx, `INSERT INTO files (sha256, name, size, created, raw) VALUES (?,?,?,?,?)
 			ON CONFLICT DO NOTHING`, sum, f.Name, len(f.Raw), micros(scans[0].Created), f.Raw); err != nil {
 			return fmt.Errorf("store file %s: %w", f.Name, err)
 		}
@@ -41,7 +41,8 @@ func (s *Store) Put(ctx context.Context, f File, scans []Scan) (stored []Scan, c
 			}
 			created = created || isNew
 		}
-		return nil
+		created, err = arrive(ctx, tx, sum, a, created, scans[0].Created)
+		return err
 	})
 	if err != nil {
 		return nil, false, err

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -120,7 +121,7 @@ func (s *Store) Scan(ctx context.Context, id string) (Scan, error) {
 	if len(scans) == 0 {
 		return Scan{}, fmt.Errorf("scan %s: %w", id, ErrNotFound)
 	}
-	return scans[0], s.siblings(ctx, scans)
+	return scans[0], errors.Join(s.siblings(ctx, scans), s.fieldAnswers(ctx, scans))
 }
 
 // ByHash returns the scans of the file with this SHA-256 in index order, none when it is not stored.
@@ -129,7 +130,7 @@ func (s *Store) ByHash(ctx context.Context, sha256 string) ([]Scan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return scans, s.siblings(ctx, scans)
+	return scans, errors.Join(s.siblings(ctx, scans), s.fieldAnswers(ctx, scans))
 }
 
 // Count returns how many scans are stored.
@@ -174,7 +175,7 @@ func readScan(rows *sql.Rows) (Scan, error) {
 	if err := json.Unmarshal(ans, &sc.Identification); err != nil {
 		return Scan{}, fmt.Errorf("stored answer of scan %s: %w", sc.ID, err)
 	}
-	sc.Created, sc.Acquired, sc.Siblings = fromMicros(created), fromMicros(acquired), []string{}
+	sc.Created, sc.Acquired, sc.Siblings, sc.FieldAnswers = fromMicros(created), fromMicros(acquired), []string{}, []FieldAnswer{}
 	if dev != (Device{}) {
 		sc.Device = &dev
 	}

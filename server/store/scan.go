@@ -33,6 +33,8 @@ type Scan struct {
 	Summary       string    `json:"summary"`
 
 	Identification identify.Identification `json:"identification"`
+	// FieldAnswers, first one first, are what was said of the scan before it came here.
+	FieldAnswers []FieldAnswer `json:"field_answers" doc:"what was said of it where it was before; left out in lists"`
 
 	// Spectrum is set on the way in; Store.Spectrum reads it back.
 	Spectrum spectra.Spectrum `json:"-"`

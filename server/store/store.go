@@ -14,9 +14,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"syscall"
 	"time"
 
-	_ "github.com/mattn/go-sqlite3" // the "sqlite3" driver
+	"github.com/mattn/go-sqlite3" // also the "sqlite3" driver
 	"github.com/pressly/goose/v3"
 )
 
@@ -25,6 +27,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrExists   = errors.New("exists already")
 	ErrInvalid  = errors.New("cannot be stored")
+	// ErrFull: nothing of the transaction was stored, everything stored before is kept.
+	ErrFull = errors.New("the disk is full; nothing was stored. Free some space and try again")
 )
 
 //go:embed migrations/*.sql
@@ -45,7 +49,7 @@ type Store struct {
 // Open opens the database in dir, creating the folder (readable by its owner only) and the tables as needed.
 // Close must be called when done.
 func Open(ctx context.Context, dir string) (*Store, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := makeFolder(dir); err != nil {
 		return nil, fmt.Errorf("create data folder: %w", err)
 	}
 	path := filepath.Join(dir, FileName)
@@ -76,14 +80,22 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files)
+	all, err := fs.Glob(files, "*.sql")
 	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
+		return err
 	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("bring tables up to date: %w", err)
+	// Goose looks what is missing before it locks the database. A program that opens the same new folder meanwhile makes
+	// one migration fail here, whole, and is past it then: trying again, once for each, gets through.
+	for range len(all) + 1 {
+		var p *goose.Provider
+		if p, err = goose.NewProvider(goose.DialectSQLite3, db, files); err != nil {
+			return fmt.Errorf("read migrations: %w", err)
+		}
+		if _, err = p.Up(ctx); err == nil {
+			return nil
+		}
 	}
-	return nil
+	return fmt.Errorf("bring tables up to date: %w", full(err))
 }
 
 // Close closes both connections; the store cannot be used after.
@@ -99,10 +111,45 @@ func (s *Store) write(ctx context.Context, f func(*sql.Tx) error) error {
 	}
 	defer tx.Rollback()
 	if err := f(tx); err != nil {
-		return err
+		return full(err)
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return fmt.Errorf("commit: %w", full(err))
+	}
+	return nil
+}
+
+// full calls errors by their name that mean there is no room: on the disk, in the quota or in the limits of the process.
+func full(err error) error {
+	var e sqlite3.Error
+	if errors.As(err, &e) && (e.Code == sqlite3.ErrFull || slices.Contains([]syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG}, e.SystemErrno)) {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return err
+}
+
+// makeFolder creates dir and what is missing above it. The names of new folders are on the disk when it returns: else a
+// power cut could take a folder away with everything that was synced inside.
+func makeFolder(dir string) error {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	parent := filepath.Dir(dir)
+	if parent != dir {
+		if err := makeFolder(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	f, err := os.Open(parent)
+	if err != nil {
+		return nil // one may pass through but not look into it: the system syncs it in its own time
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EINVAL) {
+		return fmt.Errorf("sync %s: %w", parent, err)
 	}
 	return nil
 }

@@ -56,16 +56,16 @@ func TestAFileItsScansAndFindingsAreStoredTogetherOrNotAtAll(t *testing.T) {
 	s := open(t)
 	raw := []byte("raw")
 	bad := scan(t, "b", 1, raw, func(sp *spectra.Spectrum) { sp.Y[1] = math.NaN() })
-	if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw), bad}); !errors.Is(err, ErrInvalid) {
+	if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw), bad}, Arrival{}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("a spectrum with NaN: %v", err)
 	}
-	if _, _, err := s.Put(t.Context(), File{"f", []byte("other")}, []Scan{scan(t, "a", 0, raw)}); !errors.Is(err, ErrInvalid) {
+	if _, _, err := s.Put(t.Context(), File{"f", []byte("other")}, []Scan{scan(t, "a", 0, raw)}, Arrival{}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("a scan of another file: %v", err)
 	}
 	if n := counts(t, s); n != [3]int{} {
 		t.Errorf("rows left behind: %v", n)
 	}
-	stored, created, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw), scan(t, "b", 1, raw)})
+	stored, created, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw), scan(t, "b", 1, raw)}, Arrival{})
 	if err != nil || !created || len(stored) != 2 || counts(t, s) != [3]int{2, 1, 2} {
 		t.Errorf("%d stored, created %t, %v, rows %v", len(stored), created, err, counts(t, s))
 	}
@@ -74,35 +74,36 @@ func TestAFileItsScansAndFindingsAreStoredTogetherOrNotAtAll(t *testing.T) {
 func TestPutIsIdempotentByContentAndIndex(t *testing.T) {
 	s := open(t)
 	raw := []byte("raw")
-	if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}); err != nil {
+	if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}, Arrival{}); err != nil {
 		t.Fatal(err)
 	}
-	stored, created, err := s.Put(t.Context(), File{"g", raw}, []Scan{scan(t, "x", 0, raw)})
+	stored, created, err := s.Put(t.Context(), File{"g", raw}, []Scan{scan(t, "x", 0, raw)}, Arrival{})
 	if err != nil || created || stored[0].ID != "a" || counts(t, s) != [3]int{1, 1, 1} {
 		t.Errorf("%v, created %t, %v, rows %v", stored, created, err, counts(t, s))
 	}
-	stored, created, err = s.Put(t.Context(), File{"g", raw}, []Scan{scan(t, "x", 0, raw), scan(t, "y", 1, raw)})
+	stored, created, err = s.Put(t.Context(), File{"g", raw}, []Scan{scan(t, "x", 0, raw), scan(t, "y", 1, raw)}, Arrival{})
 	if err != nil || !created || len(stored) != 2 || stored[0].ID != "a" || stored[1].ID != "y" {
 		t.Errorf("a second spectrum of a known file: %v, created %t, %v", stored, created, err)
+	}
+}
+
+// fill makes the disk full: SQLite answers a database that may not grow in the same way.
+func fill(t *testing.T, s *Store) {
+	t.Helper()
+	if _, err := s.w.Exec("PRAGMA max_page_count = 1"); err != nil { // means: not more than there are
+		t.Fatal(err)
 	}
 }
 
 func TestAFullDiskIsAnErrorAndChangesNothing(t *testing.T) {
 	s := open(t)
 	raw := []byte("raw")
-	if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}); err != nil {
+	if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}, Arrival{}); err != nil {
 		t.Fatal(err)
 	}
-	// SQLite answers a database that may not grow as it does a full disk.
-	var pages int
-	if err := s.w.QueryRow("PRAGMA page_count").Scan(&pages); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.w.Exec("PRAGMA max_page_count = 1"); err != nil { // means: not more than there are
-		t.Fatal(err)
-	}
+	fill(t, s)
 	big := make([]byte, 1<<20)
-	if _, _, err := s.Put(t.Context(), File{"f", big}, []Scan{scan(t, "b", 0, big)}); err == nil {
+	if _, _, err := s.Put(t.Context(), File{"f", big}, []Scan{scan(t, "b", 0, big)}, Arrival{}); err == nil {
 		t.Error("no error on a full disk")
 	}
 	if n := counts(t, s); n != [3]int{1, 1, 1} {
@@ -111,7 +112,7 @@ func TestAFullDiskIsAnErrorAndChangesNothing(t *testing.T) {
 	if _, err := s.w.Exec("PRAGMA max_page_count = 1000000"); err != nil {
 		t.Fatal(err)
 	}
-	if _, created, err := s.Put(t.Context(), File{"f", big}, []Scan{scan(t, "b", 0, big)}); err != nil || !created {
+	if _, created, err := s.Put(t.Context(), File{"f", big}, []Scan{scan(t, "b", 0, big)}, Arrival{}); err != nil || !created {
 		t.Errorf("with room again: %v", err)
 	}
 }
@@ -122,7 +123,7 @@ func TestTimesAreKeptInUTCAndPlacesAsStated(t *testing.T) {
 	sc := scan(t, "a", 0, raw)
 	zero := 0.0
 	sc.Location = &Location{Latitude: &zero, Longitude: &zero}
-	if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{sc}); err != nil {
+	if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{sc}, Arrival{}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := s.Scan(t.Context(), "a")

@@ -83,6 +83,43 @@ export interface Scan {
   headline: string;
   summary: string;
   identification: Identification;
+  field_answers?: FieldAnswer[] | null;
+}
+
+/** What was said of a scan, and shown, where it was before it came to this server. */
+export interface FieldAnswer {
+  scan_id: string;
+  spectrum_index: number;
+  answered: string;
+  filename?: string;
+  device?: { type: string; model: string; serial_number: string } | null;
+  case?: string;
+  exhibit?: string;
+  officer?: string;
+  identification: Identification;
+}
+
+/** What has not been sent on to another server; the numbers count scans. */
+export interface Queue {
+  upstream: string;
+  waiting: number;
+  parked: number;
+  oldest: string | null;
+  last_error: string;
+  last_tried: string | null;
+  last_sent: string | null;
+}
+
+export interface QueuedFile {
+  scan_id: string;
+  filename: string;
+  headline: string;
+  scans: number;
+  simulated: boolean;
+  stored: string;
+  attempts: number;
+  error: string;
+  parked: string | null;
 }
 
 export interface ScanList {
@@ -228,12 +265,25 @@ async function postJSON(path: string, body: unknown, signal?: AbortSignal): Prom
   return request(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal });
 }
 
+// One stream for the whole page: a browser opens only six connections to a server.
+let events: EventSource | undefined;
+
+function onEvent<T>(name: string, callback: (data: T) => void): () => void {
+  events ??= new EventSource("/v1/events");
+  const source = events;
+  const listener = (event: Event) => callback(JSON.parse((event as MessageEvent<string>).data) as T);
+  source.addEventListener(name, listener);
+  return () => source.removeEventListener(name, listener);
+}
+
 export const api = {
   login: (body: { code: string } | { user: string; password: string }) => postJSON("/v1/login", body),
   logout: () => request("/v1/logout", { method: "POST" }),
   me: () => getJSON<{ user: string; role: string }>("/v1/me"),
   device: () => getJSON<DeviceState>("/v1/device"),
   library: () => getJSON<LibraryState>("/v1/library"),
+  queue: (signal?: AbortSignal) => getJSON<Queue & { files: QueuedFile[] | null }>("/v1/queue", signal),
+  retryRefused: () => request("/v1/queue/retry", { method: "POST" }),
   scan: (id: string) => getJSON<Scan>(`/v1/scans/${encodeURIComponent(id)}`),
   overlay: (id: string) => getJSON<Overlay>(`/v1/scans/${encodeURIComponent(id)}/overlay`),
   scans: (query: URLSearchParams, signal?: AbortSignal) => getJSON<ScanList>(`/v1/scans?${query}`, signal),
@@ -248,9 +298,7 @@ export const api = {
     return (await (await request("/v1/scans", { method: "POST", body: form, signal })).json()) as Scan;
   },
   /** Calls back after each scan the server stores; returns the function that ends the subscription. */
-  onScan: (callback: (scan: { id: string; verdict: Verdict }) => void): (() => void) => {
-    const source = new EventSource("/v1/events");
-    source.addEventListener("scan", (event) => callback(JSON.parse((event as MessageEvent<string>).data)));
-    return () => source.close();
-  },
+  onScan: (callback: (scan: { id: string; verdict: Verdict }) => void): (() => void) => onEvent("scan", callback),
+  /** The same for each change of the queue of unsent scans. */
+  onQueue: (callback: (queue: Queue) => void): (() => void) => onEvent("queue", callback),
 };

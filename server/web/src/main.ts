@@ -5,6 +5,7 @@ import "./styles/pages.css";
 import "./styles/print.css";
 import { h } from "./dom";
 import { mapPage } from "./pages/map";
+import { queuePage } from "./pages/queue";
 import { scanPage } from "./pages/scan";
 import { scanDetailPage } from "./pages/scandetail";
 import { scansPage } from "./pages/scans";
@@ -21,6 +22,7 @@ function match(path: string[]): { page: Page; title: string } {
   if (path[0] === "scans" && path.length === 1) return { page: scansPage, title: "Scans" };
   if (path[0] === "scans" && path.length === 2) return { page: scanDetailPage, title: "Scan result" };
   if (path[0] === "map" && path.length === 1) return { page: mapPage, title: "Map" };
+  if (path[0] === "queue" && path.length === 1) return { page: queuePage, title: "Unsent scans" };
   return { page: missing, title: "No such page" };
 }
 

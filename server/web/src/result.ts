@@ -1,6 +1,7 @@
 // One answer on one page: verdict, what it rests on, what it could not have seen, next step, overlay, place, details.
 import { api, type Finding, type Scan } from "./api";
 import { h, type Child } from "./dom";
+import { fieldAnswersCard, fieldLine } from "./fieldanswers";
 import { instant, interval, percent, place, probability, techniqueName } from "./format";
 import { problemBox } from "./problem";
 import { headline, headlineText, knownVerdict, presumptive, shape } from "./verdict";
@@ -14,6 +15,7 @@ export function resultView(host: HTMLElement, scan: Scan, scanAgain?: () => void
   host.append(
     verdictPanel(scan),
     h("div", { class: "result-body" },
+      fieldAnswersCard(scan),
       h("div", { class: "result-columns" },
         h("div", { class: "stack" }, findingsCard(scan), limitsCard(scan), reasonsCard(answer.reasons ?? []), stepsCard(answer.next_steps ?? [], scanAgain)),
         h("div", { class: "stack" }, overlay, map)),
@@ -33,6 +35,7 @@ function verdictPanel(scan: Scan): HTMLElement {
       h("div", { class: "verdict-text" },
         h("h1", { id: "verdict-word" }, h("span", { class: "verdict-word" }, word), " ", rest ? h("span", { class: "verdict-rest" }, rest) : null),
         h("p", { class: "verdict-summary" }, scan.summary),
+        fieldLine(scan),
         h("p", { class: "verdict-presumptive" }, presumptive),
         h("p", { class: "verdict-meta" }, scan.simulated ? h("strong", { class: "badge" }, "SIMULATED") : null,
           [instant(scan.acquired), techniqueName(scan.technique), scan.device?.model, scan.exhibit && `exhibit ${scan.exhibit}`, scan.case && `case ${scan.case}`].filter(Boolean).join(" · ")))),

@@ -1,6 +1,7 @@
 // What stands around every page: navigation, theme, who is logged in, and the presumptive line.
 import { api } from "./api";
 import { h } from "./dom";
+import { queueBadge } from "./queue";
 import { choice, choose, type Choice } from "./theme";
 import { presumptive } from "./verdict";
 import logoURL from "./icon.svg?url";
@@ -25,7 +26,7 @@ export function shell(app: HTMLElement): { main: HTMLElement; entered: (title: s
     h("header", { class: "top" },
       h("a", { href: "/", class: "brand" }, h("img", { src: logoURL, alt: "", width: 28, height: 28 }), "Fentrace"),
       h("nav", { "aria-label": "Pages" }, ...links),
-      h("div", { class: "top-end" }, themeButton(), who, logout)),
+      h("div", { class: "top-end" }, queueBadge(), themeButton(), who, logout)),
     main,
     h("footer", { class: "presumptive", id: "presumptive" }, presumptive),
     live,
