@@ -326,7 +326,7 @@ func TestAStoredScanGivesTheSameSpectrum(t *testing.T) {
 	}
 	for _, change := range []struct{ from, to string }{
 		{`"format":"fentrace-scan"`, `"format":"other"`},
-		{`"version":1`, `"version":2`},
+		{`"version":2`, `"version":3`},
 		{`"pixels":1044`, `"pixels":1043`},
 		{`"counts":[`, `"counts":[1,`},
 		{`"frames":[`, `"frames":["`},
