@@ -9,6 +9,9 @@ import (
 	"fentrace/device"
 )
 
+// judgedFrames bounds the frames among which the noise is measured while frames are added.
+const judgedFrames = 50
+
 // coAdd takes the frames of the sample: Averages of them, or until TargetSNR, and no longer than MaxTime. It returns
 // how many dark frames are wanted.
 func (r *run) coAdd(ctx context.Context, scan *Scan) (dark int, err error) {
@@ -44,9 +47,13 @@ func (r *run) coAdd(ctx context.Context, scan *Scan) (dark int, err error) {
 	return min(max(judged.dark, 1), len(scan.Frames)), nil
 }
 
-// judge tells what the frames so far are worth, with the dark frames there are or will be.
+// judge tells what the frames so far are worth, with the dark frames there are or will be. It looks at the newest
+// judgedFrames only, which tell the noise of one frame well enough, so that the laser does not wait for arithmetic.
 func (r *run) judge(scan Scan) quality {
+	n := len(scan.Frames)
+	scan.Frames = scan.Frames[max(n-judgedFrames, 0):]
 	light := scan.combine(scan.Frames)
+	light.n = n
 	switch {
 	case len(scan.Dark) > 0:
 		return scan.judge(light, scan.combine(scan.Dark).mean, len(scan.Dark))

@@ -20,7 +20,7 @@ import (
 func TestAutoExposureReachesItsRangeOnAnyDetectorOrSaysWhyNot(t *testing.T) {
 	reached := map[ExposureEnd]int{}
 	rapid.Check(t, func(t *rapid.T) {
-		b := anyBench(t)
+		b := anyFake(t)
 		s := Settings{AutoExposure: true, MaxIntegration: min(10*time.Second, b.info.MaxIntegration).Truncate(time.Microsecond)}
 		if rapid.Bool().Draw(t, "stated start") {
 			s.IntegrationTime = time.Duration(logUniform(t, "start, s", b.info.MinIntegration.Seconds(), s.MaxIntegration.Seconds()) * float64(time.Second))
@@ -137,7 +137,7 @@ func TestAutoExposureReachesItsRangeThroughTheWireOrSaysWhyNot(t *testing.T) {
 
 // A pixel that is always bright, and one that a cosmic ray hit, are not the sample.
 func TestHotPixelsAndRaysDoNotDecideTheExposure(t *testing.T) {
-	b := newBench(256, 1)
+	b := newFake(256, 1)
 	b.lines(0.02, 2, 60, 150)
 	b.hot = map[int]float64{200: 1e9}
 	b.edit = func(frame int, _ bool, counts []float64) { counts[20+frame*7] += 40_000 }
@@ -155,7 +155,7 @@ func TestHotPixelsAndRaysDoNotDecideTheExposure(t *testing.T) {
 }
 
 func TestEveryFrameOfTheSearchIsKept(t *testing.T) {
-	b := newBench(256, 1)
+	b := newFake(256, 1)
 	b.info.MaxCounts, b.info.MinIntegration, b.rate = 16383, 10*time.Microsecond, 5e8
 	b.lines(0.7, 3, 60) // saturated all over: the offset shows only with the laser off
 	scan, err := Acquire(within(t), b, Settings{AutoExposure: true}, nil)

@@ -11,8 +11,8 @@ import (
 	"fentrace/device"
 )
 
-// bench is a spectrometer whose detector a test decides.
-type bench struct {
+// fake is a spectrometer whose detector a test decides.
+type fake struct {
 	info     device.Info
 	sample   []float64 // light of each pixel, 0..1
 	offset   float64   // counts
@@ -35,8 +35,8 @@ type bench struct {
 	lights int // how often the laser was switched on
 }
 
-func newBench(pixels int, seed uint64) *bench {
-	b := &bench{
+func newFake(pixels int, seed uint64) *fake {
+	b := &fake{
 		info: device.Info{Type: "bench", Model: "Bench", Pixels: pixels, MaxCounts: 65535, MinIntegration: time.Millisecond, MaxIntegration: time.Minute, LaserNM: 785, Simulated: true},
 		rate: 3e5, offset: 1200, darkRate: 20, readout: 6, shot: 0.3, lamp: true, rng: rand.New(rand.NewPCG(seed, 1)), t: 100 * time.Millisecond,
 		now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), sample: make([]float64, pixels),
@@ -48,7 +48,7 @@ func newBench(pixels int, seed uint64) *bench {
 }
 
 // lines puts Lorentzian lines with a half width of w pixels on a background.
-func (b *bench) lines(background, w float64, at ...int) {
+func (b *fake) lines(background, w float64, at ...int) {
 	for p := range b.sample {
 		b.sample[p] = background
 		for i, c := range at {
@@ -66,7 +66,7 @@ func (b *bench) lines(background, w float64, at ...int) {
 }
 
 // ideal is what a pixel counts without noise and limits.
-func (b *bench) ideal(p int, t time.Duration, lit bool) float64 {
+func (b *fake) ideal(p int, t time.Duration, lit bool) float64 {
 	v := b.offset + (b.darkRate+b.hot[p])*t.Seconds()
 	for _, d := range b.info.DarkPixels {
 		if d == p {
@@ -83,9 +83,9 @@ func (b *bench) ideal(p int, t time.Duration, lit bool) float64 {
 	return v
 }
 
-func (b *bench) Info() device.Info { return b.info }
+func (b *fake) Info() device.Info { return b.info }
 
-func (b *bench) SetIntegrationTime(_ context.Context, t time.Duration) error {
+func (b *fake) SetIntegrationTime(_ context.Context, t time.Duration) error {
 	if t < b.info.MinIntegration || t > b.info.MaxIntegration {
 		return device.ErrRange
 	}
@@ -93,7 +93,7 @@ func (b *bench) SetIntegrationTime(_ context.Context, t time.Duration) error {
 	return nil
 }
 
-func (b *bench) Scan(ctx context.Context) (device.Frame, error) {
+func (b *fake) Scan(ctx context.Context) (device.Frame, error) {
 	if err := ctx.Err(); err != nil {
 		return device.Frame{}, err
 	}
@@ -115,9 +115,9 @@ func (b *bench) Scan(ctx context.Context) (device.Frame, error) {
 	return f, nil
 }
 
-func (b *bench) Temperature(context.Context) (float64, error) { return 0, device.ErrRefused }
+func (b *fake) Temperature(context.Context) (float64, error) { return 0, device.ErrRefused }
 
-func (b *bench) Lamp(_ context.Context, on bool) error {
+func (b *fake) Lamp(_ context.Context, on bool) error {
 	if !b.lamp {
 		return device.ErrRefused
 	}
@@ -128,16 +128,16 @@ func (b *bench) Lamp(_ context.Context, on bool) error {
 	return nil
 }
 
-func (b *bench) Close() error { return nil }
+func (b *fake) Close() error { return nil }
 
 // logUniform draws from low..high, evenly over the decades.
 func logUniform(t *rapid.T, name string, low, high float64) float64 {
 	return math.Pow(10, rapid.Float64Range(math.Log10(low), math.Log10(high)).Draw(t, name))
 }
 
-// anyBench draws a detector and a sample.
-func anyBench(t *rapid.T) *bench {
-	b := newBench(rapid.IntRange(128, 600).Draw(t, "pixels"), rapid.Uint64().Draw(t, "seed"))
+// anyFake draws a detector and a sample.
+func anyFake(t *rapid.T) *fake {
+	b := newFake(rapid.IntRange(128, 600).Draw(t, "pixels"), rapid.Uint64().Draw(t, "seed"))
 	b.info.MaxCounts = rapid.SampledFrom([]float64{4095, 16383, 65535, 200_000}).Draw(t, "full scale")
 	b.offset = b.info.MaxCounts * rapid.Float64Range(0.001, 0.2).Draw(t, "offset")
 	b.readout = b.info.MaxCounts * logUniform(t, "read-out noise", 2e-5, 4e-4)

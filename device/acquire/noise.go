@@ -1,6 +1,7 @@
 package acquire
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -22,11 +23,14 @@ type noise struct {
 	variance []float64 // counts², never descending
 }
 
-// measureNoise compares each frame with the next: two frames at least. level is the count of each pixel without rays;
-// excess is each frame less what was expected of it, so that a drift of the light is no noise. The estimate is that of
-// the median over pixels of about the same level, which a few cosmic rays do not move.
-func measureNoise(level []float64, excess [][]float64, lit []int) noise {
-	order := brightestFirst(level, lit)
+// measureNoise takes the level of each pixel, without rays, and the differences of pairs of frames, without what
+// drifted. The estimate is the median over pixels of about the same level, which a few cosmic rays do not move.
+func measureNoise(level []float64, differences [][]float64) noise {
+	order := make([]int, len(level))
+	for k := range order {
+		order[k] = k
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(level[b], level[a]), a-b) }) // brightest first
 	var n noise
 	for size := topGroup; len(order) > 0; size *= 2 {
 		if len(order) < 2*size {
@@ -34,16 +38,14 @@ func measureNoise(level []float64, excess [][]float64, lit []int) noise {
 		}
 		group := order[:size]
 		order = order[size:]
-		levels := make([]float64, len(group))
-		differences := make([]float64, 0, len(group)*(len(excess)-1))
-		for i, p := range group {
-			levels[i] = level[p]
-			for f := 1; f < len(excess); f++ {
-				differences = append(differences, math.Abs(excess[f][p]-excess[f-1][p]))
+		off := make([]float64, 0, len(group)*len(differences))
+		for _, k := range group {
+			for _, d := range differences {
+				off = append(off, math.Abs(d[k]))
 			}
 		}
-		sigma := madToSigma * median(differences)
-		n.level = append(n.level, median(levels))
+		sigma := madToSigma * median(off)
+		n.level = append(n.level, median(pick(level, group)))
 		n.variance = append(n.variance, max(sigma*sigma/2, leastVariance)) // the difference of two has twice the variance
 	}
 	slices.Reverse(n.level)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"fentrace/device"
+	"fentrace/spectra/preprocess"
 )
 
 const (
@@ -14,8 +15,11 @@ const (
 	// rayDrift allows for what changes between repeats besides the intensity: this part of a pixel in position,
 	// rayShape of the height above the lowest pixel in shape.
 	rayDrift, rayShape = 0.1, 0.01
-	// brightPixels tell by how much the whole signal rose or fell.
-	brightPixels = 32
+	// The mostFlanks steepest places tell by how much the lines rose or fell, those of at least flankNoise times the noise;
+	// with fewer than leastFlanks they are taken to have stayed, beyond mostGain the frame is not judged.
+	mostFlanks, leastFlanks, flankNoise, flankStep, mostGain = 128, 8, 15, 8, 1.3
+	// besideFrames is how many frames tell what to expect of the one in their middle.
+	besideFrames = 4
 	// Slow changes along the detector, as of a fading fluorescence, are followed by the median of driftWidth pixels
 	// every driftStep pixels.
 	driftWidth, driftStep = 64, 16
@@ -52,11 +56,13 @@ func (s Scan) combine(frames []device.Frame) combined {
 	return combine(frames, s.Info, s.version != 1 && !s.Settings.KeepRays)
 }
 
-// combine returns the mean of the frames. With two frames or more, a count that stands above what the other frames
+// combine returns the mean of the frames. With two frames or more, a count that stands above what the frames beside it
 // let expect by more than 6 standard deviations of the noise at that level is a cosmic ray, and the expected value
-// stands in for it. Expected is the median over the frames (the lower of two), scaled to the brightness of this frame
-// and moved by what changed slowly along the detector. The noise is measured from the same frames, by the median of
-// their differences, as it depends on the level. Only counts that are too high are left out: a ray never lowers one.
+// stands in for it. Expected is the median of up to four other frames, the nearest, so that slow changes matter little;
+// of two or four the lower middle, so that one of them may have been hit too. It is scaled as the lines rose or fell and
+// moved by what changed slowly along the detector. The noise is measured from the same frames, by the median of the
+// differences of neighbours, as it depends on the level. Only counts that are too high are left out: a ray never lowers
+// one. Near pixels that are saturated in most frames nothing is left out: they cannot be compared.
 //
 // The bound is that of the upper-bound spectrum of D. Zhang, K. N. Jallad, D. Ben-Amotz, Appl. Spectrosc. 55 (2001)
 // 1523: so many times the noise expected at the level of the spectrum. Median and median deviation in place of mean and
@@ -66,107 +72,165 @@ func combine(frames []device.Frame, info device.Info, reject bool) combined {
 	if len(frames) < 2 {
 		return c
 	}
-	e := expect(frames, info)
-	level, lit := e.level, e.lit
-	excess := make([][]float64, len(frames))
-	for i, f := range frames {
-		excess[i] = e.excess(f.Counts)
-	}
-	c.noise = measureNoise(level, excess, lit)
+	r := newRepeats(frames, info)
+	c.noise = r.noise()
 	if !reject {
 		return c
 	}
-	low := slices.Min(pick(level, lit))
-	// Of the frame and of the median it is compared with (pi/2 times the variance of the mean); of the other frame for two.
-	width := rayReach * math.Sqrt(1+math.Pi/2/float64(len(frames)))
-	if len(frames) == 2 {
-		width = rayReach * math.Sqrt2
-	}
 	for i := range frames {
-		for k, p := range lit {
-			steep := math.Abs(level[lit[min(k+1, len(lit)-1)]]-level[lit[max(k-1, 0)]]) / 2
-			bound := width*math.Sqrt(c.noise.at(level[p])) + rayDrift*steep + rayShape*(level[p]-low)
-			if excess[i][p] > bound {
-				c.rays = append(c.rays, Ray{Frame: i, Pixel: p, Excess: excess[i][p]})
-				c.mean[p] -= excess[i][p] / float64(len(frames))
+		others := min(len(frames)-1, besideFrames)
+		width := rayReach * math.Sqrt(1+math.Pi/2/float64(others)) // the variance of a median is pi/2 times that of a mean
+		level := r.beside(i)
+		lowest := slices.Min(level)
+		clipped := r.clipped(level)
+		excess, comparable := r.excess(i, level)
+		if !comparable {
+			continue
+		}
+		for k, x := range excess {
+			steep := math.Abs(level[min(k+1, len(level)-1)]-level[max(k-1, 0)]) / 2
+			if x > width*math.Sqrt(c.noise.at(level[k]))+rayDrift*steep+rayShape*(level[k]-lowest) && !clipped[k] {
+				p := r.pixel[k]
+				c.rays = append(c.rays, Ray{Frame: i, Pixel: p, Excess: x})
+				c.mean[p] -= x / float64(len(frames))
 			}
 		}
 	}
 	return c
 }
 
-// expectation is what repeats let expect of a frame.
-type expectation struct {
-	level  []float64 // median of each pixel over the frames; the lower of two
-	lit    []int     // pixels that see light, ascending
-	base   float64   // median level of those
-	bright []int     // the brightest of those
+// repeats are frames of the same light, without the pixels that see none.
+type repeats struct {
+	full   float64
+	pixel  []int       // on the detector, of each column
+	counts [][]float64 // by frame
+	flanks []int       // columns from which the signal changes most within flankStep
 }
 
-func expect(frames []device.Frame, info device.Info) expectation {
-	e := expectation{level: make([]float64, info.Pixels)}
-	column := make([]float64, len(frames))
-	for p := range e.level {
-		for i, f := range frames {
-			column[i] = f.Counts[p]
+func newRepeats(frames []device.Frame, info device.Info) *repeats {
+	r := &repeats{full: info.MaxCounts}
+	for p := range info.Pixels {
+		if !slices.Contains(info.DarkPixels, p) {
+			r.pixel = append(r.pixel, p)
+		}
+	}
+	for _, f := range frames {
+		r.counts = append(r.counts, pick(f.Counts, r.pixel))
+	}
+	level := middle(r.counts[:min(len(r.counts), besideFrames+1)])
+	clipped, least := r.clipped(level), flankNoise*preprocess.Noise(level)
+	steep := func(k int) float64 { return math.Abs(level[k+flankStep] - level[k]) }
+	for k := range len(level) - flankStep {
+		if !clipped[k] && !clipped[k+flankStep] && steep(k) > least {
+			r.flanks = append(r.flanks, k)
+		}
+	}
+	slices.SortFunc(r.flanks, func(a, b int) int { return cmp.Or(cmp.Compare(steep(b), steep(a)), a-b) })
+	r.flanks = r.flanks[:min(mostFlanks, len(r.flanks))]
+	return r
+}
+
+// beside is the middle of up to besideFrames frames nearest to the i-th, without it.
+func (r *repeats) beside(i int) []float64 {
+	start := min(max(i-besideFrames/2, 0), max(len(r.counts)-besideFrames-1, 0))
+	var near [][]float64
+	for j := start; j < len(r.counts) && len(near) < besideFrames; j++ {
+		if j != i {
+			near = append(near, r.counts[j])
+		}
+	}
+	return middle(near)
+}
+
+// middle is the median of each column, of an even number the lower of the two in the middle: one of them may have been
+// hit by a ray.
+func middle(frames [][]float64) []float64 {
+	out, column := make([]float64, len(frames[0])), make([]float64, len(frames))
+	for k := range out {
+		for j, counts := range frames {
+			column[j] = counts[k]
 		}
 		slices.Sort(column)
-		// The lower of the two in the middle: of two frames, one of which was hit by a ray, the other.
-		e.level[p] = column[(len(column)-1)/2]
-		if !slices.Contains(info.DarkPixels, p) {
-			e.lit = append(e.lit, p)
-		}
-	}
-	e.base = median(pick(e.level, e.lit))
-	order := brightestFirst(e.level, e.lit)
-	for _, p := range order[:min(brightPixels, len(order))] {
-		if e.level[p] > e.base {
-			e.bright = append(e.bright, p)
-		}
-	}
-	return e
-}
-
-func brightestFirst(level []float64, pixels []int) []int {
-	order := slices.Clone(pixels)
-	slices.SortFunc(order, func(a, b int) int {
-		if c := cmp.Compare(level[b], level[a]); c != 0 {
-			return c
-		}
-		return a - b
-	})
-	return order
-}
-
-// excess is what counts has above what was expected of it, for the pixels that see light; 0 for others.
-func (e expectation) excess(counts []float64) []float64 {
-	base := median(pick(counts, e.lit))
-	ratios := make([]float64, len(e.bright))
-	for i, p := range e.bright {
-		ratios[i] = (counts[p] - base) / (e.level[p] - e.base)
-	}
-	gain := 1.0
-	if len(ratios) > 0 {
-		gain = median(ratios)
-	}
-	rest := make([]float64, len(e.lit))
-	for k, p := range e.lit {
-		rest[k] = counts[p] - base - gain*(e.level[p]-e.base)
-	}
-	out := make([]float64, len(counts))
-	for k, d := range slowly(rest) {
-		out[e.lit[k]] = rest[k] - d
+		out[k] = column[(len(column)-1)/2]
 	}
 	return out
+}
+
+// clipped tells for each column whether it is near one that is saturated in level.
+func (r *repeats) clipped(level []float64) []bool {
+	out := make([]bool, len(level))
+	for k, v := range level {
+		if v >= r.full {
+			for n := max(k-driftWidth, 0); n < min(k+driftWidth+1, len(out)); n++ {
+				out[n] = true
+			}
+		}
+	}
+	return out
+}
+
+// excess is what the i-th frame has above what level lets expect; comparable is false for a frame whose lines are so
+// much higher or lower that another sample seems to have been there.
+func (r *repeats) excess(i int, level []float64) (excess []float64, comparable bool) {
+	gain := r.gain(r.counts[i], level)
+	out := make([]float64, len(level))
+	for k := range out {
+		out[k] = r.counts[i][k] - gain*level[k]
+	}
+	// What is left changes slowly along the detector, but for noise and rays.
+	for k, v := range slowly(out) {
+		out[k] -= v
+	}
+	return out, gain > 1/mostGain && gain < mostGain
+}
+
+// gain is how many times as high as in b the lines are in a: of the differences of pixels 8 apart, in which a slow
+// background hardly counts, the line through zero with the least sum of absolute deviations, on which a ray has little hold. It is 1
+// where there are hardly any lines.
+func (r *repeats) gain(a, b []float64) float64 {
+	type point struct{ ratio, weight float64 }
+	points := make([]point, 0, len(r.flanks))
+	half := 0.0
+	for _, k := range r.flanks {
+		if rise := b[k+flankStep] - b[k]; rise != 0 {
+			p := point{(a[k+flankStep] - a[k]) / rise, math.Abs(rise)}
+			p.weight *= min(math.Abs(p.ratio), 1) // the smaller of the two: a ray may have hit either frame
+			points = append(points, p)
+			half += p.weight / 2
+		}
+	}
+	if len(points) < leastFlanks {
+		return 1
+	}
+	slices.SortFunc(points, func(a, b point) int { return cmp.Compare(a.ratio, b.ratio) })
+	for _, p := range points {
+		if half -= p.weight; half <= 0 {
+			return p.ratio
+		}
+	}
+	return 1
+}
+
+// noise compares each frame with the next.
+func (r *repeats) noise() noise {
+	level := r.beside(len(r.counts) / 2)
+	differences := make([][]float64, len(r.counts)-1)
+	for i := range differences {
+		differences[i], _ = r.excess(i+1, r.counts[i])
+	}
+	return measureNoise(level, differences)
 }
 
 // slowly follows v by the median of its surroundings, on straight lines between every driftStep points.
 func slowly(v []float64) []float64 {
 	out := make([]float64, len(v))
 	var knots []float64
+	scratch := make([]float64, 0, driftWidth+1)
 	for at := 0; at < len(v)+driftStep-1; at += driftStep {
 		at := min(at, len(v)-1)
-		knots = append(knots, median(v[max(at-driftWidth/2, 0):min(at+driftWidth/2+1, len(v))]))
+		scratch = append(scratch[:0], v[max(at-driftWidth/2, 0):min(at+driftWidth/2+1, len(v))]...)
+		slices.Sort(scratch)
+		knots = append(knots, scratch[(len(scratch)-1)/2])
 	}
 	for i := range v {
 		k := i / driftStep
