@@ -92,6 +92,9 @@ type Progress struct {
 	Last *device.Frame `json:"-"`
 }
 
+// errLaser is the one error that must never be lost.
+var errLaser = errors.New("THE LASER MAY STILL BE ON")
+
 // run is one acquisition under way.
 type run struct {
 	dev      device.Spectrometer
@@ -198,7 +201,7 @@ func (r *run) withLaser(ctx context.Context, do func() error) (err error) {
 			return
 		}
 		if off := r.lampOff(ctx); off != nil && !errors.Is(off, device.ErrGone) {
-			err = errors.Join(err, fmt.Errorf("THE LASER MAY STILL BE ON: %w", off))
+			err = errors.Join(err, fmt.Errorf("%w: %w", errLaser, off))
 		}
 	}()
 	if err := r.dev.Lamp(ctx, true); errors.Is(err, device.ErrRefused) {

@@ -117,6 +117,10 @@ func (s Scan) Spectrum() (spectra.Spectrum, error) {
 	if err != nil {
 		return spectra.Spectrum{}, err
 	}
+	return s.spectrum(spectra.HashBytes(raw))
+}
+
+func (s Scan) spectrum(sha256 string) (spectra.Spectrum, error) {
 	light, darkness := s.combine(s.Frames), s.combine(s.Dark)
 	signal, dark := light.mean, darkness.mean
 	saturated := s.saturatedWithout(light.rays)
@@ -135,7 +139,7 @@ func (s Scan) Spectrum() (spectra.Spectrum, error) {
 	}
 	out.Metadata = spectra.Metadata{
 		Format:            formatName,
-		SHA256:            spectra.HashBytes(raw),
+		SHA256:            sha256,
 		SampleName:        s.Settings.SampleName,
 		Operator:          s.Settings.Operator,
 		Instrument:        s.Info.Model,

@@ -30,6 +30,12 @@ type Backend interface {
 	// ScanDevice takes a scan with the attached spectrometer. Errors: ErrNoDevice, ErrBusy, those of package device.
 	ScanDevice(ctx context.Context, f store.Fields) (store.Scan, error)
 	DeviceStatus(ctx context.Context) DeviceStatus
+	// StartPreview switches the laser on and makes Live frames, for a limited time. Errors: those of ScanDevice.
+	StartPreview(ctx context.Context) error
+	// StopPreview returns when the laser is off. Without a preview it does nothing. Errors: device.ErrTimeout.
+	StopPreview(ctx context.Context) error
+	// Live returns the newest frame and a channel that is closed when the next comes.
+	Live() (LiveFrame, <-chan struct{})
 	Library() LibrarySummary
 	// STIX says for whom bundles speak.
 	STIX() exchange.STIXOptions
