@@ -30,7 +30,7 @@ Examples:
 
     fentrace scan --port /dev/ttyUSB0 --laser-nm 785 --auto
     fentrace scan --port /dev/ttyUSB0 --averages 5 --save exhibit-7.json
-    fentrace scan --port /dev/ttyUSB0 --live --auto --target-snr 100 --max-time 30s`
+    fentrace scan --port /dev/ttyUSB0 --live --auto --target-snr 100`
 }
 
 // exposureFlags say how to scan.
