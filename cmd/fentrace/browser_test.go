@@ -75,7 +75,7 @@ func startDemo(t *testing.T, scans int) string {
 func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	if err := chromedp.Do(ctx, steps...); err != nil {
-		picture(t, ctx, "failed.png")
+		keepPicture(t, ctx, "failed.png")
 		t.Fatal(err)
 	}
 }
@@ -84,7 +84,7 @@ func get[T any](t *testing.T, ctx context.Context, action chromedp.Action[T]) T 
 	t.Helper()
 	v, err := chromedp.Run(ctx, action)
 	if err != nil {
-		picture(t, ctx, "failed.png")
+		keepPicture(t, ctx, "failed.png")
 		t.Fatal(err)
 	}
 	return v
@@ -124,9 +124,9 @@ func TestPressingScanShowsTheVerdictThePlotAndThePoint(t *testing.T) {
 	if !strings.Contains(body, "Presumptive field result. Laboratory confirmation required.") {
 		t.Error("the page does not say that the result is presumptive")
 	}
-	picture(t, ctx, "verdict.png")
+	keepPicture(t, ctx, "verdict.png")
 	do(t, ctx, chromedp.ScrollIntoView("#overlay-plot"))
-	picture(t, ctx, "scan.png")
+	keepPicture(t, ctx, "scan.png")
 }
 
 // The live preview is drawn while the laser is on, said in words, stopped by its button; then a scan finds what was shown.
@@ -143,7 +143,7 @@ func TestTheLivePreviewIsDrawnAndStoppedBeforeTheScan(t *testing.T) {
 	drawn := get(t, ctx, chromedp.Poll[bool](`Number(document.querySelector("#live-plot").dataset.frames) > 5 && `+drawnIn("#live-plot"), chromedp.WithPollingTimeout(time.Minute)))
 	words := get(t, ctx, chromedp.TextContent("[data-testid=live-words]", chromedp.NodeReady))
 	body := get(t, ctx, chromedp.Text("body"))
-	picture(t, ctx, "live.png")
+	keepPicture(t, ctx, "live.png")
 	if !drawn || !strings.Contains(words, "SIMULATED. Preview.") || !strings.Contains(words, "Strongest lines at") {
 		t.Errorf("drawn: %v; in words: %q", drawn, words)
 	}
@@ -198,11 +198,11 @@ func TestTheMapShowsTheSimulatedMonth(t *testing.T) {
 	if n, err := strconv.Atoi(points); err != nil || n < 2 {
 		t.Errorf("the map shows %q points of a month", points)
 	}
-	picture(t, ctx, "map.png")
+	keepPicture(t, ctx, "map.png")
 }
 
-// picture keeps what the browser shows in the folder FENTRACE_PICTURES names, for whoever wants to look.
-func picture(t *testing.T, ctx context.Context, name string) {
+// keepPicture keeps what the browser shows in the folder FENTRACE_PICTURES names, for whoever wants to look.
+func keepPicture(t *testing.T, ctx context.Context, name string) {
 	dir := os.Getenv("FENTRACE_PICTURES")
 	if dir == "" {
 		return
