@@ -13,11 +13,13 @@ const (
 	// rayReach is how many standard deviations of its noise a count must stand above what was expected.
 	rayReach = 6
 	// rayDrift allows for what changes between repeats besides the intensity: this part of a pixel in position,
-	// rayShape of the height above the lowest pixel in shape.
-	rayDrift, rayShape = 0.1, 0.01
+	// rayShape of the height above the lowest pixel in shape, and more when the lines rose or fell: rayGain times by how much.
+	rayDrift, rayShape, rayGain = 0.1, 0.01, 0.03
 	// The mostFlanks steepest places tell by how much the lines rose or fell, those of at least flankNoise times the noise;
 	// with fewer than leastFlanks they are taken to have stayed, beyond mostGain the frame is not judged.
-	mostFlanks, leastFlanks, flankNoise, flankStep, mostGain = 128, 8, 15, 8, 1.3
+	mostFlanks, leastFlanks, flankNoise, flankStep, mostGain = 128, 8, 15, 8, 2.5
+	// sharpReach is how many pixels away from a ray its frame is as expected again.
+	sharpReach = 3
 	// besideFrames is how many frames tell what to expect of the one in their middle.
 	besideFrames = 4
 	// Slow changes along the detector, as of a fading fluorescence, are followed by the median of driftWidth pixels
@@ -62,7 +64,7 @@ func (s Scan) combine(frames []device.Frame) combined {
 // of two or four the lower middle, so that one of them may have been hit too. It is scaled as the lines rose or fell and
 // moved by what changed slowly along the detector. The noise is measured from the same frames, by the median of the
 // differences of neighbours, as it depends on the level. Only counts that are too high are left out: a ray never lowers
-// one. Near pixels that are saturated in most frames nothing is left out: they cannot be compared.
+// one, and only where the excess is as narrow as a ray, up to five pixels, not at the three pixels of either end. Near pixels that are saturated in most frames nothing is left out: they cannot be compared.
 //
 // The bound is that of the upper-bound spectrum of D. Zhang, K. N. Jallad, D. Ben-Amotz, Appl. Spectrosc. 55 (2001)
 // 1523: so many times the noise expected at the level of the spectrum. Median and median deviation in place of mean and
@@ -83,13 +85,14 @@ func combine(frames []device.Frame, info device.Info, reject bool) combined {
 		level := r.beside(i)
 		lowest := slices.Min(level)
 		clipped := r.clipped(level)
-		excess, comparable := r.excess(i, level)
-		if !comparable {
-			continue
+		excess, gain := r.excess(i, level)
+		if gain < 1/mostGain || gain > mostGain {
+			continue // another sample seems to have been there
 		}
+		shape := rayShape + rayGain*math.Abs(gain-1)
 		for k, x := range excess {
 			steep := math.Abs(level[min(k+1, len(level)-1)]-level[max(k-1, 0)]) / 2
-			if x > width*math.Sqrt(c.noise.at(level[k]))+rayDrift*steep+rayShape*(level[k]-lowest) && !clipped[k] {
+			if x > width*math.Sqrt(c.noise.at(level[k]))+rayDrift*steep+shape*(level[k]-lowest) && !clipped[k] && sharp(excess, k) {
 				p := r.pixel[k]
 				c.rays = append(c.rays, Ray{Frame: i, Pixel: p, Excess: x})
 				c.mean[p] -= x / float64(len(frames))
@@ -169,19 +172,18 @@ func (r *repeats) clipped(level []float64) []bool {
 	return out
 }
 
-// excess is what the i-th frame has above what level lets expect; comparable is false for a frame whose lines are so
-// much higher or lower that another sample seems to have been there.
-func (r *repeats) excess(i int, level []float64) (excess []float64, comparable bool) {
-	gain := r.gain(r.counts[i], level)
-	out := make([]float64, len(level))
-	for k := range out {
-		out[k] = r.counts[i][k] - gain*level[k]
+// excess is what the i-th frame has above what level, times gain, lets expect.
+func (r *repeats) excess(i int, level []float64) (excess []float64, gain float64) {
+	gain = r.gain(r.counts[i], level)
+	excess = make([]float64, len(level))
+	for k := range excess {
+		excess[k] = r.counts[i][k] - gain*level[k]
 	}
 	// What is left changes slowly along the detector, but for noise and rays.
-	for k, v := range slowly(out) {
-		out[k] -= v
+	for k, v := range slowly(excess) {
+		excess[k] -= v
 	}
-	return out, gain > 1/mostGain && gain < mostGain
+	return excess, gain
 }
 
 // gain is how many times as high as in b the lines are in a: of the differences of pixels 8 apart, in which a slow
@@ -221,26 +223,37 @@ func (r *repeats) noise() noise {
 	return measureNoise(level, differences)
 }
 
-// slowly follows v by the median of its surroundings, on straight lines between every driftStep points.
+// slowly follows v by the median of its surroundings, on straight lines between every driftStep points; the surroundings
+// are the same to either side, and the ends lie on the next lines.
 func slowly(v []float64) []float64 {
-	out := make([]float64, len(v))
-	var knots []float64
-	scratch := make([]float64, 0, driftWidth+1)
-	for at := 0; at < len(v)+driftStep-1; at += driftStep {
-		at := min(at, len(v)-1)
-		scratch = append(scratch[:0], v[max(at-driftWidth/2, 0):min(at+driftWidth/2+1, len(v))]...)
-		slices.Sort(scratch)
-		knots = append(knots, scratch[(len(scratch)-1)/2])
+	if len(v) < 4*driftStep {
+		m := median(v)
+		return slices.Repeat([]float64{m}, len(v))
 	}
-	for i := range v {
-		k := i / driftStep
-		next := min(k+1, len(knots)-1)
-		start, end := k*driftStep, min(next*driftStep, len(v)-1)
-		f := 0.0
-		if end > start {
-			f = float64(i-start) / float64(end-start)
-		}
-		out[i] = knots[k]*(1-f) + knots[next]*f
+	n := (len(v) - 1) / driftStep // knots, the ends not among them
+	knots := make([]float64, n)
+	scratch := make([]float64, 0, driftWidth+1)
+	for k := range knots {
+		at := (k + 1) * driftStep
+		reach := max(min(driftWidth/2, at, len(v)-1-at), driftStep/2)
+		scratch = append(scratch[:0], v[max(at-reach, 0):min(at+reach+1, len(v))]...)
+		slices.Sort(scratch)
+		knots[k] = scratch[(len(scratch)-1)/2]
+	}
+	out := make([]float64, len(v))
+	for i := range out {
+		k := min(max(i/driftStep-1, 0), n-2)
+		f := float64(i-(k+1)*driftStep) / driftStep
+		out[i] = knots[k]*(1-f) + knots[k+1]*f
 	}
 	return out
+}
+
+// sharp tells whether an excess stands above what is around it as a ray does, which hits up to five neighbouring pixels:
+// a band that changed is as wide as every band. Too near an end of the detector nobody can tell.
+func sharp(excess []float64, k int) bool {
+	if k < sharpReach || k >= len(excess)-sharpReach {
+		return false
+	}
+	return max(excess[k-sharpReach], excess[k+sharpReach]) <= excess[k]/2
 }
