@@ -64,7 +64,8 @@ func (s Scan) combine(frames []device.Frame) combined {
 // of two or four the lower middle, so that one of them may have been hit too. It is scaled as the lines rose or fell and
 // moved by what changed slowly along the detector. The noise is measured from the same frames, by the median of the
 // differences of neighbours, as it depends on the level. Only counts that are too high are left out: a ray never lowers
-// one, and only where the excess is as narrow as a ray, up to five pixels, not at the three pixels of either end. Near pixels that are saturated in most frames nothing is left out: they cannot be compared.
+// one; and only where the excess is as narrow as a ray, up to five pixels, which cannot be told at the three pixels of
+// either end. Near pixels that are saturated in most frames nothing is left out: they cannot be compared.
 //
 // The bound is that of the upper-bound spectrum of D. Zhang, K. N. Jallad, D. Ben-Amotz, Appl. Spectrosc. 55 (2001)
 // 1523: so many times the noise expected at the level of the spectrum. Median and median deviation in place of mean and
@@ -92,7 +93,8 @@ func combine(frames []device.Frame, info device.Info, reject bool) combined {
 		shape := rayShape + rayGain*math.Abs(gain-1)
 		for k, x := range excess {
 			steep := math.Abs(level[min(k+1, len(level)-1)]-level[max(k-1, 0)]) / 2
-			if x > width*math.Sqrt(c.noise.at(level[k]))+rayDrift*steep+shape*(level[k]-lowest) && !clipped[k] && sharp(excess, k) {
+			bound := width*math.Sqrt(c.noise.at(level[k])) + rayDrift*steep + shape*(level[k]-lowest)
+			if x > bound && !clipped[k] && sharp(excess, k) {
 				p := r.pixel[k]
 				c.rays = append(c.rays, Ray{Frame: i, Pixel: p, Excess: x})
 				c.mean[p] -= x / float64(len(frames))

