@@ -40,10 +40,14 @@ type instrument struct {
 	tried    time.Time // of the last attempt to open
 	asked    time.Time // of the last temperature
 	scanTook time.Duration
+	frame    api.LiveFrame // the newest
+	framed   chan struct{} // closed and replaced after each frame
+	stop     func()        // ends the preview; nil before the first
+	stopped  chan struct{} // closed when that preview has ended
 }
 
 func newInstrument(cfg Config) *instrument {
-	in := &instrument{open: cfg.OpenDevice, settings: cfg.Acquire, clock: cfg.Clock}
+	in := &instrument{open: cfg.OpenDevice, settings: cfg.Acquire, clock: cfg.Clock, framed: make(chan struct{})}
 	in.state.Attached = cfg.OpenDevice != nil
 	return in
 }
@@ -62,6 +66,7 @@ func (in *instrument) scan(ctx context.Context) (acquire.Scan, error) {
 	if !in.use.TryLock() {
 		return acquire.Scan{}, api.ErrBusy
 	}
+	defer in.publish(api.LiveFrame{Stage: api.LiveEnd}) // when the device can be used again
 	defer in.use.Unlock()
 	in.update(func(st *api.DeviceStatus) { st.Busy = true })
 	defer in.update(func(st *api.DeviceStatus) { st.Busy = false })
@@ -69,7 +74,7 @@ func (in *instrument) scan(ctx context.Context) (acquire.Scan, error) {
 		return acquire.Scan{}, err
 	}
 	began := in.clock()
-	scan, err := acquire.Acquire(ctx, in.dev, in.settings, nil)
+	scan, err := acquire.Acquire(ctx, in.dev, in.settings, in.progress)
 	if err != nil {
 		if ctx.Err() == nil || errors.Is(err, device.ErrGone) { // that someone gave up is no fault of the device
 			in.failed(err)
@@ -139,7 +144,7 @@ func (in *instrument) status(ctx context.Context) api.DeviceStatus {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	st := in.state
-	st.ExpectedSeconds = in.expected().Seconds()
+	st.ExpectedSeconds, st.PreviewSeconds = in.expected().Seconds(), acquire.MaxPreview.Seconds()
 	return st
 }
 
@@ -183,6 +188,9 @@ func (in *instrument) expected() time.Duration {
 	}
 	one := max(in.settings.IntegrationTime, 100*time.Millisecond)
 	frames := 2 * max(in.settings.Averages, 1) // sample and dark
+	if in.settings.TargetSNR > 0 && in.settings.MaxTime > 0 {
+		frames = int(in.settings.MaxTime / one) // at most
+	}
 	if in.settings.AutoExposure {
 		frames += max(in.settings.MaxTries, 4)
 	}

@@ -244,6 +244,7 @@ func (s *Server) Close() error {
 		s.sending.Wait()
 		ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 		defer cancel()
+		preview := s.instrument.stopPreview(ctx)
 		err := s.http.Shutdown(ctx)
 		if err != nil {
 			err = errors.Join(fmt.Errorf("requests were still running after %v: %w", shutdownTime, err), s.http.Close())
@@ -253,7 +254,7 @@ func (s *Server) Close() error {
 			s.listening.Close() // closed by Shutdown unless Serve never ran
 		}
 		s.mu.Unlock()
-		s.closeErr = errors.Join(err, s.instrument.close(), s.store.Close())
+		s.closeErr = errors.Join(preview, err, s.instrument.close(), s.store.Close())
 	})
 	return s.closeErr
 }

@@ -2,6 +2,12 @@ package spectra
 
 import "time"
 
+// Range is a part of the axis of a spectrum, in its unit; Low and High belong to it.
+type Range struct {
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
+}
+
 // Metadata is how a spectrum was acquired. A zero field was not stated by the source; nothing is guessed.
 type Metadata struct {
 	Format       string `json:"format,omitempty"` // reader that produced it, for example "jcamp-dx"
@@ -33,7 +39,10 @@ type Metadata struct {
 
 	DarkSubtracted  bool    `json:"dark_subtracted,omitempty"`
 	SaturatedPoints int     `json:"saturated_points,omitempty"` // detector elements at full scale in any raw frame
+	SaturatedRanges []Range `json:"saturated_ranges,omitempty"` // where those are, ascending, ends included
 	FullScale       float64 `json:"full_scale,omitempty"`       // counts at which the detector saturates
+	CosmicRays      int     `json:"cosmic_rays,omitempty"`      // counts of raw frames that were left out as such
+	SNR             float64 `json:"snr,omitempty"`              // strongest line over its noise, where repeats were taken
 
 	// Simulated is true for emulated, computed or training data. It is shown wherever the spectrum is.
 	Simulated bool `json:"simulated,omitempty"`

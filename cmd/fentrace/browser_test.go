@@ -129,15 +129,60 @@ func TestPressingScanShowsTheVerdictThePlotAndThePoint(t *testing.T) {
 	snapshot(t, ctx, "scan.png")
 }
 
-// drawnScript is true once some pixel of the plot is neither transparent nor the colour of its corner.
-const drawnScript = `(() => {
-	const c = document.querySelector("#overlay-plot canvas");
+// The live preview is drawn while the laser is on, said in words, stopped by its button; then a scan finds what was shown.
+func TestTheLivePreviewIsDrawnAndStoppedBeforeTheScan(t *testing.T) {
+	link := startDemo(t, 0)
+	ctx := browser(t)
+	do(t, ctx,
+		chromedp.Navigate(link),
+		chromedp.WaitVisible("#preview-button:not([disabled])"),
+		chromedp.Click("#preview-button"),
+		chromedp.WaitVisible("#preview-button[aria-pressed='true']"),
+		chromedp.WaitVisible("#live-plot canvas"),
+	)
+	drawn := get(t, ctx, chromedp.Poll[bool](`Number(document.querySelector("#live-plot").dataset.frames) > 5 && `+drawnIn("#live-plot"), chromedp.WithPollingTimeout(time.Minute)))
+	words := get(t, ctx, chromedp.TextContent("[data-testid=live-words]", chromedp.NodeReady))
+	body := get(t, ctx, chromedp.Text("body"))
+	snapshot(t, ctx, "live.png")
+	if !drawn || !strings.Contains(words, "SIMULATED. Preview.") || !strings.Contains(words, "Strongest lines at") {
+		t.Errorf("drawn: %v; in words: %q", drawn, words)
+	}
+	if !strings.Contains(body, "frames a second") || !strings.Contains(body, "laser on") {
+		t.Error("the page does not say how fast it is, or that the laser is on")
+	}
+	do(t, ctx,
+		chromedp.Click("#preview-button"),
+		chromedp.WaitVisible("#preview-button[aria-pressed='false']:not([disabled])"),
+	)
+	if text := get(t, ctx, chromedp.TextContent(".live-figures", chromedp.NodeReady)); text != "The laser is off." {
+		t.Errorf("after the preview the page says %q", text)
+	}
+	// A scan ends a preview that still runs, and finds the sample that the preview showed.
+	do(t, ctx,
+		chromedp.Click("#preview-button"),
+		chromedp.WaitVisible("#preview-button[aria-pressed='true']"),
+		chromedp.Click("#scan-button"),
+		chromedp.WaitVisible("#verdict"),
+	)
+	if verdict := get(t, ctx, chromedp.AttributeValue("#verdict", "data-verdict")).Value; verdict != "alarm" {
+		t.Errorf("verdict %q; the first sample of the demo holds fentanyl", verdict)
+	}
+}
+
+// drawnScript is true once the plot of the result is drawn.
+var drawnScript = drawnIn("#overlay-plot")
+
+// drawnIn is true once some pixel of a plot is neither transparent nor the colour of its corner.
+func drawnIn(plot string) string {
+	return `(() => {
+	const c = document.querySelector("` + plot + ` canvas");
 	if (!c || !c.width) return false;
 	const d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
 	let other = 0;
 	for (let i = 0; i < d.length; i += 4) if (d[i+3] > 0 && (d[i] !== d[0] || d[i+1] !== d[1] || d[i+2] !== d[2])) other++;
 	return other > 500;
 })()`
+}
 
 // The month of simulated scans reaches the map: its points are drawn and counted.
 func TestTheMapShowsTheSimulatedMonth(t *testing.T) {

@@ -20,6 +20,8 @@ const (
 	dotsAcross  = 2 * drawColumns
 	dotsDown    = 4 * drawRows
 
+	saturatedMark = '▓' // on the axis, where the detector was at full scale
+
 	stickRoom = 100 // cm-1 at least to either side of the middle of a peak table
 )
 
@@ -148,6 +150,7 @@ func (f frame) label(rows []string, s spectra.Spectrum) []string {
 		out = append(out, fmt.Sprintf("%*s ┤%s", drawMargin-2, mark, row))
 	}
 	ticks, labels := f.ticks()
+	ticks = f.saturated(ticks, s.Metadata.SaturatedRanges)
 	title := string(s.XUnit)
 	if s.XUnit == spectra.PerCM {
 		title = "wavenumber, cm-1"
@@ -194,6 +197,18 @@ func (f frame) ticks() (line, labels string) {
 		}
 	}
 	return string(marks), string(numbers)
+}
+
+// saturated marks ranges on the line of the horizontal axis.
+func (f frame) saturated(line string, ranges []spectra.Range) string {
+	marks := []rune(line)
+	for _, r := range ranges {
+		from, to := f.x(r.Low)/2, f.x(r.High)/2
+		for at := max(min(from, to), 0); at <= min(max(from, to), len(marks)-1); at++ {
+			marks[at] = saturatedMark
+		}
+	}
+	return string(marks)
 }
 
 // niceStep is the 1, 2 or 5 times a power of ten at or above v.

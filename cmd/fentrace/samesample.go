@@ -92,6 +92,7 @@ func unsaturated(ctx context.Context, id *identify.Identifier, scans []sampleSca
 // meanScan averages scans of one technique and axis unit on whole wavenumbers of the range they share.
 func meanScan(scans []sampleScan) (spectra.Spectrum, error) {
 	mean := scans[0].Spectrum
+	mean.Metadata.SNR, mean.Metadata.SaturatedRanges = 0, nil // of one scan, not of the mean
 	mean.Title, mean.YUnit = "Mean of "+scans[0].Title, spectra.Arbitrary
 	low, high := math.Inf(-1), math.Inf(1)
 	for _, s := range scans {

@@ -22,6 +22,7 @@ type scanCommand struct {
 	Sample string `placeholder:"NAME" help:"Name of the sample, kept with the scan."`
 	Data   string `placeholder:"DIR" help:"Keep scan and answer in the database of this folder, in the queue of what waits to be sent."`
 	upstreamFlags
+	Live bool `help:"First show what the detector sees, for a minute at most; Enter takes the scan."`
 	portFlags
 	exposureFlags
 	libraryFlags
@@ -36,6 +37,7 @@ Examples:
 
     fentrace scan --port /dev/ttyUSB0 --laser-nm 785 --auto
     fentrace scan --port /dev/ttyUSB0 --averages 5 --save exhibit-7.json
+    fentrace scan --port /dev/ttyUSB0 --live --auto --target-snr 100
     fentrace scan --port /dev/ttyUSB0 --type aa55 --calibration-file head.json \
         --laser-type modbus --laser-port /dev/ttyUSB1 --laser-power 800
     fentrace scan --port /dev/ttyUSB0 --data ~/fentrace-data \
@@ -45,18 +47,25 @@ Examples:
 // exposureFlags say how to scan.
 type exposureFlags struct {
 	Integration time.Duration `placeholder:"TIME" help:"Integration time of one frame (100ms); with --auto where the search begins."`
-	Averages    int           `default:"1" help:"How many frames are averaged (${default})."`
+	Averages    int           `default:"1" help:"How many frames are averaged (${default}); with --target-snr the least number."`
 	Auto        bool          `help:"Look for the integration time that uses three quarters of full scale."`
+	TargetSNR   float64       `name:"target-snr" placeholder:"RATIO" help:"Add frames until the strongest line stands so many times above its noise."`
+	MaxTime     time.Duration `placeholder:"TIME" help:"Add frames for no longer than this (1m with --target-snr)."`
+	KeepRays    bool          `help:"Average cosmic rays in, instead of leaving them out where there are two frames or more."`
 }
 
 func (f exposureFlags) settings(p portFlags) acquire.Settings {
-	return acquire.Settings{IntegrationTime: f.Integration, Averages: f.Averages, AutoExposure: f.Auto, LaserNM: p.LaserNM}
+	return acquire.Settings{IntegrationTime: f.Integration, Averages: f.Averages, AutoExposure: f.Auto, LaserNM: p.LaserNM,
+		TargetSNR: f.TargetSNR, MaxTime: f.MaxTime, KeepRays: f.KeepRays}
 }
 
 // scanJSON is a scan for programs.
 type scanJSON struct {
 	Spectra        []spectra.Spectrum      `json:"spectra"`
 	Identification identify.Identification `json:"identification"`
+	Settings       acquire.Settings        `json:"settings"`           // as used, times in nanoseconds
+	Exposure       acquire.ExposureEnd     `json:"exposure,omitempty"` // how the search for the integration time ended
+	Rays           []acquire.Ray           `json:"rays"`               // counts that were left out
 }
 
 func (c *scanCommand) Run(env *environment) error {
@@ -81,6 +90,11 @@ func (c *scanCommand) Run(env *environment) error {
 	defer dev.Close()
 	settings := c.settings(c.portFlags)
 	settings.SampleName = c.Sample
+	if c.Live {
+		if err := env.preview(dev, settings); err != nil {
+			return err
+		}
+	}
 	scan, err := acquire.Acquire(env.ctx, dev, settings, env.scanProgress())
 	if err != nil {
 		return err
@@ -99,7 +113,7 @@ func (c *scanCommand) Run(env *environment) error {
 		return err
 	}
 	ans.File = c.Save
-	if err := c.print(env, s, ans); err != nil || keep == nil {
+	if err := c.print(env, scan, s, ans); err != nil || keep == nil {
 		return err
 	}
 	return env.sendNow(keep)
@@ -130,9 +144,9 @@ func (c *scanCommand) answer(env *environment, keep *server.Server, id *identify
 }
 
 // print prints spectrum and answer.
-func (c *scanCommand) print(env *environment, s spectra.Spectrum, ans identify.Identification) error {
+func (c *scanCommand) print(env *environment, scan acquire.Scan, s spectra.Spectrum, ans identify.Identification) error {
 	if c.JSON {
-		return printJSON(env.stdout, scanJSON{[]spectra.Spectrum{s}, ans}, false)
+		return printJSON(env.stdout, scanJSON{[]spectra.Spectrum{s}, ans, scan.Settings, scan.Exposed(), append([]acquire.Ray{}, scan.Rays()...)}, false)
 	}
 	sheet := env.newSheet()
 	sheet.spectrum(s)
@@ -182,6 +196,12 @@ func (env *environment) scanProgress() func(acquire.Progress) {
 		line := fmt.Sprintf("%s frame %d of %d, %v", p.Stage, p.Frame, p.Frames, p.IntegrationTime)
 		if p.Stage == acquire.StageExposure {
 			line = fmt.Sprintf("exposure try %d of at most %d, %v", p.Frame, p.Frames, p.IntegrationTime)
+		}
+		if p.SNR > 0 {
+			line += fmt.Sprintf(", signal to noise %.0f", p.SNR)
+		}
+		if p.Left >= time.Second {
+			line += fmt.Sprintf(", about %v left", p.Left.Round(time.Second))
 		}
 		if p.Peak > 0 {
 			line += fmt.Sprintf(", frame before at %.0f %% of full scale", 100*p.Peak)

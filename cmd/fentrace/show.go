@@ -149,7 +149,13 @@ func facts(s spectra.Spectrum) [][2]string {
 		add("background", "measured without the sample")
 	}
 	if m.SaturatedPoints > 0 {
-		add("saturated", fmt.Sprintf("%d points at full scale", m.SaturatedPoints))
+		add("saturated", fmt.Sprintf("%d points at full scale%s", m.SaturatedPoints, whereSaturated(s)))
+	}
+	if m.CosmicRays > 0 {
+		add("cosmic rays", fmt.Sprintf("%d left out of the mean", m.CosmicRays))
+	}
+	if m.SNR > 0 {
+		add("signal/noise", fmt.Sprintf("%.0f at the strongest line", m.SNR))
 	}
 	add("format", m.Format)
 	add("SHA-256", m.SHA256)
@@ -157,6 +163,27 @@ func facts(s spectra.Spectrum) [][2]string {
 		rows = slices.Insert(rows, 2, [2]string{"strongest", strongest})
 	}
 	return rows
+}
+
+// whereSaturated names the first few ranges that are marked on the axis.
+func whereSaturated(s spectra.Spectrum) string {
+	const most = 3
+	var parts []string
+	for _, r := range s.Metadata.SaturatedRanges[:min(most, len(s.Metadata.SaturatedRanges))] {
+		if r.Low == r.High {
+			parts = append(parts, fmt.Sprintf("%.0f", r.Low))
+		} else {
+			parts = append(parts, fmt.Sprintf("%.0f to %.0f", r.Low, r.High))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	text := fmt.Sprintf(" (%c): %s %s", saturatedMark, strings.Join(parts, ", "), s.XUnit)
+	if more := len(s.Metadata.SaturatedRanges) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 func techniqueName(t spectra.Technique) string {

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"fentrace/device"
@@ -25,6 +26,8 @@ const (
 	defaultMaxIntegration = 10 * time.Second
 	defaultTarget         = 0.75
 	defaultTries          = 4
+	maxTries              = 20
+	defaultMaxTime        = time.Minute
 
 	// A peak between these fractions of full scale is well exposed.
 	wellLow, wellHigh = 0.60, 0.90
@@ -35,12 +38,22 @@ type Settings struct {
 	// IntegrationTime of one frame; with AutoExposure where the search begins. 100 ms when zero.
 	IntegrationTime time.Duration `json:"integration_time"`
 	// Averages is how many frames are taken, and as many dark ones; 1 when zero, at most MaxAverages.
+	// With TargetSNR it is the least number.
 	Averages int `json:"averages"`
+	// TargetSNR is the signal-to-noise ratio (see Scan.SNR) up to which frames are added, at most MaxAverages; then as many
+	// dark frames as keep theirs from mattering. It costs time with its square. 0: no target.
+	TargetSNR float64 `json:"target_snr,omitempty"`
+	// MaxTime ends the adding of frames whatever was reached, so that the laser does not rest on a sample for long. The
+	// search for the exposure comes before it, the dark frames after it. One minute when zero and there is a TargetSNR;
+	// otherwise zero is no limit.
+	MaxTime time.Duration `json:"max_time,omitempty"`
+	// KeepRays averages the cosmic rays in; without it they are found among two frames or more (see Scan.Rays).
+	KeepRays bool `json:"keep_rays,omitempty"`
 	// AutoExposure looks for the integration time that brings the highest pixel to TargetFraction of full scale.
 	AutoExposure bool `json:"auto_exposure,omitempty"`
 	// TargetFraction is 0.6 to 0.9; 0.75 when zero.
 	TargetFraction float64 `json:"target_fraction,omitempty"`
-	// MaxTries is how many exposures the search may take; 4 when zero.
+	// MaxTries is how many exposures the search may take, 2 to 20; 4 when zero.
 	MaxTries int `json:"max_tries,omitempty"`
 	// MaxIntegration keeps the search from holding the laser on a sample for long; 10 s when zero.
 	MaxIntegration time.Duration `json:"max_integration,omitempty"`
@@ -66,11 +79,17 @@ const (
 // Progress is told before each frame.
 type Progress struct {
 	Stage           Stage         `json:"stage"`
-	Frame           int           `json:"frame"` // 1-based within the stage
-	Frames          int           `json:"frames"`
+	Frame           int           `json:"frame"`  // 1-based within the stage
+	Frames          int           `json:"frames"` // with TargetSNR what is expected so far
 	IntegrationTime time.Duration `json:"integration_time"`
 	// Peak is the highest pixel of the frame before, as a fraction of full scale; 0 before the first.
 	Peak float64 `json:"peak"`
+	// SNR is what the frames of the sample have reached; 0 while unknown, and without a TargetSNR.
+	SNR float64 `json:"snr,omitempty"`
+	// Left is how long the stage is expected to last, this frame included; 0 while unknown.
+	Left time.Duration `json:"left,omitempty"`
+	// Last is the frame before, whatever its stage; nil before the first.
+	Last *device.Frame `json:"-"`
 }
 
 // run is one acquisition under way.
@@ -79,7 +98,11 @@ type run struct {
 	info     device.Info
 	set      Settings
 	progress func(Progress)
-	peak     float64
+
+	controlled bool // the device switches its laser
+	exposures  []Exposure
+	last       *device.Frame
+	peak       float64 // of last
 }
 
 // Acquire takes one scan. progress may be nil; it is called on the same goroutine. The laser is off when Acquire
@@ -90,10 +113,13 @@ func Acquire(ctx context.Context, dev device.Spectrometer, s Settings, progress 
 	if progress == nil {
 		r.progress = func(Progress) {}
 	}
-	if err := r.check(); err != nil {
-		return Scan{}, fmt.Errorf("acquire: %w", err)
+	if err = r.check(); err == nil {
+		err = r.withLaser(ctx, func() (err error) {
+			scan, err = r.scan(ctx)
+			return err
+		})
 	}
-	if scan, err = r.scan(ctx); err != nil {
+	if err != nil {
 		return Scan{}, fmt.Errorf("acquire: %w", err)
 	}
 	return scan, nil
@@ -117,6 +143,12 @@ func (r *run) check() error {
 	if s.Averages < 0 || s.Averages > MaxAverages {
 		return fmt.Errorf("%d averages: %w: 1 to %d", s.Averages, device.ErrRange, MaxAverages)
 	}
+	if s.TargetSNR > 0 && s.MaxTime == 0 {
+		s.MaxTime = defaultMaxTime
+	}
+	if !(s.TargetSNR >= 0) || math.IsInf(s.TargetSNR, 0) || s.MaxTime < 0 {
+		return fmt.Errorf("signal to noise of %g within %v: %w: neither may be negative", s.TargetSNR, s.MaxTime, device.ErrRange)
+	}
 	if err := checkAxis(r.info, s.LaserNM); err != nil {
 		return err
 	}
@@ -130,9 +162,10 @@ func (r *run) check() error {
 		if s.MaxIntegration == 0 {
 			s.MaxIntegration = defaultMaxIntegration
 		}
-		s.MaxIntegration = min(s.MaxIntegration, r.info.MaxIntegration)
-		if s.TargetFraction < wellLow || s.TargetFraction > wellHigh || s.MaxTries < 2 || s.MaxIntegration < r.info.MinIntegration {
-			return fmt.Errorf("auto-exposure to %g of full scale within %d tries and %v: %w: 0.6 to 0.9, at least 2 tries, at least %v",
+		// Whole microseconds, as the search sets them, so that its end is the limit itself.
+		s.MaxIntegration = max(min(s.MaxIntegration, r.info.MaxIntegration).Truncate(time.Microsecond), min(s.MaxIntegration, r.info.MinIntegration))
+		if s.TargetFraction < wellLow || s.TargetFraction > wellHigh || s.MaxTries < 2 || s.MaxTries > maxTries || s.MaxIntegration < r.info.MinIntegration {
+			return fmt.Errorf("auto-exposure to %g of full scale within %d tries and %v: %w: 0.6 to 0.9, 2 to 20 tries, at least %v",
 				s.TargetFraction, s.MaxTries, s.MaxIntegration, device.ErrRange, r.info.MinIntegration)
 		}
 		s.IntegrationTime = min(s.IntegrationTime, s.MaxIntegration)
@@ -156,23 +189,31 @@ func (r *run) checkDark() error {
 	return nil
 }
 
-// scan switches the laser on, measures, and leaves it off.
-func (r *run) scan(ctx context.Context) (scan Scan, err error) {
+// withLaser switches the laser on, runs do, and leaves the laser off.
+func (r *run) withLaser(ctx context.Context, do func() error) (err error) {
 	// Deferred before the laser is switched on: also a switch-on whose answer got lost is undone, and a panic.
-	controlled := true
+	r.controlled = true
 	defer func() {
-		if !controlled {
+		if !r.controlled {
 			return
 		}
 		if off := r.lampOff(ctx); off != nil && !errors.Is(off, device.ErrGone) {
-			scan, err = Scan{}, errors.Join(err, fmt.Errorf("THE LASER MAY STILL BE ON: %w", off))
+			if !errors.Is(off, device.ErrLaserOn) { // a laser of its own has shouted already
+				off = fmt.Errorf("%w: %w", device.ErrLaserOn, off)
+			}
+			err = errors.Join(err, off)
 		}
 	}()
 	if err := r.dev.Lamp(ctx, true); errors.Is(err, device.ErrRefused) {
-		controlled = false // its laser is not the device's to switch
+		r.controlled = false // its laser is not the device's to switch
 	} else if err != nil {
-		return Scan{}, fmt.Errorf("switch the laser on: %w", err)
+		return fmt.Errorf("switch the laser on: %w", err)
 	}
+	return do()
+}
+
+// scan measures the sample, then the dark, with the laser on.
+func (r *run) scan(ctx context.Context) (scan Scan, err error) {
 	if r.set.AutoExposure {
 		if err := r.expose(ctx); err != nil {
 			return Scan{}, fmt.Errorf("auto-exposure: %w", err)
@@ -181,9 +222,10 @@ func (r *run) scan(ctx context.Context) (scan Scan, err error) {
 	if err := r.dev.SetIntegrationTime(ctx, r.set.IntegrationTime); err != nil {
 		return Scan{}, err
 	}
-	scan = Scan{Info: r.info, Settings: r.set, Dark: r.set.DarkFrames}
+	scan = Scan{Info: r.info, Settings: r.set, Dark: r.set.DarkFrames, Exposures: r.exposures}
 	scan.Settings.DarkFrames = nil
-	if scan.Frames, err = r.frames(ctx, StageSample); err != nil {
+	dark, err := r.coAdd(ctx, &scan)
+	if err != nil {
 		return Scan{}, err
 	}
 	switch t, err := r.dev.Temperature(ctx); {
@@ -192,11 +234,11 @@ func (r *run) scan(ctx context.Context) (scan Scan, err error) {
 	case !errors.Is(err, device.ErrRefused):
 		return Scan{}, err
 	}
-	if controlled && len(scan.Dark) == 0 {
+	if r.controlled && len(scan.Dark) == 0 {
 		if err := r.dev.Lamp(ctx, false); err != nil {
 			return Scan{}, fmt.Errorf("switch the laser off: %w", err)
 		}
-		if scan.Dark, err = r.frames(ctx, StageDark); err != nil {
+		if scan.Dark, err = r.frames(ctx, StageDark, dark); err != nil {
 			return Scan{}, err
 		}
 	}
@@ -211,12 +253,12 @@ func (r *run) lampOff(ctx context.Context) error {
 	return r.dev.Lamp(ctx, false)
 }
 
-func (r *run) frames(ctx context.Context, stage Stage) ([]device.Frame, error) {
-	frames := make([]device.Frame, 0, r.set.Averages)
-	for i := range r.set.Averages {
-		f, err := r.frame(ctx, Progress{Stage: stage, Frame: i + 1, Frames: r.set.Averages, IntegrationTime: r.set.IntegrationTime})
+func (r *run) frames(ctx context.Context, stage Stage, n int) ([]device.Frame, error) {
+	frames := make([]device.Frame, 0, n)
+	for i := range n {
+		f, err := r.frame(ctx, Progress{Stage: stage, Frame: i + 1, Frames: n, IntegrationTime: r.set.IntegrationTime, Left: time.Duration(n-i) * period(frames, r.set)})
 		if err != nil {
-			return nil, fmt.Errorf("%s frame %d of %d: %w", stage, i+1, r.set.Averages, err)
+			return nil, fmt.Errorf("%s frame %d of %d: %w", stage, i+1, n, err)
 		}
 		frames = append(frames, f)
 	}
@@ -224,7 +266,7 @@ func (r *run) frames(ctx context.Context, stage Stage) ([]device.Frame, error) {
 }
 
 func (r *run) frame(ctx context.Context, p Progress) (device.Frame, error) {
-	p.Peak = r.peak
+	p.Peak, p.Last = r.peak, r.last
 	r.progress(p)
 	f, err := r.dev.Scan(ctx)
 	if err != nil {
@@ -233,7 +275,7 @@ func (r *run) frame(ctx context.Context, p Progress) (device.Frame, error) {
 	if len(f.Counts) != r.info.Pixels {
 		return device.Frame{}, fmt.Errorf("%w: %d pixels, the device has %d", device.ErrProtocol, len(f.Counts), r.info.Pixels)
 	}
-	_, peak := extremes(f, r.info)
-	r.peak = peak / r.info.MaxCounts
+	_, peak := brightest(f.Counts, r.info)
+	r.last, r.peak = &f, peak/r.info.MaxCounts
 	return f, nil
 }

@@ -2,6 +2,7 @@ package acquire
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,18 +15,20 @@ import (
 
 // The stored form of a scan is one JSON object, UTF-8, without line breaks except a final one, in this order:
 //
-//	{"format":"fentrace-scan","version":1,
+//	{"format":"fentrace-scan","version":2,
 //	 "info":{...},                          // device.Info
 //	 "settings":{...},                      // Settings as used; times in nanoseconds
 //	 "temperature_c":31.25,                 // left out without a sensor
 //	 "frames":[{"started":"2026-01-02T15:04:05.1Z","integration_time":100000000,"counts":[1500,...],"wire":"wcA..."}],
-//	 "dark":[...]}
+//	 "dark":[...],
+//	 "exposures":[{"dark":true,...}]}        // frames of the search for the integration time
 //
+// Version 1 has no exposures; its spectrum is the plain mean, without a search for cosmic rays, and it keeps its bytes.
 // counts are the detector's, one per pixel; wire is the device's whole answer as it came off the line, base64.
 // The content hash of a scan is the SHA-256 of exactly these bytes.
 const (
 	formatName    = "fentrace-scan"
-	formatVersion = 1
+	formatVersion = 2
 	// MaxRaw bounds what Decode reads: MaxAverages frames and as many dark ones of a 2136-pixel detector fit.
 	MaxRaw = 64 << 20
 )
@@ -41,9 +44,11 @@ type bundle struct {
 	TemperatureC *float64      `json:"temperature_c,omitempty"`
 	Frames       []storedFrame `json:"frames"`
 	Dark         []storedFrame `json:"dark,omitempty"`
+	Exposures    []storedFrame `json:"exposures,omitempty"`
 }
 
 type storedFrame struct {
+	Dark            bool          `json:"dark,omitempty"` // of an exposure: without laser light
 	Started         time.Time     `json:"started"`
 	IntegrationTime time.Duration `json:"integration_time"`
 	Counts          []float64     `json:"counts"`
@@ -53,8 +58,13 @@ type storedFrame struct {
 // Raw returns the scan as stored. The same scan always gives the same bytes, and Decode(Raw()) gives it again.
 func (s Scan) Raw() ([]byte, error) {
 	b := bundle{
-		Format: formatName, Version: formatVersion, Info: s.Info, Settings: s.Settings, TemperatureC: s.TemperatureC,
+		Format: formatName, Version: cmp.Or(s.version, formatVersion), Info: s.Info, Settings: s.Settings, TemperatureC: s.TemperatureC,
 		Frames: store(s.Frames), Dark: store(s.Dark),
+	}
+	for _, x := range s.Exposures {
+		f := storeFrame(x.Frame)
+		f.Dark = x.Dark
+		b.Exposures = append(b.Exposures, f)
 	}
 	if err := b.check(); err != nil {
 		return nil, fmt.Errorf("store scan: %w", err)
@@ -90,13 +100,21 @@ func Decode(raw []byte) (Scan, error) {
 	if err := b.check(); err != nil {
 		return Scan{}, fmt.Errorf("read scan: %w: %w", ErrFormat, err)
 	}
-	return Scan{Info: b.Info, Settings: b.Settings, TemperatureC: b.TemperatureC, Frames: restore(b.Frames), Dark: restore(b.Dark)}, nil
+	scan := Scan{Info: b.Info, Settings: b.Settings, TemperatureC: b.TemperatureC, Frames: restore(b.Frames), Dark: restore(b.Dark), version: b.Version}
+	for _, f := range b.Exposures {
+		scan.Exposures = append(scan.Exposures, Exposure{Frame: restoreFrame(f), Dark: f.Dark})
+	}
+	return scan, nil
 }
 
 func (b bundle) check() error {
 	switch {
-	case b.Version != formatVersion:
-		return fmt.Errorf("version %d, this program knows %d: a newer one wrote it", b.Version, formatVersion)
+	case b.Version < 1 || b.Version > formatVersion:
+		return fmt.Errorf("version %d, this program knows 1 to %d: a newer one wrote it", b.Version, formatVersion)
+	case b.Version == 1 && len(b.Exposures) > 0:
+		return errors.New("version 1 has no exposures")
+	case len(b.Exposures) > 2*maxTries:
+		return fmt.Errorf("%d exposures, at most %d", len(b.Exposures), 2*maxTries)
 	case len(b.Frames) == 0:
 		return errors.New("it has no frames")
 	case len(b.Frames) > MaxAverages || len(b.Dark) > MaxAverages:
@@ -105,7 +123,7 @@ func (b bundle) check() error {
 	if err := checkAxis(b.Info, b.Settings.LaserNM); err != nil {
 		return err
 	}
-	for _, part := range [][]storedFrame{b.Frames, b.Dark} {
+	for _, part := range [][]storedFrame{b.Frames, b.Dark, b.Exposures} {
 		for i, f := range part {
 			if len(f.Counts) != b.Info.Pixels {
 				return fmt.Errorf("frame %d has %d counts for %d pixels", i+1, len(f.Counts), b.Info.Pixels)
@@ -123,15 +141,23 @@ func (b bundle) check() error {
 func store(frames []device.Frame) []storedFrame {
 	var out []storedFrame
 	for _, f := range frames {
-		out = append(out, storedFrame{Started: f.Started.UTC().Round(0), IntegrationTime: f.IntegrationTime, Counts: f.Counts, Wire: f.Raw})
+		out = append(out, storeFrame(f))
 	}
 	return out
+}
+
+func storeFrame(f device.Frame) storedFrame {
+	return storedFrame{Started: f.Started.UTC().Round(0), IntegrationTime: f.IntegrationTime, Counts: f.Counts, Wire: f.Raw}
 }
 
 func restore(frames []storedFrame) []device.Frame {
 	var out []device.Frame
 	for _, f := range frames {
-		out = append(out, device.Frame{Started: f.Started, IntegrationTime: f.IntegrationTime, Counts: f.Counts, Raw: f.Wire})
+		out = append(out, restoreFrame(f))
 	}
 	return out
+}
+
+func restoreFrame(f storedFrame) device.Frame {
+	return device.Frame{Started: f.Started, IntegrationTime: f.IntegrationTime, Counts: f.Counts, Raw: f.Wire}
 }

@@ -1,6 +1,7 @@
 package acquire
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -23,20 +24,66 @@ type Scan struct {
 	Settings     Settings // as used: the integration time auto-exposure found, the laser of device or user
 	Frames       []device.Frame
 	Dark         []device.Frame // without laser light; empty when none could be taken
+	Exposures    []Exposure     // of the search for the integration time; no part of the spectrum
 	TemperatureC *float64       // of the detector; nil when it has no sensor
+
+	version int // of the stored form it was read from; 0: it was not
 }
 
 // Saturated tells for each pixel whether any raw frame of the sample reached full scale there.
-func (s Scan) Saturated() []bool {
+func (s Scan) Saturated() []bool { return s.saturatedWithout(nil) }
+
+// saturatedWithout is Saturated without the counts that rays name: those are not in the mean.
+func (s Scan) saturatedWithout(rays []Ray) []bool {
+	left := make(map[[2]int]bool, len(rays))
+	for _, r := range rays {
+		left[[2]int{r.Frame, r.Pixel}] = true
+	}
 	saturated := make([]bool, s.Info.Pixels)
-	for _, f := range s.Frames {
+	for i, f := range s.Frames {
 		for p, v := range f.Counts {
-			if v >= s.Info.MaxCounts && p < len(saturated) {
+			if v >= s.Info.MaxCounts && p < len(saturated) && !left[[2]int{i, p}] {
 				saturated[p] = true
 			}
 		}
 	}
 	return saturated
+}
+
+// ranges joins neighbouring saturated points; x may ascend or descend, the ranges ascend.
+func ranges(x []float64, saturated []bool) (points int, out []spectra.Range) {
+	for i := range x {
+		if !saturated[i] {
+			continue
+		}
+		points++
+		if i > 0 && saturated[i-1] {
+			last := &out[len(out)-1]
+			last.Low, last.High = min(last.Low, x[i]), max(last.High, x[i])
+			continue
+		}
+		out = append(out, spectra.Range{Low: x[i], High: x[i]})
+	}
+	slices.SortFunc(out, func(a, b spectra.Range) int { return cmp.Compare(a.Low, b.Low) })
+	return points, out
+}
+
+// shortcomings says in sentences what was asked for and not reached.
+func (s Scan) shortcomings(snr float64) []string {
+	var out []string
+	switch s.Exposed() {
+	case ExposureTooWeak:
+		out = append(out, fmt.Sprintf("Auto-exposure ended at the longest time, %v, with the highest pixel below %.0f %% of full scale: the light is weak.", s.Settings.IntegrationTime, 100*wellLow))
+	case ExposureTooBright:
+		out = append(out, fmt.Sprintf("Auto-exposure ended at the shortest time, %v, with the highest pixel above %.0f %% of full scale: the light is strong.", s.Settings.IntegrationTime, 100*wellHigh))
+	case ExposureUnsettled:
+		out = append(out, fmt.Sprintf("Auto-exposure did not settle between %.0f and %.0f %% of full scale: did the sample move?", 100*wellLow, 100*wellHigh))
+	}
+	// A tenth: the dark frames were not there yet when it was decided to stop.
+	if s.Settings.TargetSNR > 0 && snr < 0.9*s.Settings.TargetSNR {
+		out = append(out, fmt.Sprintf("The signal-to-noise ratio is %.0f, not %g: %d frames within %v were not enough.", snr, s.Settings.TargetSNR, len(s.Frames), s.Settings.MaxTime))
+	}
+	return out
 }
 
 // Started is when the first frame of the sample began.
@@ -47,34 +94,52 @@ func (s Scan) Started() time.Time {
 	return s.Frames[0].Started
 }
 
-// Spectrum is the mean of the frames less the mean of the dark frames, in counts, over the Raman shift
-// 1e7/laser - 1e7/lambda in cm-1, ascending. Pixels that see no light, and pixels at or below the laser line
-// (shift 0 and less, Rayleigh light), are left out. Metadata.SHA256 is that of Raw.
+// SNR is the signal-to-noise ratio: the height of the strongest line over the standard deviation of its mean, which the
+// differences between repeats tell (R. L. McCreery, Raman Spectroscopy for Chemical Analysis, Wiley 2000, chapter 4).
+// The noise of the dark frames is included. It has no unit, is about 1 to 3 where there is no line, and 0 when there
+// are fewer than two frames.
+func (s Scan) SNR() float64 {
+	return s.snr(s.combine(s.Frames), s.combine(s.Dark))
+}
+
+func (s Scan) snr(light, dark combined) float64 {
+	if light.n < 2 {
+		return 0
+	}
+	return s.judge(light, dark.mean, dark.n).snr
+}
+
+// Spectrum is the mean of the frames less the mean of the dark frames, both without cosmic rays (see Rays), in counts,
+// over the Raman shift 1e7/laser - 1e7/lambda in cm-1, ascending. Pixels that see no light, and pixels at or below the
+// laser line (shift 0 and less, Rayleigh light), are left out. Metadata.SHA256 is that of Raw.
 func (s Scan) Spectrum() (spectra.Spectrum, error) {
 	raw, err := s.Raw()
 	if err != nil {
 		return spectra.Spectrum{}, err
 	}
-	signal, dark := mean(s.Frames, s.Info.Pixels), mean(s.Dark, s.Info.Pixels)
-	saturated := s.Saturated()
+	return s.spectrum(spectra.HashBytes(raw))
+}
+
+func (s Scan) spectrum(sha256 string) (spectra.Spectrum, error) {
+	light, darkness := s.combine(s.Frames), s.combine(s.Dark)
+	signal, dark := light.mean, darkness.mean
+	saturated := s.saturatedWithout(light.rays)
 	out := spectra.Spectrum{Title: s.Settings.SampleName, Technique: spectra.Raman, XUnit: spectra.PerCM, YUnit: spectra.Counts}
-	points := 0
+	var full []bool // for each point whether it was saturated
 	for p, shift := range ramanShift(s.Info, s.Settings.LaserNM) {
 		if math.IsNaN(shift) {
 			continue
 		}
 		out.X = append(out.X, shift)
 		out.Y = append(out.Y, signal[p]-dark[p])
-		if saturated[p] {
-			points++
-		}
+		full = append(full, saturated[p])
 	}
 	if out.Title == "" {
 		out.Title = "Scan by " + s.Info.Model
 	}
 	out.Metadata = spectra.Metadata{
 		Format:            formatName,
-		SHA256:            spectra.HashBytes(raw),
+		SHA256:            sha256,
 		SampleName:        s.Settings.SampleName,
 		Operator:          s.Settings.Operator,
 		Instrument:        s.Info.Model,
@@ -85,13 +150,16 @@ func (s Scan) Spectrum() (spectra.Spectrum, error) {
 		LaserNM:           s.Settings.LaserNM,
 		TemperatureC:      s.TemperatureC,
 		DarkSubtracted:    len(s.Dark) > 0,
-		SaturatedPoints:   points,
+		CosmicRays:        len(light.rays) + len(darkness.rays),
+		SNR:               s.snr(light, darkness),
 		FullScale:         s.Info.MaxCounts,
 		Simulated:         s.Info.Simulated,
 	}
 	if len(s.Dark) == 0 {
 		out.Metadata.Warnings = append(out.Metadata.Warnings, "No dark frame was subtracted: the device cannot switch its laser off and none was supplied.")
 	}
+	out.Metadata.SaturatedPoints, out.Metadata.SaturatedRanges = ranges(out.X, full)
+	out.Metadata.Warnings = append(out.Metadata.Warnings, s.shortcomings(out.Metadata.SNR)...)
 	out = out.Ascending()
 	if err := out.Validate(); err != nil {
 		return spectra.Spectrum{}, fmt.Errorf("spectrum of the scan: %w", err)

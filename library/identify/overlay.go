@@ -27,6 +27,8 @@ type Overlay struct {
 	References  []Trace `json:"references"`
 	Difference  *Trace  `json:"difference,omitempty"`
 	Presumptive string  `json:"presumptive"`
+	// Saturated is where the detector was at full scale, in cm-1: the scan's height there means nothing.
+	Saturated []spectra.Range `json:"saturated,omitempty"`
 }
 
 const overlayReferences = 4
@@ -34,7 +36,7 @@ const overlayReferences = 4
 // Overlay prepares the plot of a scan and the references its findings, or without findings its best candidates, rest
 // on. References are moved by the shift they were found with. It fails for a scan that has no spectrum to draw.
 func (id *Identifier) Overlay(s spectra.Spectrum, ans Identification) (Overlay, error) {
-	out := Overlay{Presumptive: Presumptive, References: []Trace{}}
+	out := Overlay{Presumptive: Presumptive, References: []Trace{}, Saturated: s.Metadata.SaturatedRanges}
 	var err error
 	if out.Scan, err = trace(s, s.Title, 0); err != nil {
 		return Overlay{}, fmt.Errorf("overlay %s: %w", s.Title, err)

@@ -33,6 +33,12 @@ type Backend interface {
 	Queue(ctx context.Context) (Queue, error)
 	// RetryRefused lets files wait again that the other server refused.
 	RetryRefused(ctx context.Context) error
+	// StartPreview switches the laser on and makes Live frames, for a limited time. Errors: those of ScanDevice.
+	StartPreview(ctx context.Context) error
+	// StopPreview returns when the laser is off. Without a preview it does nothing. Errors: device.ErrTimeout.
+	StopPreview(ctx context.Context) error
+	// Live returns the newest frame and a channel that is closed when the next comes.
+	Live() (LiveFrame, <-chan struct{})
 	Library() LibrarySummary
 	// STIX says for whom bundles speak.
 	STIX() exchange.STIXOptions

@@ -8,6 +8,7 @@ import (
 
 	"fentrace/device"
 	"fentrace/server/store"
+	"fentrace/spectra"
 )
 
 // DeviceStatus is what can be said of the spectrometer without disturbing it.
@@ -18,7 +19,32 @@ type DeviceStatus struct {
 	Error           string       `json:"error" doc:"why it does not answer"`
 	TemperatureC    *float64     `json:"temperature_c" doc:"of the detector"`
 	ExpectedSeconds float64      `json:"expected_seconds" doc:"how long a scan takes"`
-	Busy            bool         `json:"busy" doc:"a scan is being taken"`
+	Busy            bool         `json:"busy" doc:"a scan is being taken, or a preview runs"`
+	Previewing      bool         `json:"previewing" doc:"a preview runs: the laser is on"`
+	PreviewSeconds  float64      `json:"preview_seconds" doc:"after which a preview ends by itself"`
+}
+
+// The stages of a live frame besides those of a scan (exposure, sample, dark).
+const (
+	LivePreview = "preview"
+	LiveEnd     = "end" // no more frames: the device is idle
+)
+
+// LiveFrame is what the detector sees, thinned out for drawing. It is no result and is stored nowhere.
+type LiveFrame struct {
+	Sequence        int64           `json:"-"` // increases with every frame
+	Stage           string          `json:"stage"`
+	Frame           int             `json:"frame"`            // from 1
+	Frames          int             `json:"frames,omitempty"` // of the stage
+	Rate            float64         `json:"rate,omitempty"`   // frames per second
+	Peak            float64         `json:"peak"`             // highest pixel, as a fraction of full scale
+	SNR             float64         `json:"snr,omitempty"`
+	IntegrationMS   float64         `json:"integration_ms"`
+	SaturatedPoints int             `json:"saturated_points"`
+	SaturatedRanges []spectra.Range `json:"saturated_ranges"`
+	Simulated       bool            `json:"simulated"`
+	X               []float64       `json:"x"` // Raman shift, cm-1
+	Y               []float64       `json:"y"` // counts, nothing subtracted
 }
 
 // LibrarySummary says what the server can recognise, and what it cannot.
@@ -54,12 +80,20 @@ func (a *API) registerDevice() {
 			return &status{a.backend.DeviceStatus(ctx)}, nil
 		})
 
+	device := []int{http.StatusConflict, http.StatusBadGateway, http.StatusGatewayTimeout}
+	register(a, huma.Operation{OperationID: "device-preview", Method: http.MethodPost, Path: "/v1/device/preview",
+		Summary: "Show live frames on /v1/events: switches the laser on, for a minute at most", DefaultStatus: http.StatusAccepted, Errors: device},
+		func(ctx context.Context, _ *struct{}) (*struct{}, error) { return nil, a.backend.StartPreview(ctx) })
+	register(a, huma.Operation{OperationID: "device-preview-stop", Method: http.MethodDelete, Path: "/v1/device/preview",
+		Summary: "End the preview; answered when the laser is off", DefaultStatus: http.StatusNoContent, Errors: device},
+		func(ctx context.Context, _ *struct{}) (*struct{}, error) { return nil, a.backend.StopPreview(ctx) })
+
 	type scan struct{ Body store.Scan }
 	register(a, huma.Operation{OperationID: "device-scan", Method: http.MethodPost, Path: "/v1/device/scan",
 		Summary: "Take a scan, answer and store it", DefaultStatus: http.StatusCreated,
 		// A read deadline would end the request, and with it the scan, while the detector still integrates.
 		BodyReadTimeout: -1,
-		Errors:          []int{http.StatusConflict, http.StatusBadGateway, http.StatusGatewayTimeout}},
+		Errors:          device},
 		func(ctx context.Context, in *struct{ Body *store.Fields }) (*scan, error) {
 			var f store.Fields
 			if in.Body != nil {

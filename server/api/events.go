@@ -24,9 +24,10 @@ const (
 // registerEvents streams server-sent events (WHATWG HTML, section 9.2). The store is the queue: an event's id is
 // the scan's number there, so a reader that reconnects with Last-Event-ID misses nothing, also across restarts.
 func (a *API) registerEvents() {
-	op := huma.Operation{OperationID: "events", Method: http.MethodGet, Path: eventsPath, Summary: "Live events: one per stored scan",
+	op := huma.Operation{OperationID: "events", Method: http.MethodGet, Path: eventsPath, Summary: "Live events: one per stored scan, and frames while the spectrometer works",
 		Description: "Each event of a scan has an increasing id, the name scan and the data {\"id\",\"verdict\"}. Events named queue have no id; " +
-			"their data is the state of the queue of unsent scans, without its files: first as it is, then whenever it has changed.",
+			"their data is the state of the queue of unsent scans, without its files: first as it is, then whenever it has changed. " +
+			"Events named frame, without id and not kept, are what the detector sees, thinned out.",
 		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
 			"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}}}
 	register(a, op, func(ctx context.Context, in *struct {
@@ -57,10 +58,12 @@ func (a *API) stream(hc huma.Context, last int64) {
 	}
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
+	seen, _ := a.backend.Live() // what is past is not shown
 	ok := send(": listening\n\n")
 	queue := ""
 	for ok {
 		stored := a.backend.Stored() // before reading, so that nothing falls between
+		frame, next := a.backend.Live()
 		events, err := a.store.EventsAfter(ctx, last, eventBatch)
 		if err != nil {
 			return
@@ -72,6 +75,14 @@ func (a *API) stream(hc huma.Context, last int64) {
 			}
 			last = e.Seq
 		}
+		if frame.Sequence > seen.Sequence {
+			data, err := json.Marshal(frame)
+			if err != nil || !send("event: frame\ndata: %s\n\n", data) {
+				return
+			}
+			seen = frame
+			continue
+		}
 		if len(events) > 0 {
 			continue
 		}
@@ -80,6 +91,7 @@ func (a *API) stream(hc huma.Context, last int64) {
 		}
 		select {
 		case <-stored:
+		case <-next:
 		case <-beat.C:
 			ok = send(": still here\n\n")
 		case <-a.backend.Ending():

@@ -26,7 +26,7 @@ var (
 	// ErrUnreadable: the file cannot be read or not be answered; the error says where and why. Nothing was stored.
 	ErrUnreadable = errors.New("file cannot be used")
 	ErrNoDevice   = errors.New("no spectrometer is attached to this server")
-	ErrBusy       = errors.New("the spectrometer is taking a scan; wait until it is done")
+	ErrBusy       = errors.New("the spectrometer is in use by a scan or a preview; wait until it is done, or stop it")
 )
 
 // ProblemType is the media type of every error (RFC 9457).

@@ -26,8 +26,8 @@ var stsSettings = acquire.Settings{
 	IntegrationTime: 50 * time.Millisecond, AutoExposure: true, MaxIntegration: 200 * time.Millisecond, Averages: 3,
 }
 
-// spectrometer is the emulated instrument with a tray of samples: switching the laser on brings the next one under the
-// probe.
+// spectrometer is the emulated instrument with a tray of samples: switching the laser on after a whole scan brings the
+// next one under the probe, so that what a preview shows is what the scan will find.
 type spectrometer struct {
 	em   *emulator.Emulator
 	told func(scan int, s Sample) // called when a sample comes under the probe; scan counts from 1
@@ -36,6 +36,8 @@ type spectrometer struct {
 	tray   []Sample
 	lights []spectra.Spectrum // of the samples
 	scans  int
+	done   bool // the sample under the probe was scanned
+	lit    bool
 }
 
 // startSpectrometer starts the emulator on a pseudo-terminal.
@@ -74,7 +76,8 @@ func (s *spectrometer) open(ctx context.Context) (device.Spectrometer, error) {
 func (s *spectrometer) next() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.tray) == 0 {
+	s.lit = true
+	if len(s.tray) == 0 || s.scans > 0 && !s.done {
 		return nil
 	}
 	at := s.scans % len(s.tray)
@@ -82,11 +85,20 @@ func (s *spectrometer) next() error {
 		return err
 	}
 	s.scans++
+	s.done = false
 	s.told(s.scans, s.tray[at])
 	return nil
 }
 
 func (s *spectrometer) close() error { return s.em.Close() }
+
+// dark notes that the laser is off, and with a frame taken then that a scan is over: it ends with dark frames.
+func (s *spectrometer) dark(frame bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lit = s.lit && frame
+	s.done = s.done || frame && !s.lit
+}
 
 // turning turns the tray when the laser is switched on, which is how every scan begins.
 type turning struct {
@@ -100,5 +112,13 @@ func (t turning) Lamp(ctx context.Context, on bool) error {
 			return err
 		}
 	}
+	if !on {
+		t.tray.dark(false)
+	}
 	return t.Spectrometer.Lamp(ctx, on)
+}
+
+func (t turning) Scan(ctx context.Context) (device.Frame, error) {
+	t.tray.dark(true)
+	return t.Spectrometer.Scan(ctx)
 }

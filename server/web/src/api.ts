@@ -137,11 +137,18 @@ export interface Trace {
   y: number[];
 }
 
+/** A part of an axis, in its unit, ends included. */
+export interface Range {
+  low: number;
+  high: number;
+}
+
 export interface Overlay {
   scan: Trace;
   references: Trace[] | null;
   difference?: Trace | null;
   presumptive: string;
+  saturated?: Range[] | null;
 }
 
 export interface DeviceState {
@@ -152,6 +159,24 @@ export interface DeviceState {
   temperature_c: number | null;
   expected_seconds: number;
   busy: boolean;
+  previewing: boolean;
+  preview_seconds: number;
+}
+
+/** What the detector sees, thinned out for drawing. The stage "end" has no points: no more frames come. */
+export interface LiveFrame {
+  stage: string;
+  frame: number;
+  frames?: number;
+  rate?: number;
+  peak: number;
+  snr?: number;
+  integration_ms: number;
+  saturated_points: number;
+  saturated_ranges: Range[] | null;
+  simulated: boolean;
+  x: number[];
+  y: number[];
 }
 
 export interface LibraryState {
@@ -291,6 +316,9 @@ export const api = {
   firstSeen: (query: URLSearchParams, signal?: AbortSignal) =>
     getJSON<{ by: string; items: FirstSeen[] | null; scans: number }>(`/v1/intelligence/first-seen?${query}`, signal),
   takeScan: async (fields: ScanFields, signal?: AbortSignal) => (await (await postJSON("/v1/device/scan", fields, signal)).json()) as Scan,
+  startPreview: () => request("/v1/device/preview", { method: "POST" }),
+  /** Answered when the laser is off; sent also while the page is left. */
+  stopPreview: () => request("/v1/device/preview", { method: "DELETE", keepalive: true }),
   upload: async (file: File, fields: ScanFields, signal?: AbortSignal) => {
     const form = new FormData();
     for (const [name, value] of Object.entries(fields)) if (value !== undefined && value !== "") form.set(name, String(value));
@@ -301,4 +329,6 @@ export const api = {
   onScan: (callback: (scan: { id: string; verdict: Verdict }) => void): (() => void) => onEvent("scan", callback),
   /** The same for each change of the queue of unsent scans. */
   onQueue: (callback: (queue: Queue) => void): (() => void) => onEvent("queue", callback),
+  /** The same for each frame while the spectrometer works. */
+  onFrame: (callback: (frame: LiveFrame) => void): (() => void) => onEvent("frame", callback),
 };

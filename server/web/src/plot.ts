@@ -1,11 +1,12 @@
 // The overlay of a scan and its references: scan above, references mirrored below, difference beneath.
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import type { Overlay } from "./api";
+import type { Overlay, Range } from "./api";
 import { tracesCSV } from "./csv";
 import { download, h } from "./dom";
 import { axisLabel } from "./format";
 import { align, describe, lanes, prepare, strongestLines, type Series } from "./plotdata";
+import { drawRanges } from "./saturated";
 import { colour } from "./theme";
 import { presumptive } from "./verdict";
 
@@ -14,6 +15,7 @@ interface About {
   title: string;
   technique: string;
   simulated: boolean;
+  saturated?: Range[];
 }
 
 const dashes = [[], [7, 4], [2, 3], [9, 3, 2, 3]];
@@ -127,7 +129,7 @@ function options(series: Series[], about: About, o: { width: number; height: num
       })),
     ],
     hooks: {
-      draw: [(u) => drawLanes(u, series), (u) => o.labels() && drawPeakLabels(u, series, o.hidden)],
+      draw: [(u) => drawRanges(u, about.saturated ?? []), (u) => drawLanes(u, series), (u) => o.labels() && drawPeakLabels(u, series, o.hidden)],
       setCursor: [(u) => { const x = u.cursor.left! >= 0 ? u.posToVal(u.cursor.left!, "x") : NaN; o.readout.value = Number.isFinite(x) ? `${Math.round(x)} cm-1` : "Drag to zoom, double-click to reset"; }],
     },
   };

@@ -104,3 +104,9 @@ export function describe(series: Series[]): string {
     : "No reference to compare with.";
   return `Scan from ${low} to ${high} cm-1. ${strongest} ${mirrored}`;
 }
+
+/** The band between two positions, in either order, at least so wide. */
+export function span(a: number, b: number, least: number): { left: number; width: number } {
+  const width = Math.max(Math.abs(b - a), least);
+  return { left: (a + b) / 2 - width / 2, width };
+}

@@ -114,7 +114,7 @@ function sentence(text: string): string {
 async function drawOverlay(card: HTMLElement, scan: Scan): Promise<void> {
   try {
     const [overlay, { overlayPlot }] = await Promise.all([api.overlay(scan.id), import("./plot")]);
-    overlayPlot(card, overlay, { id: scan.id, title: headlineText(scan), technique: scan.technique, simulated: scan.simulated });
+    overlayPlot(card, overlay, { id: scan.id, title: headlineText(scan), technique: scan.technique, simulated: scan.simulated, saturated: overlay.saturated ?? [] });
   } catch (cause) {
     card.append(problemBox(cause, "The result above stands; only its drawing is missing.", () => { card.querySelector(".problem")?.remove(); void drawOverlay(card, scan); }));
   }

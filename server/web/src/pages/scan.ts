@@ -9,6 +9,7 @@ import { go, type Page } from "../router";
 import { dropZone } from "../upload";
 import { deviceBar } from "../devicebar";
 import { countdown } from "../countdown";
+import { livePanel } from "../live";
 
 export const scanPage: Page = (host, { query }) => {
   const shown = query.get("scan");
@@ -18,7 +19,11 @@ export const scanPage: Page = (host, { query }) => {
   const result = h("div", { class: "result", "data-testid": "result" });
   const button = h("button", { id: "scan-button", type: "button", class: "scan-button", "data-testid": "scan-button", disabled: true }, h("span", {}, "Scan"));
   const cancel = h("button", { type: "button", class: "cancel", hidden: true }, "Stop");
+  const preview = h("button", { id: "preview-button", type: "button", class: "preview", "data-testid": "preview-button", disabled: true }, "Live preview");
+  const live = livePanel();
   let state: DeviceState | undefined;
+  let previewing = false; // by this page
+  let switching = false;
   let running: AbortController | undefined;
 
   const refresh = async () => {
@@ -30,15 +35,41 @@ export const scanPage: Page = (host, { query }) => {
       state = undefined;
       device.replaceChildren(problemBox(cause, "Nothing was changed. The page asks again every five seconds."));
     }
-    if (!running) button.disabled = !(state?.connected && !state.busy);
+    if (!running) update();
+  };
+  const update = () => {
+    button.disabled = !(state?.connected && (!state.busy || state.previewing));
+    preview.disabled = switching || !(state?.connected && (!state.busy || state.previewing));
+    preview.textContent = state?.previewing ? "Stop preview" : "Live preview";
+    preview.setAttribute("aria-pressed", String(Boolean(state?.previewing)));
+  };
+
+  /** Starts or stops the preview; false when that failed, which is said. */
+  const setPreview = async (on: boolean): Promise<boolean> => {
+    if (switching || !state) return false;
+    switching = true;
+    messages.replaceChildren();
+    update();
+    try {
+      await (on ? api.startPreview() : api.stopPreview());
+      previewing = on;
+      return true;
+    } catch (cause) {
+      messages.replaceChildren(problemBox(cause, on ? "The laser is off." : "The preview ends by itself within a minute; until then treat the laser as on."));
+      return false;
+    } finally {
+      switching = false;
+      await refresh();
+    }
   };
 
   const scan = async () => {
     if (running || !state) return;
+    if (state.previewing && !(await setPreview(false))) return;
     running = new AbortController();
     messages.replaceChildren();
     scrollTo({ top: 0 });
-    button.disabled = true;
+    button.disabled = preview.disabled = true;
     cancel.hidden = false;
     const stop = countdown(button, state.expected_seconds);
     try {
@@ -55,9 +86,18 @@ export const scanPage: Page = (host, { query }) => {
   };
   button.addEventListener("click", () => void scan());
   cancel.addEventListener("click", () => running?.abort());
+  preview.addEventListener("click", () => void setPreview(!state?.previewing));
+  const unsubscribe = api.onFrame((frame) => {
+    if (frame.stage !== "end") return live.show(frame);
+    live.end("The laser is off.");
+    previewing = false;
+    void refresh();
+  });
+  const leave = () => previewing && void api.stopPreview(); // nobody would see what the laser does
+  addEventListener("pagehide", leave);
 
   host.append(
-    h("div", { class: `scan-top ${shown ? "has-result" : ""}` }, h("h1", { class: "sr-only" }, "Scan"), device, h("div", { class: "scan-row" }, button, cancel), messages, exhibit.element, dropZone(exhibit.fields)),
+    h("div", { class: `scan-top ${shown ? "has-result" : ""}` }, h("h1", { class: "sr-only" }, "Scan"), device, h("div", { class: "scan-row" }, button, cancel, preview), messages, live.element, exhibit.element, dropZone(exhibit.fields)),
     result);
   if (shown) showResult(result, shown, () => void scan());
   else result.append(h("div", { class: "overview" }, latestCard(), libraryCard()));
@@ -67,6 +107,10 @@ export const scanPage: Page = (host, { query }) => {
   return () => {
     clearInterval(timer);
     running?.abort();
+    leave();
+    removeEventListener("pagehide", leave);
+    unsubscribe();
+    live.close();
   };
 };
 
