@@ -11,6 +11,7 @@ import (
 	"fentrace/device/emulator/gps"
 	"fentrace/device/emulator/modbuslaser"
 	"fentrace/device/emulator/obp"
+	"fentrace/device/emulator/oceanletter"
 	"fentrace/device/emulator/tcd1304"
 )
 
@@ -25,6 +26,7 @@ type (
 func kinds() []bench.Kind {
 	return slices.Concat(
 		obp.Kinds(),
+		oceanletter.Kinds(),
 		gps.Kinds(),
 		tcd1304.Kinds(),
 		aa55.Kinds(),
