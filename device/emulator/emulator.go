@@ -7,6 +7,7 @@ import (
 
 	"fentrace/device/emulator/aa55"
 	"fentrace/device/emulator/bench"
+	"fentrace/device/emulator/bwtek"
 	"fentrace/device/emulator/cobolt"
 	"fentrace/device/emulator/gps"
 	"fentrace/device/emulator/modbuslaser"
@@ -27,6 +28,7 @@ func kinds() []bench.Kind {
 	return slices.Concat(
 		obp.Kinds(),
 		oceanletter.Kinds(),
+		bwtek.Kinds(),
 		gps.Kinds(),
 		tcd1304.Kinds(),
 		aa55.Kinds(),

@@ -8,21 +8,23 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/term"
-
 	"fentrace/device"
 	"fentrace/device/emulator"
 	"fentrace/device/emulator/bench"
 	"fentrace/device/oceanletter"
+	"fentrace/device/serialport"
 )
+
+// scanFault is a fault and the error it ends in, nil for one that the driver gets over by itself.
+type scanFault struct {
+	fault string
+	want  error
+}
 
 // Every fault ends in a clear error or in a right frame, and the next scan is right again.
 func TestFaultsInAScan(t *testing.T) {
-	for _, typ := range []string{"usb2000", "usb4000"} {
-		for _, c := range []struct {
-			fault string
-			want  error // nil: the driver gets over it by itself
-		}{
+	for typ, faults := range map[string][]scanFault{
+		"usb2000": {
 			{"garbage", nil},
 			{"garbage=5000", nil},
 			{"garbage=1", nil},
@@ -35,7 +37,10 @@ func TestFaultsInAScan(t *testing.T) {
 			{"nack", device.ErrRefused},
 			{"half*2", device.ErrProtocol},
 			{"checksum*2", device.ErrProtocol},
-		} {
+		},
+		"usb4000": {{"half", nil}, {"late=3000", device.ErrTimeout}},
+	} {
+		for _, c := range faults {
 			t.Run(typ+"/"+c.fault, func(t *testing.T) {
 				t.Parallel()
 				em := start(t, emulator.Config{Type: typ, Sample: ramp})
@@ -253,7 +258,6 @@ func TestACancelledScanLeavesTheLinkUsable(t *testing.T) {
 
 // What an earlier program left behind does not matter: a command half sent, the other mode, a spectrum on its way.
 func TestOpeningAfterAnotherProgram(t *testing.T) {
-	const baud = 38400 // a plain file leaves the line at the system's default rate
 	for name, left := range map[string]string{
 		"nothing":              "",
 		"half a time":          "I\x01",
@@ -280,18 +284,8 @@ func TestOpeningAfterAnotherProgram(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			em := start(t, emulator.Config{Type: "usb2000plus", Baud: baud, LightSource: true, Sample: ramp})
-			f, err := os.OpenFile(em.Path(), os.O_RDWR, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := term.MakeRaw(int(f.Fd())); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := f.WriteString(left); err != nil {
-				t.Fatal(err)
-			}
-			f.Close()
+			em := start(t, emulator.Config{Type: "usb2000plus", LightSource: true, Sample: ramp})
+			leave(t, em, left)
 			dev := open(t, em, oceanletter.Options{Margin: 2 * time.Second})
 			if em.LaserOn() {
 				t.Error("the laser is on")
@@ -305,5 +299,23 @@ func TestOpeningAfterAnotherProgram(t *testing.T) {
 			}
 			checkCounts(t, instruments["usb2000plus"], dev.Info(), frame, false, 1, itself)
 		})
+	}
+}
+
+// leave sends what an earlier program might have, and closes the port without waiting for answers.
+func leave(t *testing.T, em *emulator.Emulator, bytes string) {
+	t.Helper()
+	port, err := serialport.Open(within(t), em.Path(), serialport.Options{Baud: quick})
+	if err != nil {
+		t.Fatal(err)
+	}
+	port.Close() // the line keeps its rate; a plain file, unlike the port, loses nothing when it is closed at once
+	f, err := os.OpenFile(em.Path(), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(bytes); err != nil {
+		t.Fatal(err)
 	}
 }

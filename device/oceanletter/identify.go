@@ -35,14 +35,18 @@ func (d *Driver) setMode(ctx context.Context, mode Mode) error {
 		Name: fmt.Sprintf("set data mode (%s)", letters), Bytes: letters, Reply: 16, Head: 4,
 		Parse: func(b []byte) (int, error) {
 			// An ASCII device echoes, and which of its modes the prompt after the acknowledgement belongs to is not
-			// documented: getting into step afterwards takes what follows.
-			switch {
-			case bytes.IndexByte(b, ack) >= 0:
-				return len(b), nil
-			case bytes.IndexByte(b, nak) >= 0:
-				return len(b), refusal(ErrNak)
+			// documented: getting into step afterwards takes what is left of it.
+			control, at, err := ASCII.begin(b)
+			if err != nil {
+				return 0, err
 			}
-			return 0, lockstep.ErrIncomplete
+			if rest := bytes.Trim(b[at+1:], "\r\n> "); len(rest) > 0 || control != ack && control != nak {
+				return 0, fmt.Errorf("%w: % X", ErrNotAnswer, b[:min(len(b), 8)])
+			}
+			if control == nak {
+				err = refusal(ErrNak)
+			}
+			return len(b), err
 		},
 	}
 	if _, err := d.link.Query(ctx, r); err != nil {
