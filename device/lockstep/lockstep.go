@@ -7,6 +7,7 @@
 package lockstep
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,8 +64,8 @@ type Request struct {
 	Work  time.Duration // what the device does before it answers, such as integrating
 	// Head is how many bytes may come before Work is done; a silence after more than Head bytes breaks the answer off.
 	Head int
-	// Silent says that a silence is the end of an answer, which Parse need not see.
-	Silent bool
+	// Silence, when not zero, ends an answer that Parse does not find the end of.
+	Silence time.Duration
 	// Parse looks for the answer at the beginning of b and returns how many bytes it takes. It returns ErrIncomplete
 	// to get more, an error that wraps device.ErrRefused for an answer that says no, and any other for what is no answer.
 	Parse func(b []byte) (n int, err error)
@@ -147,9 +148,9 @@ func (l *Link) await(ctx context.Context, r Request) ([]byte, error) {
 		default:
 			return got, err
 		}
-		n, err = l.read(ctx, buf, len(got) > r.Head)
+		n, err = l.read(ctx, buf, r, len(got) > r.Head)
 		switch {
-		case errors.Is(err, errGap) && r.Silent:
+		case errors.Is(err, errGap) && r.Silence > 0:
 			return got, nil
 		case errors.Is(err, errGap):
 			return nil, fmt.Errorf("%w: the answer broke off after %d bytes", device.ErrProtocol, len(got))
@@ -164,14 +165,20 @@ func (l *Link) await(ctx context.Context, r Request) ([]byte, error) {
 
 var errGap = errors.New("silence inside an answer")
 
-// read waits for bytes until ctx ends, or only for messageGap when an answer has begun.
-func (l *Link) read(ctx context.Context, buf []byte, begun bool) (int, error) {
+// read waits for bytes until ctx ends, or only for a silence when an answer has begun.
+func (l *Link) read(ctx context.Context, buf []byte, r Request, begun bool) (int, error) {
 	if !begun {
 		return l.Port.Read(ctx, buf)
 	}
-	gap, cancel := context.WithTimeoutCause(ctx, messageGap, errGap)
+	gap, cancel := context.WithTimeoutCause(ctx, cmp.Or(r.Silence, messageGap), errGap)
 	defer cancel()
 	return l.Port.Read(gap, buf)
+}
+
+// Drain lets the line fall silent and forgets what comes.
+func (l *Link) Drain(ctx context.Context) error {
+	_, err := l.collect(ctx, 0)
+	return err
 }
 
 // search is the state of getting into step.
@@ -191,7 +198,7 @@ func (s *search) again() { s.probes, s.owed, s.inStep = 1, 0, 0 }
 // Resync gets into step: whatever the device is still sending or doing is waited for. The error is device.ErrTimeout
 // when nothing answers within the margin after that, device.ErrProtocol when what answers is no sign of being idle.
 func (l *Link) Resync(ctx context.Context) error {
-	if _, err := l.collect(ctx, 0); err != nil {
+	if err := l.Drain(ctx); err != nil {
 		return err
 	}
 	limit := l.BusyFor() + l.margin()

@@ -1,41 +1,20 @@
 package oceanletter_test
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
-	"os"
 	"testing"
 	"time"
 
 	"fentrace/device"
+	"fentrace/device/drivertest"
 	"fentrace/device/emulator"
 	"fentrace/device/oceanletter"
 )
 
-// deadline is far beyond anything here: reaching it is a hang.
-const deadline = 60 * time.Second
-
 var types = []string{"usb2000", "usb2000plus", "usb4000"}
-
-// quick is a rate no such device has, which keeps the tests short; the emulator takes any.
-const quick = 921600
-
-// start emulates an instrument without noise.
-func start(t testing.TB, c emulator.Config) *emulator.Emulator {
-	t.Helper()
-	if c.Baud == 0 {
-		c.Baud = quick
-	}
-	c.Noiseless = true
-	em, err := emulator.Start(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { em.Close() })
-	return em
-}
 
 func open(t testing.TB, em *emulator.Emulator, o oceanletter.Options) device.Spectrometer {
 	t.Helper()
@@ -45,22 +24,16 @@ func open(t testing.TB, em *emulator.Emulator, o oceanletter.Options) device.Spe
 	if o.LaserNM == 0 {
 		o.LaserNM = 785
 	}
-	dev, err := oceanletter.Open(within(t), em.Path(), o)
+	if o.Margin == 0 {
+		o.Margin = drivertest.Margin
+	}
+	dev, err := oceanletter.Open(drivertest.Within(t), em.Path(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { dev.Close() })
 	return dev
 }
-
-func within(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// ramp is a sample whose signal differs at every pixel.
-func ramp(shift float64) float64 { return 0.1 + shift/4000 }
 
 // instrument repeats what the data of an emulated instrument are made of.
 type instrument struct {
@@ -91,7 +64,7 @@ func checkCounts(t *testing.T, want instrument, info device.Info, f device.Frame
 		counts := want.darkRate * f.IntegrationTime.Seconds()
 		if lit && p >= want.firstLit && p <= want.lastLit {
 			shift := 1e7/info.LaserNM - 1e7/info.WavelengthsNM[i]
-			counts += want.at * f.IntegrationTime.Seconds() * ramp(shift)
+			counts += want.at * f.IntegrationTime.Seconds() * drivertest.Ramp(shift)
 		}
 		counts = min(want.offset+counts, want.full) * float64(add)
 		if math.Abs(got-counts) > 1.5*float64(add) { // rounding, and the mean over a pixel's width
@@ -113,7 +86,7 @@ func TestTheDeviceTellsWhatItIs(t *testing.T) {
 	} {
 		t.Run(typ, func(t *testing.T) {
 			t.Parallel()
-			em := start(t, emulator.Config{Type: typ, Coefficients: coefficients, SerialNumber: "SIM-77", Nonlinearity: nonlinearity})
+			em := drivertest.Start(t, emulator.Config{Type: typ, Coefficients: coefficients, SerialNumber: "SIM-77", Nonlinearity: nonlinearity})
 			info := open(t, em, oceanletter.Options{LaserNM: 784.9}).Info()
 			if info.Type != "oceanletter" || info.Model != want.model || info.SerialNumber != "SIM-77" || info.Firmware != want.firmware || info.Port != em.Path() {
 				t.Errorf("info %+v", info)
@@ -155,9 +128,9 @@ func TestScansBringTheCountsOfTheDetector(t *testing.T) {
 		for name, o := range map[string]oceanletter.Options{"binary": {}, "compressed": {Compress: true}, "ascii": {ASCII: true}} {
 			t.Run(typ+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				em := start(t, emulator.Config{Type: typ, Sample: ramp})
+				em := drivertest.Start(t, emulator.Config{Type: typ, Sample: drivertest.Ramp})
 				dev := open(t, em, o)
-				ctx := within(t)
+				ctx := drivertest.Within(t)
 				for _, d := range []time.Duration{8 * time.Millisecond, 60 * time.Millisecond, 25 * time.Millisecond, 900 * time.Millisecond} {
 					if err := dev.SetIntegrationTime(ctx, d); err != nil {
 						t.Fatal(err)
@@ -186,8 +159,8 @@ func TestScansBringTheCountsOfTheDetector(t *testing.T) {
 // The raw bytes are the device's answer: the counts can be read from them again.
 func TestAFrameKeepsTheBytesOfTheWire(t *testing.T) {
 	t.Parallel()
-	em := start(t, emulator.Config{Type: "usb2000plus", Sample: ramp})
-	f, err := open(t, em, oceanletter.Options{}).Scan(within(t))
+	em := drivertest.Start(t, emulator.Config{Type: "usb2000plus", Sample: drivertest.Ramp})
+	f, err := open(t, em, oceanletter.Options{}).Scan(drivertest.Within(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,9 +177,9 @@ func TestAFrameKeepsTheBytesOfTheWire(t *testing.T) {
 // FFFD ends a spectrum and is a count as well.
 func TestTheEndMarkIsALegalCount(t *testing.T) {
 	t.Parallel()
-	em := start(t, emulator.Config{Type: "usb2000plus", Sample: func(float64) float64 { return 1 }, Rate: (65533 - 1500 - 5) * 10})
+	em := drivertest.Start(t, emulator.Config{Type: "usb2000plus", Sample: func(float64) float64 { return 1 }, Rate: (65533 - 1500 - 5) * 10})
 	dev := open(t, em, oceanletter.Options{})
-	f, err := dev.Scan(within(t)) // 100 ms
+	f, err := dev.Scan(drivertest.Within(t)) // 100 ms
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,12 +191,15 @@ func TestTheEndMarkIsALegalCount(t *testing.T) {
 func TestTheDetectorSaturates(t *testing.T) {
 	t.Parallel()
 	for _, typ := range types {
-		em := start(t, emulator.Config{Type: typ, Sample: ramp, Rate: 1e7})
-		dev := open(t, em, oceanletter.Options{})
-		f, err := dev.Scan(within(t))
-		if err != nil || f.Counts[500] != dev.Info().MaxCounts {
-			t.Errorf("%s: %v, %v", typ, f.Counts, err)
-		}
+		t.Run(typ, func(t *testing.T) {
+			t.Parallel()
+			em := drivertest.Start(t, emulator.Config{Type: typ, Sample: drivertest.Ramp, Rate: 1e7})
+			dev := open(t, em, oceanletter.Options{})
+			f, err := dev.Scan(drivertest.Within(t))
+			if err != nil || f.Counts[500] != dev.Info().MaxCounts {
+				t.Errorf("%v, %v", f.Counts, err)
+			}
+		})
 	}
 }
 
@@ -231,10 +207,10 @@ func TestTheDetectorSaturates(t *testing.T) {
 func TestTheNonlinearityOfTheCountsCanBeTakenOut(t *testing.T) {
 	t.Parallel()
 	const rate, ms = 500_000, 100
-	em := start(t, emulator.Config{Type: "usb2000plus", Sample: ramp, Rate: rate, Nonlinearity: []float64{1, -9e-7, 2e-12}})
+	em := drivertest.Start(t, emulator.Config{Type: "usb2000plus", Sample: drivertest.Ramp, Rate: rate, Nonlinearity: []float64{1, -9e-7, 2e-12}})
 	dev := open(t, em, oceanletter.Options{})
 	info := dev.Info()
-	f, err := dev.Scan(within(t))
+	f, err := dev.Scan(drivertest.Within(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +221,7 @@ func TestTheNonlinearityOfTheCountsCanBeTakenOut(t *testing.T) {
 		for i := len(info.Nonlinearity) - 1; i >= 0; i-- {
 			factor = factor*got + info.Nonlinearity[i]
 		}
-		want := rate * ms / 1000 * ramp(1e7/info.LaserNM-1e7/info.WavelengthsNM[p])
+		want := rate * ms / 1000 * drivertest.Ramp(1e7/info.LaserNM-1e7/info.WavelengthsNM[p])
 		if math.Abs(got/factor-want) > 1.5 {
 			t.Fatalf("pixel %d: %.1f corrected, want %.1f", p, got/factor, want)
 		}
@@ -260,24 +236,27 @@ func TestExposuresAreAddedUpInTheDevice(t *testing.T) {
 	t.Parallel()
 	for typ, add := range map[string]int{"usb2000": 3, "usb2000plus": 4, "usb4000": 2} {
 		for _, ascii := range []bool{false, true} {
-			em := start(t, emulator.Config{Type: typ, Sample: ramp, Nonlinearity: []float64{1, -4e-20}})
-			dev := open(t, em, oceanletter.Options{Add: add, ASCII: ascii})
-			info, in := dev.Info(), instruments[typ]
-			if info.MaxCounts != in.full*float64(add) {
-				t.Errorf("%s: full scale %g", typ, info.MaxCounts)
-			}
-			if c := info.Nonlinearity; len(c) != 2 || math.Abs(c[1]*float64(add)/-4e-20-1) > 1e-6 {
-				t.Errorf("%s: nonlinearity %g", typ, c)
-			}
-			f, err := dev.Scan(within(t))
-			if err != nil {
-				t.Fatal(err)
-			}
-			checkCounts(t, in, info, f, true, add, itself)
+			t.Run(fmt.Sprint(typ, ", ascii ", ascii), func(t *testing.T) {
+				t.Parallel()
+				em := drivertest.Start(t, emulator.Config{Type: typ, Sample: drivertest.Ramp, Nonlinearity: []float64{1, -4e-20}})
+				dev := open(t, em, oceanletter.Options{Add: add, ASCII: ascii})
+				info, in := dev.Info(), instruments[typ]
+				if info.MaxCounts != in.full*float64(add) {
+					t.Errorf("full scale %g", info.MaxCounts)
+				}
+				if c := info.Nonlinearity; len(c) != 2 || math.Abs(c[1]*float64(add)/-4e-20-1) > 1e-6 {
+					t.Errorf("nonlinearity %g", c)
+				}
+				f, err := dev.Scan(drivertest.Within(t))
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkCounts(t, in, info, f, true, add, itself)
+			})
 		}
 	}
-	em := start(t, emulator.Config{Type: "usb2000"})
-	if _, err := oceanletter.Open(within(t), em.Path(), oceanletter.Options{Baud: quick, Add: 16}); !errors.Is(err, device.ErrRange) {
+	em := drivertest.Start(t, emulator.Config{Type: "usb2000"})
+	if _, err := oceanletter.Open(drivertest.Within(t), em.Path(), oceanletter.Options{Baud: drivertest.QuickBaud, Add: 16}); !errors.Is(err, device.ErrRange) {
 		t.Errorf("more than the device adds: %v", err)
 	}
 }
@@ -298,14 +277,14 @@ func TestPixelsCanBeChosen(t *testing.T) {
 		for mode, o := range map[string]oceanletter.Options{"binary": {}, "compressed": {Compress: true}, "ascii": {ASCII: true}} {
 			t.Run(name+"/"+mode, func(t *testing.T) {
 				t.Parallel()
-				em := start(t, emulator.Config{Type: "usb2000plus", Sample: ramp})
+				em := drivertest.Start(t, emulator.Config{Type: "usb2000plus", Sample: drivertest.Ramp})
 				o.Pixels = c.pixels
 				dev := open(t, em, o)
 				info := dev.Info()
 				if info.Pixels != c.count || len(info.DarkPixels) != c.dark {
 					t.Fatalf("%d pixels, dark %v", info.Pixels, info.DarkPixels)
 				}
-				f, err := dev.Scan(within(t))
+				f, err := dev.Scan(drivertest.Within(t))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -317,28 +296,31 @@ func TestPixelsCanBeChosen(t *testing.T) {
 
 func TestPixelsThatDoNotExistAreRefused(t *testing.T) {
 	t.Parallel()
-	em := start(t, emulator.Config{Type: "usb2000"})
 	for name, p := range map[string]oceanletter.Pixels{
 		"none": oceanletter.List(), "falling": oceanletter.List(7, 3), "beyond": oceanletter.List(2048), "negative": oceanletter.Range(-1, 5, 1),
 		"backwards": oceanletter.Range(9, 5, 1), "step": oceanletter.EveryNth(0),
 	} {
-		if _, err := oceanletter.Open(within(t), em.Path(), oceanletter.Options{Baud: quick, Pixels: p}); !errors.Is(err, device.ErrRange) {
-			t.Errorf("%s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			em := drivertest.Start(t, emulator.Config{Type: "usb2000"})
+			if _, err := oceanletter.Open(drivertest.Within(t), em.Path(), oceanletter.Options{Baud: drivertest.QuickBaud, Pixels: p}); !errors.Is(err, device.ErrRange) {
+				t.Errorf("error %v", err)
+			}
+		})
 	}
 }
 
 func TestTemperature(t *testing.T) {
 	t.Parallel()
-	dev := open(t, start(t, emulator.Config{Type: "usb2000plus"}), oceanletter.Options{})
-	if got, err := dev.Temperature(within(t)); err != nil || got != 31.25 {
+	dev := open(t, drivertest.Start(t, emulator.Config{Type: "usb2000plus"}), oceanletter.Options{})
+	if got, err := dev.Temperature(drivertest.Within(t)); err != nil || got != 31.25 {
 		t.Errorf("%g °C, %v", got, err)
 	}
-	dev = open(t, start(t, emulator.Config{Type: "usb2000"}), oceanletter.Options{})
-	if _, err := dev.Temperature(within(t)); !errors.Is(err, device.ErrRefused) {
+	dev = open(t, drivertest.Start(t, emulator.Config{Type: "usb2000"}), oceanletter.Options{})
+	if _, err := dev.Temperature(drivertest.Within(t)); !errors.Is(err, device.ErrRefused) {
 		t.Errorf("a sensor that is not there: %v", err)
 	}
-	if _, err := dev.Scan(within(t)); err != nil {
+	if _, err := dev.Scan(drivertest.Within(t)); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
 }
@@ -350,68 +332,68 @@ func TestIntegrationTimeIsRoundedAndBounded(t *testing.T) {
 		"usb2000plus": {20400100 * time.Nanosecond, 20400 * time.Microsecond},
 		"usb4000":     {12 * time.Microsecond, 12 * time.Microsecond},
 	} {
-		dev := open(t, start(t, emulator.Config{Type: typ}), oceanletter.Options{})
-		if err := dev.SetIntegrationTime(within(t), c.ask); err != nil {
-			t.Fatal(err)
-		}
-		if f, err := dev.Scan(within(t)); err != nil || f.IntegrationTime != c.get {
-			t.Errorf("%s: %v, %v", typ, f.IntegrationTime, err)
-		}
-		in := instruments[typ]
-		for _, d := range []time.Duration{-1, 0, in.lo - time.Millisecond, in.hi + time.Millisecond} {
-			if err := dev.SetIntegrationTime(within(t), d); !errors.Is(err, device.ErrRange) {
-				t.Errorf("%s: %v: %v", typ, d, err)
+		t.Run(typ, func(t *testing.T) {
+			t.Parallel()
+			dev := open(t, drivertest.Start(t, emulator.Config{Type: typ}), oceanletter.Options{})
+			if err := dev.SetIntegrationTime(drivertest.Within(t), c.ask); err != nil {
+				t.Fatal(err)
 			}
-		}
+			if f, err := dev.Scan(drivertest.Within(t)); err != nil || f.IntegrationTime != c.get {
+				t.Errorf("%v, %v", f.IntegrationTime, err)
+			}
+			in := instruments[typ]
+			for _, d := range []time.Duration{-1, 0, in.lo - time.Millisecond, in.hi + time.Millisecond} {
+				if err := dev.SetIntegrationTime(drivertest.Within(t), d); !errors.Is(err, device.ErrRange) {
+					t.Errorf("%v: %v", d, err)
+				}
+			}
+		})
 	}
 }
 
 func TestTheLampLineGatesTheLaser(t *testing.T) {
 	t.Parallel()
 	for _, typ := range types {
-		em := start(t, emulator.Config{Type: typ, LightSource: true, Sample: ramp})
-		dev := open(t, em, oceanletter.Options{})
-		ctx := within(t)
-		for _, on := range []bool{false, true, false, true} {
-			if err := dev.Lamp(ctx, on); err != nil {
-				t.Fatal(err)
+		t.Run(typ, func(t *testing.T) {
+			t.Parallel()
+			em := drivertest.Start(t, emulator.Config{Type: typ, LightSource: true, Sample: drivertest.Ramp})
+			dev := open(t, em, oceanletter.Options{})
+			ctx := drivertest.Within(t)
+			for _, on := range []bool{false, true, false, true} {
+				if err := dev.Lamp(ctx, on); err != nil {
+					t.Fatal(err)
+				}
+				f, err := dev.Scan(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkCounts(t, instruments[typ], dev.Info(), f, on, 1, itself)
 			}
-			f, err := dev.Scan(ctx)
-			if err != nil {
-				t.Fatal(err)
+			if err := dev.Close(); err != nil || em.LaserOn() {
+				t.Errorf("closed: %v, laser on: %v", err, em.LaserOn())
 			}
-			checkCounts(t, instruments[typ], dev.Info(), f, on, 1, itself)
-		}
-		if err := dev.Close(); err != nil || em.LaserOn() {
-			t.Errorf("closed: %v, laser on: %v", err, em.LaserOn())
-		}
+		})
 	}
-	em := start(t, emulator.Config{Type: "usb2000"})
+	em := drivertest.Start(t, emulator.Config{Type: "usb2000"})
 	dev := open(t, em, oceanletter.Options{NoLamp: true})
-	if err := dev.Lamp(within(t), true); !errors.Is(err, device.ErrRefused) {
+	if err := dev.Lamp(drivertest.Within(t), true); !errors.Is(err, device.ErrRefused) {
 		t.Errorf("a lamp line that switches nothing: %v", err)
 	}
 }
 
 func TestOptionsThatCannotBe(t *testing.T) {
 	t.Parallel()
-	em := start(t, emulator.Config{Type: "usb2000"})
+	em := drivertest.Start(t, emulator.Config{Type: "usb2000"})
 	for name, o := range map[string]oceanletter.Options{"laser": {LaserNM: -1}, "add": {Add: 5001}} {
-		if _, err := oceanletter.Open(within(t), em.Path(), o); !errors.Is(err, device.ErrRange) {
+		if _, err := oceanletter.Open(drivertest.Within(t), em.Path(), o); !errors.Is(err, device.ErrRange) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := oceanletter.Open(within(t), "/dev/ttyUSB999", oceanletter.Options{}); !errors.Is(err, device.ErrNotFound) {
+	if _, err := oceanletter.Open(drivertest.Within(t), "/dev/ttyUSB999", oceanletter.Options{}); !errors.Is(err, device.ErrNotFound) {
 		t.Errorf("missing port: %v", err)
 	}
 	open(t, em, oceanletter.Options{})
-	if _, err := oceanletter.Open(within(t), em.Path(), oceanletter.Options{Baud: quick}); !errors.Is(err, device.ErrBusy) {
+	if _, err := oceanletter.Open(drivertest.Within(t), em.Path(), oceanletter.Options{Baud: drivertest.QuickBaud}); !errors.Is(err, device.ErrBusy) {
 		t.Errorf("opened twice: %v", err)
 	}
-}
-
-// hostBaudUnknown is true where the emulator cannot see which rate the host uses.
-func hostBaudUnknown() bool {
-	_, err := os.Stat("/proc/self")
-	return err != nil
 }

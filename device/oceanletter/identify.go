@@ -35,7 +35,7 @@ func (d *Driver) setMode(ctx context.Context, mode Mode) error {
 		Name: fmt.Sprintf("set data mode (%s)", letters), Bytes: letters, Reply: 16, Head: 4,
 		Parse: func(b []byte) (int, error) {
 			// An ASCII device echoes, and which of its modes the prompt after the acknowledgement belongs to is not
-			// documented: getting into step afterwards takes what is left of it.
+			// documented: what is left of it is drained afterwards.
 			control, at, err := ASCII.begin(b)
 			if err != nil {
 				return 0, err
@@ -52,7 +52,7 @@ func (d *Driver) setMode(ctx context.Context, mode Mode) error {
 	if _, err := d.link.Query(ctx, r); err != nil {
 		return err
 	}
-	if err := d.link.Resync(ctx); err != nil {
+	if err := d.link.Drain(ctx); err != nil {
 		return err
 	}
 	// Only the version shows whether it worked: two bytes or digits.
@@ -118,7 +118,7 @@ func (d *Driver) identify(ctx context.Context) (err error) {
 // trialScan counts the words of a spectrum. It ends with a silence, as nobody knows yet how long it is.
 func (d *Driver) trialScan(ctx context.Context, integration time.Duration) (l Layout, err error) {
 	r := lockstep.Request{
-		Name: "acquire trial spectrum (S)", Bytes: d.mode.Encode("S"), Reply: longest, Work: integration, Head: d.head(8) + 1, Silent: true,
+		Name: "acquire trial spectrum (S)", Bytes: d.mode.Encode("S"), Reply: longest, Work: integration, Head: d.head(8) + 1, Silence: endSilence,
 		Parse: func(b []byte) (int, error) {
 			control, at, err := d.mode.begin(b)
 			switch {
@@ -134,7 +134,7 @@ func (d *Driver) trialScan(ctx context.Context, integration time.Duration) (l La
 			return 0, lockstep.ErrIncomplete
 		},
 	}
-	for range 2 {
+	for range maxTrials {
 		var b []byte
 		if b, err = d.link.Query(ctx, r); err != nil {
 			return Layout{}, err
@@ -158,13 +158,14 @@ func (d *Driver) slot(ctx context.Context, number int) (string, error) {
 	for range maxReadings {
 		text := ""
 		b, err := d.link.Query(ctx, lockstep.Request{
-			Name: name + " (?x)", Bytes: letters, Reply: 64, Head: d.head(len(letters)), Silent: true,
+			Name: name + " (?x)", Bytes: letters, Reply: 64, Head: d.head(len(letters)), Silence: endSilence,
 			Parse: func(b []byte) (n int, err error) {
 				text, n, err = d.mode.DecodeText(b, false)
 				return n, refusal(err)
 			},
 		})
-		if err == nil && text == "" { // ended by silence, or empty
+		if err == nil && bytes.IndexByte(b, nak) < 0 { // ended by silence: the NAK may still come, and look like a refusal
+			d.link.Busy(0)
 			if text, _, err = d.mode.DecodeText(b, true); err != nil {
 				err = refusal(fmt.Errorf("%s: %w: %w", name, device.ErrProtocol, err))
 			}
@@ -179,6 +180,12 @@ func (d *Driver) slot(ctx context.Context, number int) (string, error) {
 	}
 	return "", fmt.Errorf("%s: %w: no two readings agree", name, device.ErrProtocol)
 }
+
+// maxTrials of the trial spectrum, which may break off on a poor line or a busy host.
+const maxTrials = 3
+
+// endSilence ends what has no other end.
+const endSilence = 500 * time.Millisecond
 
 // maxReadings of a calibration text; two that agree are needed.
 const maxReadings = 6
