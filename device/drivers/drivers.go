@@ -9,9 +9,11 @@ import (
 
 	"fentrace/device"
 	"fentrace/device/aa55"
+	"fentrace/device/bwtek"
 	"fentrace/device/hostcal"
 	"fentrace/device/laser"
 	"fentrace/device/obp"
+	"fentrace/device/oceanletter"
 	"fentrace/device/tcd1304"
 )
 
@@ -36,6 +38,12 @@ type Driver struct {
 var table = []Driver{
 	{"obp", "Ocean Binary Protocol: STS, Spark, QE Pro", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
 		return obp.Open(ctx, port, obp.Options{Baud: o.Baud, LaserNM: o.LaserNM})
+	}},
+	{"oceanletter", "Ocean one-letter commands: USB2000, USB2000+, USB4000, Flame", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
+		return oceanletter.Open(ctx, port, oceanletter.Options{Baud: o.Baud, LaserNM: o.LaserNM})
+	}},
+	{"bwtek", "B&W Tek BTC100 and BTC110", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
+		return bwtek.Open(ctx, port, bwtek.Options{Baud: o.Baud, LaserNM: o.LaserNM, Calibration: o.Calibration})
 	}},
 	{"tcd1304", "TCD1304 boards with ER commands", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
 		return tcd1304.Open(ctx, port, tcd1304.Options{Baud: o.Baud, LaserNM: o.LaserNM, Calibration: o.Calibration})

@@ -7,10 +7,12 @@ import (
 
 	"fentrace/device/emulator/aa55"
 	"fentrace/device/emulator/bench"
+	"fentrace/device/emulator/bwtek"
 	"fentrace/device/emulator/cobolt"
 	"fentrace/device/emulator/gps"
 	"fentrace/device/emulator/modbuslaser"
 	"fentrace/device/emulator/obp"
+	"fentrace/device/emulator/oceanletter"
 	"fentrace/device/emulator/tcd1304"
 )
 
@@ -25,6 +27,8 @@ type (
 func kinds() []bench.Kind {
 	return slices.Concat(
 		obp.Kinds(),
+		oceanletter.Kinds(),
+		bwtek.Kinds(),
 		gps.Kinds(),
 		tcd1304.Kinds(),
 		aa55.Kinds(),
