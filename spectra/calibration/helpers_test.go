@@ -1,0 +1,98 @@
+package calibration
+
+import (
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"fentrace/spectra"
+	"fentrace/spectra/format"
+)
+
+// shared returns a path in the folder of measured spectra beside the repository; the test is skipped without it.
+func shared(t *testing.T, elem ...string) string {
+	t.Helper()
+	root := filepath.Join("..", "..", "..", "shared", "data")
+	if _, err := os.Stat(root); err != nil {
+		t.Skip("needs the measured spectra in ../shared/data beside the repository")
+	}
+	return filepath.Join(append([]string{root}, elem...)...)
+}
+
+func glob(t *testing.T, least int, elem ...string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(shared(t, elem...))
+	if err != nil || len(paths) < least {
+		t.Fatalf("%v: %d files, want at least %d (%v)", elem, len(paths), least, err)
+	}
+	return paths
+}
+
+func mustRead(t *testing.T, path string) spectra.Spectrum {
+	t.Helper()
+	got, err := format.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got[0]
+}
+
+// look is how a made-up instrument sees a standard.
+type look struct {
+	low, high, step float64 // axis, true Raman shift in cm-1
+	width           float64 // full width at half height, cm-1
+	noise           float64 // of the strongest line
+	seed            uint64
+}
+
+var handheld = look{low: 150, high: 3300, step: 1.7, width: 9, noise: 0.002, seed: 1}
+
+// sees is the SIMULATED spectrum of the lines (Raman shift) on a sloping background.
+func (l look) sees(lines []Line) spectra.Spectrum {
+	random := rand.New(rand.NewPCG(l.seed, 7))
+	s := spectra.Spectrum{Technique: spectra.Raman, XUnit: spectra.PerCM, YUnit: spectra.Counts, Metadata: spectra.Metadata{LaserNM: 785, Simulated: true}}
+	for x := l.low; x <= l.high; x += l.step {
+		y := 3 + 2*math.Exp(-x/900)
+		for _, line := range lines {
+			u := (x - line.Position) / l.width
+			y += line.Relative * math.Exp(-4*math.Ln2*u*u)
+		}
+		s.X, s.Y = append(s.X, x), append(s.Y, 1e4*(y+l.noise*random.NormFloat64()))
+	}
+	return s
+}
+
+func linesOf(t *testing.T, name string) []Line {
+	t.Helper()
+	std, err := Find(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return std.Lines
+}
+
+// distorted is s as an instrument with a wrong axis shows it: moved, stretched about 1,600 cm-1, and bent by bow there and
+// nothing at 0 and 3,200.
+func distorted(s spectra.Spectrum, offset, stretch, bow float64) spectra.Spectrum {
+	s.X = slices.Clone(s.X)
+	for i, x := range s.X {
+		u := (x - 1600) / 1600
+		s.X[i] = x + offset + stretch*(x-1600) + bow*(1-u*u)
+	}
+	return s
+}
+
+// axisError is how far, on average, a corrected axis is from the one it was distorted from, within a range.
+func axisError(a Axis, truth, wrong spectra.Spectrum, low, high float64) float64 {
+	sum, n := 0.0, 0
+	for i, x := range truth.X {
+		if x >= low && x <= high {
+			sum += math.Abs(a.Correct(wrong.X[i]) - x)
+			n++
+		}
+	}
+	return sum / float64(n)
+}
