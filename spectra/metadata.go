@@ -44,6 +44,9 @@ type Metadata struct {
 	CosmicRays      int     `json:"cosmic_rays,omitempty"`      // counts of raw frames that were left out as such
 	SNR             float64 `json:"snr,omitempty"`              // strongest line over its noise, where repeats were taken
 
+	// Calibration is that of the instrument when the spectrum was taken; nil when none is known.
+	Calibration *Calibration `json:"calibration,omitempty"`
+
 	// Simulated is true for emulated, computed or training data. It is shown wherever the spectrum is.
 	Simulated bool `json:"simulated,omitempty"`
 
@@ -51,4 +54,36 @@ type Metadata struct {
 	Fields map[string]string `json:"fields,omitempty"`
 	// Warnings are defects of the source that reading survived, one sentence each.
 	Warnings []string `json:"warnings,omitempty"`
+}
+
+// CalibrationState is what a calibration is worth at the time of a scan.
+type CalibrationState string
+
+// The states of a calibration. An expired or failed one is still applied, being better than none.
+const (
+	CalibrationValid   CalibrationState = "valid"
+	CalibrationExpired CalibrationState = "expired"
+	CalibrationFailed  CalibrationState = "failed" // the last attempt to calibrate was not accepted
+)
+
+// Calibration says how the axis of a spectrum was corrected.
+type Calibration struct {
+	State     CalibrationState `json:"state"`
+	At        time.Time        `json:"at,omitzero"` // of the correction applied; zero when none was
+	Until     time.Time        `json:"until,omitzero"`
+	Standards []string         `json:"standards,omitempty"`
+	MeanCM1   float64          `json:"mean_cm1,omitempty"`  // mean distance of the standards' lines from their places, corrected
+	WorstCM1  float64          `json:"worst_cm1,omitempty"` // and the largest
+	Intensity string           `json:"intensity,omitempty"` // reference material of the intensity correction, when one was applied
+}
+
+// Sentence says in words what is wrong with the calibration, empty when it is valid.
+func (c Calibration) Sentence() string {
+	switch c.State {
+	case CalibrationExpired:
+		return "the axis calibration of the instrument expired on " + c.Until.Format(time.DateOnly) + ": lines may stand at wrong places"
+	case CalibrationFailed:
+		return "the last axis calibration of the instrument failed: lines may stand at wrong places"
+	}
+	return ""
 }

@@ -168,6 +168,7 @@ func (r Response) Apply(s spectra.Spectrum) (spectra.Spectrum, error) {
 		y[i] = s.Y[i] / r.At(x)
 	}
 	s.Y, s.YUnit = y, spectra.Intensity
+	s.Metadata.FullScale = 0 // is in counts
 	if lo < r.Low || hi > r.High {
 		s.Metadata.Warnings = append(slices.Clip(s.Metadata.Warnings), fmt.Sprintf(
 			"The intensity correction holds from %.0f to %.0f cm-1; beyond, the sensitivity at its end was taken.", r.Low, r.High))

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"encoding/json"
 	"regexp"
 	"strings"
 	"time"
@@ -69,6 +70,11 @@ func acquisition(m *spectra.Metadata, key, text string) {
 	case key == "DETECTORTEMPERATURE(C)":
 		if v, ok := parseNumber(text); ok {
 			m.TemperatureC = &v
+		}
+	case key == "CALIBRATION":
+		var c spectra.Calibration
+		if json.Unmarshal([]byte(text), &c) == nil && c.State != "" { // another program's label of that name stays in Fields
+			m.Calibration = &c
 		}
 	case key == "DARKSUBTRACTED":
 		m.DarkSubtracted = truthy(text)

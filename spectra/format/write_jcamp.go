@@ -2,6 +2,7 @@ package format
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -142,6 +143,11 @@ func writeAcquisition(m spectra.Metadata, put func(label, value string)) {
 	number("$SWEEPS", float64(m.Sweeps))
 	if m.Background {
 		put("$BACKGROUND", "true")
+	}
+	if m.Calibration != nil {
+		if text, err := json.Marshal(m.Calibration); err == nil { // dates and numbers: only a NaN could fail
+			put("$CALIBRATION", string(text))
+		}
 	}
 }
 
