@@ -9,6 +9,7 @@ import (
 
 	"fentrace/device"
 	"fentrace/device/acquire"
+	"fentrace/device/calibrated"
 	"fentrace/server/api"
 	"fentrace/server/store"
 	"fentrace/spectra"
@@ -30,6 +31,7 @@ const (
 type instrument struct {
 	open     func(ctx context.Context) (device.Spectrometer, error)
 	settings acquire.Settings
+	history  func(device.Info) (*calibrated.Calibration, error)
 	clock    func() time.Time
 
 	use sync.Mutex // held while the device is talked to
@@ -47,7 +49,7 @@ type instrument struct {
 }
 
 func newInstrument(cfg Config) *instrument {
-	in := &instrument{open: cfg.OpenDevice, settings: cfg.Acquire, clock: cfg.Clock, framed: make(chan struct{})}
+	in := &instrument{open: cfg.OpenDevice, settings: cfg.Acquire, history: cfg.Calibration, clock: cfg.Clock, framed: make(chan struct{})}
 	in.state.Attached = cfg.OpenDevice != nil
 	return in
 }
@@ -74,7 +76,16 @@ func (in *instrument) scan(ctx context.Context) (acquire.Scan, error) {
 		return acquire.Scan{}, err
 	}
 	began := in.clock()
-	scan, err := acquire.Acquire(ctx, in.dev, in.settings, in.progress)
+	settings := in.settings
+	if in.history != nil {
+		var err error
+		if settings.Calibration, err = in.history(in.dev.Info()); err != nil {
+			return acquire.Scan{}, err
+		}
+		worth := in.worth(in.dev.Info())
+		in.update(func(st *api.DeviceStatus) { st.Calibration = worth }) // it may have been calibrated since
+	}
+	scan, err := acquire.Acquire(ctx, in.dev, settings, in.progress)
 	if err != nil {
 		if ctx.Err() == nil || errors.Is(err, device.ErrGone) { // that someone gave up is no fault of the device
 			in.failed(err)
@@ -107,8 +118,21 @@ func (in *instrument) connect(ctx context.Context) error {
 	info := dev.Info()
 	info.WavelengthsNM = nil // long, and of no use to who asks for the state
 	in.dev = dev
+	in.state.Calibration = in.worth(dev.Info())
 	in.state.Connected, in.state.Info, in.state.Error = true, &info, ""
 	return nil
+}
+
+// worth is what the calibration of the attached spectrometer is worth now; nil when it has none that can be read.
+func (in *instrument) worth(info device.Info) *spectra.Calibration {
+	if in.history == nil {
+		return nil
+	}
+	c, err := in.history(info)
+	if err != nil || c == nil {
+		return nil // a scan says what is wrong
+	}
+	return c.Worth(in.clock())
 }
 
 // failed notes an error; a device that has gone is closed, to be opened again next time. The caller holds use.
@@ -121,7 +145,7 @@ func (in *instrument) failed(err error) {
 	in.update(func(st *api.DeviceStatus) {
 		st.Error = err.Error()
 		if gone {
-			st.Connected, st.Info, st.TemperatureC = false, nil, nil
+			st.Connected, st.Info, st.TemperatureC, st.Calibration = false, nil, nil, nil
 		}
 	})
 }
@@ -144,6 +168,11 @@ func (in *instrument) status(ctx context.Context) api.DeviceStatus {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	st := in.state
+	if c := st.Calibration; c != nil && c.State == spectra.CalibrationValid && in.clock().After(c.Until) {
+		expired := *c
+		expired.State = spectra.CalibrationExpired
+		st.Calibration = &expired
+	}
 	st.ExpectedSeconds, st.PreviewSeconds = in.expected().Seconds(), acquire.MaxPreview.Seconds()
 	return st
 }

@@ -18,6 +18,7 @@ import (
 
 	"fentrace/device"
 	"fentrace/device/acquire"
+	"fentrace/device/calibrated"
 	"fentrace/library"
 	"fentrace/library/identify"
 	"fentrace/server/api"
@@ -61,6 +62,8 @@ type Config struct {
 	OpenDevice func(ctx context.Context) (device.Spectrometer, error)
 	// Acquire is how POST /v1/device/scan scans.
 	Acquire acquire.Settings
+	// Calibration finds what is known of the attached spectrometer, each time before it scans; nil when nothing is kept.
+	Calibration func(device.Info) (*calibrated.Calibration, error)
 	// Place is where the attached spectrometer stands, for scans whose request states no place of its own.
 	Place store.Location
 	// MaxUpload in bytes bounds one uploaded file; DefaultMaxUpload when 0. Up to four are held in memory at once.

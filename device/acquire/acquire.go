@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"fentrace/device"
+	"fentrace/device/calibrated"
 )
 
 const (
@@ -62,6 +63,10 @@ type Settings struct {
 	// DarkFrames are taken earlier with the same integration time, for a device that cannot switch its laser. Without
 	// them the laser is switched off for the dark frames; where the device refuses that, none are subtracted.
 	DarkFrames []device.Frame `json:"-"`
+
+	// Calibration is that of the instrument; it goes with the scan and corrects its spectrum. Without it (nil) the axis is
+	// that of the device.
+	Calibration *calibrated.Calibration `json:"calibration,omitempty"`
 
 	SampleName string `json:"sample_name,omitempty"`
 	Operator   string `json:"operator,omitempty"`

@@ -123,6 +123,11 @@ func (b bundle) check() error {
 	if err := checkAxis(b.Info, b.Settings.LaserNM); err != nil {
 		return err
 	}
+	if c := b.Settings.Calibration; c != nil {
+		if err := c.Validate(); err != nil {
+			return fmt.Errorf("calibration: %w", err)
+		}
+	}
 	for _, part := range [][]storedFrame{b.Frames, b.Dark, b.Exposures} {
 		for i, f := range part {
 			if len(f.Counts) != b.Info.Pixels {

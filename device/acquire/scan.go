@@ -111,7 +111,8 @@ func (s Scan) snr(light, dark combined) float64 {
 
 // Spectrum is the mean of the frames less the mean of the dark frames, both without cosmic rays (see Rays), in counts,
 // over the Raman shift 1e7/laser - 1e7/lambda in cm-1, ascending. Pixels that see no light, and pixels at or below the
-// laser line (shift 0 and less, Rayleigh light), are left out. Metadata.SHA256 is that of Raw.
+// laser line (shift 0 and less, Rayleigh light), are left out. The calibration of the settings, if any, is
+// applied (see calibrated.Calibration.Apply). Metadata.SHA256 is that of Raw.
 func (s Scan) Spectrum() (spectra.Spectrum, error) {
 	raw, err := s.Raw()
 	if err != nil {
@@ -163,6 +164,9 @@ func (s Scan) spectrum(sha256 string) (spectra.Spectrum, error) {
 	out = out.Ascending()
 	if err := out.Validate(); err != nil {
 		return spectra.Spectrum{}, fmt.Errorf("spectrum of the scan: %w", err)
+	}
+	if c := s.Settings.Calibration; c != nil {
+		out = c.Apply(out)
 	}
 	return out, nil
 }

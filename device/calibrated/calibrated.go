@@ -163,28 +163,30 @@ func (c Calibration) State(t time.Time) spectra.CalibrationState {
 	return spectra.CalibrationValid
 }
 
+// Worth is what c is worth at t, as a scan taken then would say of itself; nil when it says nothing of the axis.
+func (c Calibration) Worth(t time.Time) *spectra.Calibration {
+	state := c.State(t)
+	if state == "" {
+		return nil
+	}
+	return &spectra.Calibration{State: state, At: c.Done, Until: c.Until, Standards: c.Standards, MeanCM1: hundredth(c.After.Mean), WorstCM1: hundredth(c.After.Worst)}
+}
+
 // Apply corrects s, taken at the time its metadata state, and says in its metadata how, and what is wrong with it. A
 // correction that cannot be applied (another laser) is left out with a warning: a scan is never lost for it.
 func (c Calibration) Apply(s spectra.Spectrum) spectra.Spectrum {
 	warn := func(text string) {
 		s.Metadata.Warnings = append(slices.Clip(s.Metadata.Warnings), text)
 	}
-	state := c.State(s.Metadata.Acquired)
-	if state != "" {
-		s.Metadata.Calibration = &spectra.Calibration{State: state}
-	}
 	if c.Axis != nil {
-		if fixed, err := c.Axis.Apply(s); err != nil {
+		fixed, err := c.Axis.Apply(s)
+		if err != nil {
 			warn("The axis is not calibrated: " + err.Error() + ".")
-			s.Metadata.Calibration = nil
 			return s
-		} else {
-			s = fixed
-			// The sum of what is known: which standards, when, how well.
-			s.Metadata.Calibration = &spectra.Calibration{State: state, At: c.Done, Until: c.Until, Standards: c.Standards,
-				MeanCM1: hundredth(c.After.Mean), WorstCM1: hundredth(c.After.Worst)}
 		}
+		s = fixed
 	}
+	s.Metadata.Calibration = c.Worth(s.Metadata.Acquired)
 	if cal := s.Metadata.Calibration; cal != nil && cal.Sentence() != "" {
 		sentence := cal.Sentence()
 		warn(string(sentence[0]-'a'+'A') + sentence[1:] + ": calibrate the axis before relying on it.")

@@ -90,10 +90,14 @@ func (id *Identifier) blank(s spectra.Spectrum) Identification {
 			pipeline = "despike/1 " + pipeline
 		}
 	}
+	reasons := []string{}
+	if c := s.Metadata.Calibration; c != nil && c.Sentence() != "" {
+		reasons = append(reasons, c.Sentence())
+	}
 	return Identification{
 		SHA256: s.Metadata.SHA256, Technique: string(s.Technique), Simulated: s.Metadata.Simulated,
 		Findings: []Finding{}, Candidates: []Finding{}, DetectionLimits: []DetectionLimit{},
-		Reasons: []string{}, NextSteps: []string{}, Unexplained: 1,
+		Reasons: reasons, NextSteps: []string{}, Unexplained: 1,
 		Pipeline: pipeline, Library: id.lib.Version(), Algorithm: Algorithm,
 	}
 }

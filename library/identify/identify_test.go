@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -367,5 +368,20 @@ func TestNoAlarmIsWithheldWhenAFentanylCouldHide(t *testing.T) {
 	ans := answer(t, identifier(t, sugar, twin), noisy.spectrum())
 	if ans.Verdict == NoAlarm {
 		t.Errorf("%s although an analog with the same lines is in the library: %+v", ans.Headline, ans.DetectionLimits)
+	}
+}
+
+func TestAnAnswerSaysThatTheCalibrationOfTheInstrumentDoesNotCount(t *testing.T) {
+	id := identifier(t, sugar)
+	for state, want := range map[spectra.CalibrationState]string{
+		spectra.CalibrationValid: "", spectra.CalibrationExpired: "expired on 2026-04-01", spectra.CalibrationFailed: "calibration of the instrument failed",
+	} {
+		s := pure("sugar").spectrum()
+		s.Metadata.Calibration = &spectra.Calibration{State: state, Until: time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)}
+		ans := answer(t, id, s)
+		reasons := strings.Join(ans.Reasons, "; ")
+		if said := strings.Contains(reasons, "calibration"); said != (want != "") || !strings.Contains(reasons, want) {
+			t.Errorf("%s: the reasons are %q", state, reasons)
+		}
 	}
 }

@@ -22,6 +22,8 @@ type DeviceStatus struct {
 	Busy            bool         `json:"busy" doc:"a scan is being taken, or a preview runs"`
 	Previewing      bool         `json:"previewing" doc:"a preview runs: the laser is on"`
 	PreviewSeconds  float64      `json:"preview_seconds" doc:"after which a preview ends by itself"`
+	// Calibration is nil when the spectrometer was never calibrated.
+	Calibration *spectra.Calibration `json:"calibration,omitempty" doc:"of its axis"`
 }
 
 // The stages of a live frame besides those of a scan (exposure, sample, dark).

@@ -63,8 +63,15 @@ func (a Axis) Apply(s spectra.Spectrum) (spectra.Spectrum, error) {
 	}
 	out := s
 	out.X = x
+	if ranges := s.Metadata.SaturatedRanges; len(ranges) > 0 && !a.Reversed {
+		out.Metadata.SaturatedRanges = slices.Clone(ranges)
+		for i, r := range ranges {
+			out.Metadata.SaturatedRanges[i] = spectra.Range{Low: a.Correct(r.Low), High: a.Correct(r.High)}
+		}
+	}
 	if a.Reversed {
 		out = reversed(out)
+		out.Metadata.SaturatedRanges = nil // they would have to be turned round as well
 	}
 	if err := out.Validate(); err != nil {
 		return s, fmt.Errorf("correct the axis: %w: %w", ErrMonotonic, err)

@@ -316,14 +316,6 @@ func (r *AxisResult) judge(pairs []pair, offset float64, lamp func(pair) bool) {
 			lamps++
 		}
 	}
-	laser := r.Axis.LaserNM
-	switch {
-	case laser == 0:
-	case lamps > 0 && lamps < len(pairs):
-		r.LaserNM = 1e7 / (1e7/laser - offset)
-	case lamps == 0 && r.Axis.Degree() == 0:
-		r.LaserNM = 1e7 / (1e7/laser + r.Axis.Correction.Coefficients[0])
-	}
 	switch {
 	case r.After.Mean > AcceptMeanCM1:
 		r.Reason = fmt.Sprintf("the lines are %.1f cm-1 off on average after correction, at most %.0f is accepted", r.After.Mean, AcceptMeanCM1)
@@ -332,14 +324,27 @@ func (r *AxisResult) judge(pairs []pair, offset float64, lamp func(pair) bool) {
 	default:
 		r.Accepted = true
 	}
-	if !r.Accepted {
-		r.Advice = "measure again with a clean window, the sample in focus and the instrument warm; if it fails again, have the instrument serviced"
+	laser := r.Axis.LaserNM
+	switch {
+	case laser == 0 || !r.Accepted:
+	case lamps > 0 && lamps < len(pairs):
+		r.LaserNM = 1e7 / (1e7/laser - offset)
+	case lamps == 0 && r.Axis.Degree() == 0:
+		r.LaserNM = 1e7 / (1e7/laser + r.Axis.Correction.Coefficients[0])
 	}
+	if !r.Accepted {
+		r.Advice = "wipe the window, bring the sample into focus, let the instrument warm up and measure again; if it fails again, have the instrument serviced"
+	}
+	r.note(lamps == len(pairs))
+}
+
+// note adds what the user should know.
+func (r *AxisResult) note(lampOnly bool) {
 	if r.Axis.Reversed {
 		r.Notes = append(r.Notes, "The detector is read out from the wrong end: every scan is turned round. Have the settings of the instrument checked.")
 	}
-	if lamps == len(pairs) {
-		r.Notes = append(r.Notes, fmt.Sprintf("A lamp says nothing about the laser: %g nm was taken as stated. Measure silicon or polystyrene as well.", laser))
+	if lampOnly {
+		r.Notes = append(r.Notes, fmt.Sprintf("A lamp says nothing about the laser: %g nm was taken as stated. Measure silicon or polystyrene as well.", r.Axis.LaserNM))
 	}
 	uncertified := []string{}
 	for _, name := range r.Standards {

@@ -26,6 +26,8 @@ const (
 	topShare = 0.25
 	// baselineLambda is the stiffness of the baseline per point of the spectrum.
 	baselineLambda = 1e5
+	// A baseline that still creeps moves no line: it need not settle to the last digit.
+	baselineTol, baselineRounds = 1e-2, 30
 )
 
 // Found is one line of a measured spectrum.
@@ -52,7 +54,7 @@ func FindLines(s spectra.Spectrum, low, high float64) ([]Found, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, err := preprocess.NewARPLS(len(s.Y), baselineLambda, 1e-3, 100)
+	plan, err := preprocess.NewARPLS(len(s.Y), baselineLambda, baselineTol, baselineRounds)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +66,7 @@ func FindLines(s spectra.Spectrum, low, high float64) ([]Found, error) {
 	sigma := noise(s.Y)
 	peaks := preprocess.FindPeaks(y, 0, 1, lineNoise*sigma)
 	if len(peaks) == 0 {
-		return nil, fmt.Errorf("%w: nothing between %.0f and %.0f stands %d noise levels out: longer integration, clean the window",
+		return nil, fmt.Errorf("%w: nothing between %.0f and %.0f stands %d noise levels out: scan longer, wipe the window",
 			ErrNoSignal, low, high, lineNoise)
 	}
 	top := slices.MaxFunc(peaks, func(a, b preprocess.Peak) int { return compare(a.Prominence, b.Prominence) }).Prominence

@@ -57,6 +57,10 @@ func anySpectrum(t *rapid.T) spectra.Spectrum {
 		v := rapid.Float64Range(-60, 40).Draw(t, "temperature")
 		m.TemperatureC = &v
 	}
+	if rapid.Bool().Draw(t, "calibrated") {
+		m.Calibration = &spectra.Calibration{State: spectra.CalibrationExpired, At: time.Unix(1e9, 0).UTC(), Until: time.Unix(2e9, 0).UTC(),
+			Standards: []string{"neon", "polystyrene"}, MeanCM1: 0.31, WorstCM1: 1.2, Intensity: "SRM 2241"}
+	}
 	if rapid.Bool().Draw(t, "dated") {
 		m.Acquired = time.Unix(rapid.Int64Range(0, 2e9).Draw(t, "acquired"), 0).UTC()
 	}
