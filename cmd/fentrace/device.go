@@ -15,6 +15,7 @@ import (
 	"fentrace/device/drivers"
 	"fentrace/device/emulator"
 	"fentrace/device/hostcal"
+	"fentrace/spectra"
 )
 
 type deviceCommands struct {
@@ -32,6 +33,7 @@ type portFlags struct {
 
 	CalibrationFile string `placeholder:"FILE" help:"Wavelengths of a spectrometer that cannot hold its own (JSON)."`
 	laserFlags
+	calibrationFlags
 }
 
 // openDevice opens the spectrometer and its laser; without a port it is a usage error.
@@ -122,6 +124,8 @@ func (deviceInfoCommand) Help() string {
 type infoJSON struct {
 	device.Info
 	TemperatureC *float64 `json:"temperature_c,omitempty"`
+	// Calibration is that of the axis, as kept on this machine.
+	Calibration *spectra.Calibration `json:"calibration,omitempty"`
 }
 
 func (c *deviceInfoCommand) Run(env *environment) error {
@@ -131,6 +135,13 @@ func (c *deviceInfoCommand) Run(env *environment) error {
 	}
 	defer dev.Close()
 	out := infoJSON{Info: dev.Info()}
+	known, err := c.calibration(out.Info, false)
+	if err != nil {
+		return err
+	}
+	if known != nil {
+		out.Calibration = known.Worth(time.Now())
+	}
 	if t, err := dev.Temperature(env.ctx); err == nil { // a device without a sensor refuses
 		out.TemperatureC = &t
 	}
@@ -160,6 +171,7 @@ func infoRows(i infoJSON) [][2]string {
 		laser = fmt.Sprintf("%g nm", i.LaserNM)
 	}
 	rows = append(rows, [2]string{"laser", laser})
+	rows = append(rows, [2]string{"calibrated", calibratedText(i.Calibration)})
 	if i.TemperatureC != nil {
 		rows = append(rows, [2]string{"temperature", fmt.Sprintf("%.1f °C", *i.TemperatureC)})
 	}

@@ -100,6 +100,9 @@ func (c *libraryLearnCommand) repeats(env *environment) ([]spectra.Spectrum, err
 	defer dev.Close()
 	settings := c.settings(c.portFlags)
 	settings.SampleName = c.Name
+	if settings.Calibration, err = c.calibration(dev.Info(), c.Relative); err != nil {
+		return nil, err
+	}
 	for i := range c.Repeats {
 		if err := env.pressEnter(fmt.Sprintf("Scan %d of %d of %s: place the standard, then press Enter. ", i+1, c.Repeats, plain(c.Name))); err != nil {
 			return nil, err

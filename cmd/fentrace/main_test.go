@@ -23,6 +23,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	os.Setenv("XDG_CONFIG_HOME", "/nonexistent") // no calibration of the developer's own instruments
 	testscript.Main(m, map[string]func(){"fentrace": main})
 }
 
@@ -31,7 +32,7 @@ func TestScripts(t *testing.T) {
 		Dir: filepath.Join("testdata", "script"),
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"simulate": simulateCommand, "json": jsonCommand, "narrow": narrowCommand, "truncate": truncateCommand, "exits": exitsCommand,
-			"csv": csvCommand, "same": sameCommand,
+			"csv": csvCommand, "same": sameCommand, "standard": standardCommand,
 		},
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"fentrace/device/emulator"
+	"fentrace/spectra/calibration"
 	"fentrace/spectra/interferogram"
 )
 
@@ -30,6 +31,7 @@ type commands struct {
 	Convert       convertCommand       `cmd:"" help:"Write spectra as JCAMP-DX, CSV, SPC or Parquet."`
 	Interferogram interferogramCommand `cmd:"" help:"Compute absorbance from the interferograms of a file."`
 	Scan          scanCommand          `cmd:"" help:"Take a scan with a spectrometer and answer it."`
+	Calibrate     calibrateCommands    `cmd:"" help:"Calibrate a spectrometer with standards; check it; show how it drifts."`
 	Library       libraryCommands      `cmd:"" help:"Say what is known; add your own reference spectra."`
 	Device        deviceCommands       `cmd:"" help:"Find, question or emulate a spectrometer."`
 	Laser         laserCommands        `cmd:"" help:"Switch a laser off."`
@@ -49,6 +51,7 @@ library of spectra. Every answer is presumptive: a laboratory has to confirm it.
   fentrace library import --into lab.db FOLDER    add your reference spectra
   fentrace identify --library lab.db scan.csv     use them
   fentrace scan --port /dev/ttyUSB0               take a scan and answer it
+  fentrace calibrate axis --standard polystyrene --port /dev/ttyUSB0
   fentrace help COMMAND                           all about one command`
 
 // environment is what a command may touch: its streams, and the context that ends with an interrupt.
@@ -90,6 +93,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		kong.Vars{
 			"emulated": names(emulator.Types()), "drivers": names(driverTypes()), "lasers": names(laserTypes()),
 			"apodisations": names(interferogram.Apodisations()), "phases": names(interferogram.Phases()),
+			"standards": names(calibration.Names()),
 		},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: columns, FlagsLast: true, NoAppDescFormat: true}))
 	if err != nil {

@@ -52,6 +52,7 @@ type exposureFlags struct {
 	TargetSNR   float64       `name:"target-snr" placeholder:"RATIO" help:"Add frames until the strongest line stands so many times above its noise."`
 	MaxTime     time.Duration `placeholder:"TIME" help:"Add frames for no longer than this (1m with --target-snr)."`
 	KeepRays    bool          `help:"Average cosmic rays in, instead of leaving them out where there are two frames or more."`
+	Relative    bool          `name:"correct-intensity" help:"Correct intensities with the response of the instrument (fentrace calibrate intensity)."`
 }
 
 func (f exposureFlags) settings(p portFlags) acquire.Settings {
@@ -90,6 +91,9 @@ func (c *scanCommand) Run(env *environment) error {
 	defer dev.Close()
 	settings := c.settings(c.portFlags)
 	settings.SampleName = c.Sample
+	if settings.Calibration, err = c.calibration(dev.Info(), c.Relative); err != nil {
+		return err
+	}
 	if c.Live {
 		if err := env.preview(dev, settings); err != nil {
 			return err

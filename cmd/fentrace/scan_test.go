@@ -147,8 +147,8 @@ func TestAnEmulatedDeviceSaysWhatItIs(t *testing.T) {
 	if info["type"] != "obp" || info["simulated"] != true || info["pixels"] != 1024.0 || info["temperature_c"] == nil {
 		t.Errorf("it says %v", info)
 	}
-	out := mustRun(t, "device", "info", "--port", port, "--type", "obp")
-	if !strings.Contains(out, simulatedTag) || !strings.Contains(out, "785 nm") || unfit(out) != "" {
+	out := mustRun(t, "device", "info", "--port", port, "--type", "obp", "--calibrations", t.TempDir())
+	if !strings.Contains(out, simulatedTag) || !strings.Contains(out, "785 nm") || !strings.Contains(out, "calibrated   never") || unfit(out) != "" {
 		t.Errorf("%s\n%s", unfit(out), out)
 	}
 	if code, _, stderr := run(t, "", "device", "info", "--port", port, "--type", "abacus"); code != exitUsage || !strings.Contains(stderr, "obp") {

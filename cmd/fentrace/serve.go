@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/gommon/bytes"
 
 	"fentrace/device"
+	"fentrace/device/calibrated"
 	"fentrace/server"
 )
 
@@ -98,6 +99,7 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 	}
 	if c.Port != "" {
 		config.OpenDevice = func(ctx context.Context) (device.Spectrometer, error) { return c.openDevice(ctx, env) }
+		config.Calibration = func(info device.Info) (*calibrated.Calibration, error) { return c.calibration(info, c.Relative) }
 	}
 	return config, nil
 }

@@ -157,6 +157,9 @@ func facts(s spectra.Spectrum) [][2]string {
 	if m.SNR > 0 {
 		add("signal/noise", fmt.Sprintf("%.0f at the strongest line", m.SNR))
 	}
+	if m.Calibration != nil {
+		add("calibrated", calibratedText(m.Calibration))
+	}
 	add("format", m.Format)
 	add("SHA-256", m.SHA256)
 	if strongest := strongestLines(s); strongest != "" {
