@@ -27,9 +27,11 @@ type deviceCommands struct {
 // portFlags say where the spectrometer is.
 type portFlags struct {
 	Port    string  `placeholder:"PATH" help:"Serial port of the spectrometer, for example /dev/ttyUSB0."`
-	Type    string  `placeholder:"TYPE" help:"Protocol: ${drivers} (the first is the default)."`
+	Type    string  `placeholder:"TYPE" help:"Protocol: ${drivers}; without it they are tried in this order."`
 	Baud    int     `placeholder:"RATE" help:"Rate of the line; without it the usual ones are tried."`
 	LaserNM float64 `name:"laser-nm" placeholder:"NM" help:"Excitation wavelength; goes before what the device says."`
+
+	NoLamp bool `help:"The spectrometer's lamp line switches no laser: take no dark frames by it."`
 
 	CalibrationFile string `placeholder:"FILE" help:"Wavelengths of a spectrometer that cannot hold its own (JSON)."`
 	laserFlags
@@ -47,7 +49,10 @@ func (f portFlags) openDevice(ctx context.Context, env *environment) (device.Spe
 	if err := f.laserFlags.check(); err != nil {
 		return nil, err
 	}
-	options := drivers.Options{Baud: f.Baud, LaserNM: f.LaserNM, Laser: f.options(env)}
+	options := drivers.Options{Baud: f.Baud, LaserNM: f.LaserNM, NoLamp: f.NoLamp, Laser: f.options(env)}
+	if f.Type == "" {
+		options.Trying = env.trying(f.Port)
+	}
 	if f.CalibrationFile != "" {
 		var err error
 		if options.Calibration, err = hostcal.Read(f.CalibrationFile); err != nil {
@@ -55,6 +60,17 @@ func (f portFlags) openDevice(ctx context.Context, env *environment) (device.Spe
 		}
 	}
 	return f.watched(env, func() (device.Spectrometer, error) { return drivers.Open(ctx, f.Type, f.Port, options) })
+}
+
+// trying says on stderr what is asked for on a port, from the second driver on: the first answers at once or not at all.
+func (env *environment) trying(port string) func(title string) {
+	first := true
+	return func(title string) {
+		if !first {
+			fmt.Fprintf(env.stderr, "%s: no answer yet; trying %s\n", plain(port), title)
+		}
+		first = false
+	}
 }
 
 func driverTypes() (types []string) {

@@ -25,6 +25,11 @@ type Options struct {
 	Calibration hostcal.Calibration
 	// Laser is the laser on a line of its own that lights the sample; none without a Port. It becomes the device's Lamp.
 	Laser laser.Options
+	// NoLamp says that no laser hangs on the lamp line of a device that cannot know: it is then not switched, and no dark
+	// frames are taken with a laser that stays on.
+	NoLamp bool
+	// Trying is told the title of each driver before it is tried, when the type is not stated; it may be nil.
+	Trying func(title string)
 }
 
 // Driver is one protocol.
@@ -34,30 +39,33 @@ type Driver struct {
 	open  func(ctx context.Context, port string, o Options) (device.Spectrometer, error)
 }
 
-// table holds every driver; a new protocol is one more line.
+// table holds every driver, in the order in which they are tried on a port whose device is not known: first those whose
+// question others refuse or ignore (an OBP message makes a device of one-letter commands answer with NAKs, which the
+// next driver drains), last those that cannot be asked but only told to take a frame. None sends anything that switches
+// a laser on. A new protocol is one more line.
 var table = []Driver{
-	{"obp", "Ocean Binary Protocol: STS, Spark, QE Pro", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
+	{"obp", "Ocean Binary Protocol: STS, Spark, QE Pro, Flame-X", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
 		return obp.Open(ctx, port, obp.Options{Baud: o.Baud, LaserNM: o.LaserNM})
 	}},
 	{"oceanletter", "Ocean one-letter commands: USB2000, USB2000+, USB4000, Flame", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
-		return oceanletter.Open(ctx, port, oceanletter.Options{Baud: o.Baud, LaserNM: o.LaserNM})
+		return oceanletter.Open(ctx, port, oceanletter.Options{Baud: o.Baud, LaserNM: o.LaserNM, NoLamp: o.NoLamp})
 	}},
 	{"bwtek", "B&W Tek BTC100 and BTC110", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
 		return bwtek.Open(ctx, port, bwtek.Options{Baud: o.Baud, LaserNM: o.LaserNM, Calibration: o.Calibration})
 	}},
-	{"tcd1304", "TCD1304 boards with ER commands", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
-		return tcd1304.Open(ctx, port, tcd1304.Options{Baud: o.Baud, LaserNM: o.LaserNM, Calibration: o.Calibration})
-	}},
 	{"aa55", "AA..55 detector head of OEM Raman sets", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
 		return aa55.Open(ctx, port, aa55.Options{Baud: o.Baud, LaserNM: o.LaserNM, Calibration: o.Calibration})
 	}},
+	{"tcd1304", "TCD1304 boards with ER commands", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
+		return tcd1304.Open(ctx, port, tcd1304.Options{Baud: o.Baud, LaserNM: o.LaserNM, Calibration: o.Calibration})
+	}},
 }
 
-// Types lists the drivers; the first is the default.
+// Types lists the drivers, in the order of trying.
 func Types() []Driver { return append([]Driver(nil), table...) }
 
 // Open opens the spectrometer on a port, and its laser when one is named, which is switched off before anything else is
-// done; an empty typ means the first of Types. The errors are those of packages device and laser.
+// done. A stated type always wins; an empty one means that the drivers are tried one after the other. The errors are those of packages device and laser.
 func Open(ctx context.Context, typ, port string, o Options) (device.Spectrometer, error) {
 	if o.Laser.Port == "" {
 		return open(ctx, typ, port, o)
@@ -74,9 +82,12 @@ func Open(ctx context.Context, typ, port string, o Options) (device.Spectrometer
 }
 
 func open(ctx context.Context, typ, port string, o Options) (device.Spectrometer, error) {
+	if typ == "" {
+		return find(ctx, port, o)
+	}
 	var known []string
 	for _, d := range table {
-		if typ == "" || typ == d.Type {
+		if typ == d.Type {
 			return d.open(ctx, port, o)
 		}
 		known = append(known, d.Type)
