@@ -10,6 +10,7 @@ import (
 	"fentrace/device"
 	"fentrace/device/acquire"
 	"fentrace/device/calibrated"
+	"fentrace/device/gps"
 	"fentrace/server/api"
 	"fentrace/server/store"
 	"fentrace/spectra"
@@ -31,6 +32,7 @@ const (
 type instrument struct {
 	open     func(ctx context.Context) (device.Spectrometer, error)
 	settings acquire.Settings
+	position func() (gps.Fix, error) // nil without a receiver
 	history  func(device.Info) (*calibrated.Calibration, error)
 	clock    func() time.Time
 
@@ -49,7 +51,7 @@ type instrument struct {
 }
 
 func newInstrument(cfg Config) *instrument {
-	in := &instrument{open: cfg.OpenDevice, settings: cfg.Acquire, history: cfg.Calibration, clock: cfg.Clock, framed: make(chan struct{})}
+	in := &instrument{open: cfg.OpenDevice, settings: cfg.Acquire, history: cfg.Calibration, position: cfg.Position, clock: cfg.Clock, framed: make(chan struct{})}
 	in.state.Attached = cfg.OpenDevice != nil
 	return in
 }
@@ -84,6 +86,11 @@ func (in *instrument) scan(ctx context.Context) (acquire.Scan, error) {
 		}
 		worth := in.worth(in.dev.Info())
 		in.update(func(st *api.DeviceStatus) { st.Calibration = worth }) // it may have been calibrated since
+	}
+	if in.position != nil {
+		if fix, err := in.position(); err == nil { // without one the scan is taken all the same
+			settings.Position = &fix
+		}
 	}
 	scan, err := acquire.Acquire(ctx, in.dev, settings, in.progress)
 	if err != nil {
@@ -240,14 +247,23 @@ func (in *instrument) close() error {
 // ScanDevice takes a scan with the attached spectrometer, answers and stores it. Without a place in f it was taken
 // where the spectrometer stands.
 func (s *Server) ScanDevice(ctx context.Context, f store.Fields) (store.Scan, error) {
-	if f.Location == (store.Location{}) {
-		f.Location = s.cfg.Place
-	}
 	scan, err := s.instrument.scan(ctx)
 	if err != nil {
 		return store.Scan{}, err
 	}
+	if _, measured := measuredPlace(scan); !measured && f.Location == (store.Location{}) {
+		f.Location = s.cfg.Place
+	}
 	return s.KeepScan(ctx, scan, f)
+}
+
+// measuredPlace is where a GPS receiver says the scan was taken, when that may be used as evidence.
+func measuredPlace(scan acquire.Scan) (store.Location, bool) {
+	fix := scan.Settings.Position
+	if fix == nil || fix.Evidence() != nil {
+		return store.Location{}, false
+	}
+	return store.Location{Latitude: &fix.Latitude, Longitude: &fix.Longitude, PrecisionM: &fix.PrecisionM}, true
 }
 
 // KeepScan answers and stores a scan that was taken with a spectrometer. The sample was used up: it is kept even when ctx
@@ -255,6 +271,9 @@ func (s *Server) ScanDevice(ctx context.Context, f store.Fields) (store.Scan, er
 func (s *Server) KeepScan(ctx context.Context, scan acquire.Scan, f store.Fields) (store.Scan, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
+	if place, measured := measuredPlace(scan); measured && f.Location == (store.Location{}) {
+		f.Location = place
+	}
 	raw, err := scan.Raw()
 	if err != nil {
 		return store.Scan{}, err

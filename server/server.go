@@ -19,6 +19,7 @@ import (
 	"fentrace/device"
 	"fentrace/device/acquire"
 	"fentrace/device/calibrated"
+	"fentrace/device/gps"
 	"fentrace/library"
 	"fentrace/library/identify"
 	"fentrace/server/api"
@@ -64,6 +65,8 @@ type Config struct {
 	Acquire acquire.Settings
 	// Calibration finds what is known of the attached spectrometer, each time before it scans; nil when nothing is kept.
 	Calibration func(device.Info) (*calibrated.Calibration, error)
+	// Position tells where the spectrometer is, from a GPS receiver, each time before it scans; nil without one.
+	Position func() (gps.Fix, error)
 	// Place is where the attached spectrometer stands, for scans whose request states no place of its own.
 	Place store.Location
 	// MaxUpload in bytes bounds one uploaded file; DefaultMaxUpload when 0. Up to four are held in memory at once.

@@ -24,6 +24,7 @@ type scanCommand struct {
 	upstreamFlags
 	Live bool `help:"First show what the detector sees, for a minute at most; Enter takes the scan."`
 	portFlags
+	gpsFlags
 	exposureFlags
 	libraryFlags
 }
@@ -90,7 +91,7 @@ func (c *scanCommand) Run(env *environment) error {
 	}
 	defer dev.Close()
 	settings := c.settings(c.portFlags)
-	settings.SampleName = c.Sample
+	settings.SampleName, settings.Position = c.Sample, c.position(env)
 	if settings.Calibration, err = c.calibration(dev.Info(), c.Relative); err != nil {
 		return err
 	}

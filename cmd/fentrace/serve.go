@@ -22,6 +22,7 @@ type serveCommand struct {
 	dataFlags
 	upstreamFlags
 	portFlags
+	gpsFlags
 	exposureFlags
 	libraryFlags
 }
@@ -100,6 +101,9 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 	if c.Port != "" {
 		config.OpenDevice = func(ctx context.Context) (device.Spectrometer, error) { return c.openDevice(ctx, env) }
 		config.Calibration = func(info device.Info) (*calibrated.Calibration, error) { return c.calibration(info, c.Relative) }
+	}
+	if w := c.watch(env.ctx); w != nil {
+		config.Position = w.Last
 	}
 	return config, nil
 }

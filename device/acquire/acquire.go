@@ -17,6 +17,7 @@ import (
 
 	"fentrace/device"
 	"fentrace/device/calibrated"
+	"fentrace/device/gps"
 )
 
 const (
@@ -67,6 +68,10 @@ type Settings struct {
 	// Calibration is that of the instrument; it goes with the scan and corrects its spectrum. Without it (nil) the axis is
 	// that of the device.
 	Calibration *calibrated.Calibration `json:"calibration,omitempty"`
+
+	// Position is where the scan is taken, as a GPS receiver tells it; it goes with the scan whatever it is worth (see
+	// gps.Fix.Evidence). Nil without a receiver.
+	Position *gps.Fix `json:"position,omitempty"`
 
 	SampleName string `json:"sample_name,omitempty"`
 	Operator   string `json:"operator,omitempty"`

@@ -110,7 +110,8 @@ func (s Scan) snr(light, dark combined) float64 {
 }
 
 // Spectrum is the mean of the frames less the mean of the dark frames, both without cosmic rays (see Rays), in counts,
-// over the Raman shift 1e7/laser - 1e7/lambda in cm-1, ascending. Pixels that see no light, and pixels at or below the
+// divided by the response of the detector where the device tells it, over the Raman shift 1e7/laser - 1e7/lambda in cm-1,
+// ascending. Pixels that see no light, and pixels at or below the
 // laser line (shift 0 and less, Rayleigh light), are left out. The calibration of the settings, if any, is
 // applied (see calibrated.Calibration.Apply). Metadata.SHA256 is that of Raw.
 func (s Scan) Spectrum() (spectra.Spectrum, error) {
@@ -132,7 +133,7 @@ func (s Scan) spectrum(sha256 string) (spectra.Spectrum, error) {
 			continue
 		}
 		out.X = append(out.X, shift)
-		out.Y = append(out.Y, signal[p]-dark[p])
+		out.Y = append(out.Y, s.trueCounts(signal[p]-dark[p]))
 		full = append(full, saturated[p])
 	}
 	if out.Title == "" {
@@ -161,6 +162,10 @@ func (s Scan) spectrum(sha256 string) (spectra.Spectrum, error) {
 	}
 	out.Metadata.SaturatedPoints, out.Metadata.SaturatedRanges = ranges(out.X, full)
 	out.Metadata.Warnings = append(out.Metadata.Warnings, s.shortcomings(out.Metadata.SNR)...)
+	out.Metadata.Warnings = append(out.Metadata.Warnings, s.doubts(signal, dark)...)
+	if f := s.Settings.Position; f != nil {
+		out.Metadata.Fields = map[string]string{"position": f.String()}
+	}
 	out = out.Ascending()
 	if err := out.Validate(); err != nil {
 		return spectra.Spectrum{}, fmt.Errorf("spectrum of the scan: %w", err)

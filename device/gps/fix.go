@@ -69,6 +69,26 @@ func (f Fix) Evidence() error {
 	return nil
 }
 
+// String is the fix in words: position with its precision, how it was come by, and when.
+func (f Fix) String() string {
+	if f.Quality == NoFix {
+		return "no position"
+	}
+	text := fmt.Sprintf("%.5f, %.5f", f.Latitude, f.Longitude)
+	if f.PrecisionM > 0 {
+		text += fmt.Sprintf(" within %.0f m", f.PrecisionM)
+	}
+	how := f.Quality.String()
+	if f.Simulated {
+		how = Simulator.String()
+	}
+	text += fmt.Sprintf(" (%s, %d satellites", how, f.Satellites)
+	if !f.Time.IsZero() {
+		text += ", " + f.Time.UTC().Format(time.RFC3339)
+	}
+	return text + ")"
+}
+
 // Assembler puts the sentences of an epoch together: position and quality stand in GGA, date and status in RMC. The
 // zero value is ready. It does no I/O.
 type Assembler struct {

@@ -255,6 +255,34 @@ func TestASilentOrWrongDeviceIsNoReceiver(t *testing.T) {
 	}
 }
 
+func TestAWatchedReceiverTellsItsNewestFixAndWhatFails(t *testing.T) {
+	t.Parallel()
+	em, err := emulator.Start(emulator.Config{Type: "gps", Baud: 38400, Latitude: 41.9, Longitude: -87.6})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer em.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	w := Watch(ctx, em.Path(), Options{Baud: 38400})
+	if _, err := w.Last(); !errors.Is(err, ErrNoFix) {
+		t.Errorf("before it has spoken: %v", err)
+	}
+	short, stop := context.WithTimeout(ctx, 6*time.Second)
+	defer stop()
+	f, err := w.Await(short) // a simulator never is evidence: the newest is returned in the end
+	if err != nil || !f.Simulated || math.Abs(f.Latitude-41.9) > 1e-6 || !strings.Contains(f.String(), "SIMULATED") {
+		t.Errorf("%v, %v", f, err)
+	}
+	em.Close()
+	for err = nil; !errors.Is(err, device.ErrGone); _, err = w.Last() {
+		if ctx.Err() != nil {
+			t.Fatal("the unplugged receiver still tells where it is")
+		}
+	}
+	cancel()
+	<-w.Done()
+}
+
 func FuzzParse(f *testing.F) {
 	for _, line := range []string{goldenGGA, goldenRMC, goldenSouth, checked("GNGGA,,,,,,0,00,,,M,,M,,"), "$*00"} {
 		f.Add(line)

@@ -67,7 +67,7 @@ func TestDamagedMeasuredFilesAreReadOrRefusedWithTheCause(t *testing.T) {
 		at := i % len(paths)
 		raw := mutate(random, whole[at])
 		name := filepath.Base(paths[at])
-		err, took, memory := timedRead(name, raw)
+		took, memory, err := timedRead(name, raw)
 		limit := 10*uint64(len(raw)) + corpusSlack
 		if memory > limit {
 			if one := largestAllocation(func() { _, _ = Read(name, raw) }); one > limit {
@@ -152,10 +152,10 @@ func allocations(records []runtime.MemProfileRecord) []runtime.MemProfileRecord 
 const corpusSlack = 512 << 10
 
 // timedRead measures the time of the processor, which does not depend on what else the machine does.
-func timedRead(name string, raw []byte) (err error, took time.Duration, memory uint64) {
+func timedRead(name string, raw []byte) (took time.Duration, memory uint64, err error) {
 	begun := processorTime()
 	memory = allocated(func() { _, err = Read(name, raw) })
-	return err, processorTime() - begun, memory
+	return processorTime() - begun, memory, err
 }
 
 func processorTime() time.Duration {
