@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"fentrace/spectra"
+	"fentrace/spectra/recorded"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -90,10 +91,7 @@ func TestExportOfTheCoreComesBackTheSame(t *testing.T) {
 }
 
 func TestExportOfARealLibraryComesBackTheSame(t *testing.T) {
-	dir := filepath.Join("..", "..", "shared", "data", "raman", "library-785")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("the measured spectra beside the repository are absent: %v", err)
-	}
+	dir := recorded.Path(t, "raman", "library-785")
 	f := newFile(t)
 	if _, err := Import(t.Context(), f, coreStack(t), []string{dir}, ImportOptions{Licence: "MIT"}, nil); err != nil {
 		t.Fatal(err)

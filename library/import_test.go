@@ -18,6 +18,7 @@ import (
 
 	"fentrace/data"
 	"fentrace/spectra"
+	"fentrace/spectra/recorded"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -239,10 +240,7 @@ func TestKilledImportLeavesWholeFiles(t *testing.T) {
 }
 
 func TestImportOfARealLibrary(t *testing.T) {
-	dir := filepath.Join("..", "..", "shared", "data", "raman", "library-785")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("the measured spectra beside the repository are absent: %v", err)
-	}
+	dir := recorded.Path(t, "raman", "library-785")
 	f := newFile(t)
 	report, err := Import(t.Context(), f, coreStack(t), []string{dir}, ImportOptions{Licence: "MIT", Now: noon}, nil)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"fentrace/device"
 	"fentrace/spectra/format"
+	"fentrace/spectra/recorded"
 )
 
 // recordedRepeats reads scans of the same powder, 10 of each pure one and 60 of each mixture, on the pixels of the
@@ -22,14 +23,7 @@ import (
 // one scan differ far less.
 func recordedRepeats(t *testing.T) map[string][]device.Frame {
 	t.Helper()
-	root := filepath.Join("..", "..", "..", "shared", "data")
-	if _, err := os.Stat(root); err != nil {
-		t.Skip("needs the measured spectra in ../shared/data beside the repository")
-	}
-	files, err := filepath.Glob(filepath.Join(root, "raman", "powder-mixtures", "*", "*.csv*"))
-	if err != nil || len(files) < 30 {
-		t.Fatalf("%d files of repeats, %v", len(files), err)
-	}
+	files := recorded.Glob(t, 30, "raman", "powder-mixtures", "*", "*.csv*")
 	out := map[string][]device.Frame{}
 	for _, path := range files {
 		raw, err := os.ReadFile(path)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fentrace/device"
+	"fentrace/device/serialport"
 )
 
 const (
@@ -149,7 +150,7 @@ func (d *Driver) takeRaw(ctx context.Context, started time.Time) (device.Frame, 
 // nextRaw asks for one raw spectrum until there is one: the device answers at once, with none while it still exposes.
 func (d *Driver) nextRaw(ctx context.Context, started time.Time) (data, raw []byte, err error) {
 	size := rawMetadataSize + 2*d.model.pixels + 4
-	if err := sleep(ctx, d.integration-d.now().Sub(started)); err != nil { // there cannot be one sooner
+	if err := serialport.Pause(ctx, d.integration-d.now().Sub(started)); err != nil { // there cannot be one sooner
 		return nil, nil, err
 	}
 	limit, cancel := context.WithTimeoutCause(ctx, max(d.integration, d.staleTime)+d.link.margin, device.ErrTimeout)
@@ -164,21 +165,9 @@ func (d *Driver) nextRaw(ctx context.Context, started time.Time) (data, raw []by
 		case len(f.Data) != 0:
 			return nil, nil, wrongLength(MsgRawSpectra, len(f.Data), size)
 		}
-		if err := sleep(limit, rawPoll); err != nil {
+		if err := serialport.Pause(limit, rawPoll); err != nil {
 			return nil, nil, fmt.Errorf("%v: no spectrum came: %w", MsgRawSpectra, err)
 		}
-	}
-}
-
-// sleep lets t pass, or returns the cause of ctx's end.
-func sleep(ctx context.Context, t time.Duration) error {
-	timer := time.NewTimer(t)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 

@@ -111,7 +111,7 @@ func (d *Driver) align(ctx context.Context) error {
 		return err
 	}
 	// Either command may be answered; a shifted window may be answered with other periods than asked for.
-	if err := sleep(ctx, time.Until(d.busyUntil)); err != nil {
+	if err := serialport.Pause(ctx, time.Until(d.busyUntil)); err != nil {
 		return err
 	}
 	return d.rest(ctx)
@@ -137,7 +137,7 @@ func (d *Driver) rest(ctx context.Context) error {
 	if err := d.port.ResetInput(ctx); err != nil {
 		return err
 	}
-	if err := sleep(ctx, time.Until(d.busyUntil)); err != nil {
+	if err := serialport.Pause(ctx, time.Until(d.busyUntil)); err != nil {
 		return err
 	}
 	if err := d.port.ResetInput(ctx); err != nil {
@@ -145,17 +145,6 @@ func (d *Driver) rest(ctx context.Context) error {
 	}
 	d.busyUntil = time.Time{}
 	return nil
-}
-
-func sleep(ctx context.Context, t time.Duration) error {
-	timer := time.NewTimer(t)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // Info returns what is known of the board.

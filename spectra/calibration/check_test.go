@@ -9,6 +9,7 @@ import (
 
 	"fentrace/spectra"
 	"fentrace/spectra/format"
+	"fentrace/spectra/recorded"
 )
 
 // film is a SIMULATED transmission spectrum of polystyrene film whose bands are moved.
@@ -66,7 +67,7 @@ func TestWhatIsNoFilmIsRefused(t *testing.T) {
 }
 
 func TestARecordedFilmIsWithinTolerance(t *testing.T) {
-	path := shared(t, "formats", "opus", "ftir_ps.0")
+	path := recorded.Path(t, "formats", "opus", "ftir_ps.0")
 	read, err := format.ReadFile(path)
 	if err != nil {
 		t.Skipf("needs a reader for %s: %v", filepath.Base(path), err)
@@ -92,7 +93,7 @@ func TestARecordedFilmIsWithinTolerance(t *testing.T) {
 
 func TestTheContainerTellsHowFarTheAxisIsOff(t *testing.T) {
 	for name, file := range map[string]string{"PE": "Polyethylene.csv", "pp": "Polypropylene.csv", "PET": "PET.csv", "ps": "polystyrene.csv"} {
-		s := mustRead(t, shared(t, "raman", "library-785", file))
+		s := mustRead(t, recorded.Path(t, "raman", "library-785", file))
 		for _, offset := range []float64{-20, -5, 0, 7, 18} {
 			got, err := CheckContainer(name, distorted(s, offset, 0, 0))
 			if err != nil {

@@ -3,33 +3,12 @@ package calibration
 import (
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	"fentrace/spectra"
 	"fentrace/spectra/format"
 )
-
-// shared returns a path in the folder of measured spectra beside the repository; the test is skipped without it.
-func shared(t *testing.T, elem ...string) string {
-	t.Helper()
-	root := filepath.Join("..", "..", "..", "shared", "data")
-	if _, err := os.Stat(root); err != nil {
-		t.Skip("needs the measured spectra in ../shared/data beside the repository")
-	}
-	return filepath.Join(append([]string{root}, elem...)...)
-}
-
-func glob(t *testing.T, least int, elem ...string) []string {
-	t.Helper()
-	paths, err := filepath.Glob(shared(t, elem...))
-	if err != nil || len(paths) < least {
-		t.Fatalf("%v: %d files, want at least %d (%v)", elem, len(paths), least, err)
-	}
-	return paths
-}
 
 func mustRead(t *testing.T, path string) spectra.Spectrum {
 	t.Helper()

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"fentrace/spectra"
+	"fentrace/spectra/recorded"
 )
 
 func TestCertificatesAreWhatTheirGlassEmits(t *testing.T) {
@@ -179,7 +180,7 @@ func TestHalfOfARecordedGlassCorrectsTheOtherHalf(t *testing.T) {
 		"2242a": {"raman", "calibration", "FMNT-M_BW532", "NIST532_Probe_3000msx8_1.txt"},
 	} {
 		c, _ := FindCertificate(srm)
-		s := mustRead(t, shared(t, file...))
+		s := mustRead(t, recorded.Path(t, file...))
 		r, err := NewResponse(c, every(s, 2, 0))
 		if err != nil {
 			t.Fatal(err)
@@ -231,11 +232,11 @@ func heights(t *testing.T, s spectra.Spectrum) []float64 {
 func TestTwoInstrumentsAgreeBetterOnPolystyreneOnceTheirResponsesAreCorrected(t *testing.T) {
 	correct := func(srm string, glass, sample []string) (before, after []float64) {
 		c, _ := FindCertificate(srm)
-		r, err := NewResponse(c, mustRead(t, shared(t, glass...)))
+		r, err := NewResponse(c, mustRead(t, recorded.Path(t, glass...)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := mustRead(t, shared(t, sample...))
+		s := mustRead(t, recorded.Path(t, sample...))
 		fixed, err := r.Apply(s)
 		if err != nil {
 			t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 
 	"fentrace/spectra"
+	"fentrace/spectra/recorded"
 )
 
 // polystyrenes are measured on seven instruments, one of them before its axis was put right.
@@ -66,7 +67,7 @@ func TestPolystyreneAndCalciteAreWithinOneWavenumberOnEveryInstrument(t *testing
 	tb := newTable()
 	for name, files := range map[string][][]string{"polystyrene": polystyrenes, "calcite": calcites} {
 		for _, file := range files {
-			got, err := CalibrateAxis(Sample{name, mustRead(t, shared(t, file...))})
+			got, err := CalibrateAxis(Sample{name, mustRead(t, recorded.Path(t, file...))})
 			if err != nil {
 				t.Errorf("%v: %v", file, err)
 				continue
@@ -117,7 +118,7 @@ func TestAnAxisCalibratedWithOneSubstanceIsRightForAnother(t *testing.T) {
 		{"WP-00382", "acetaminophen", "naphthalene", []string{"raman", "cross-instrument", "WP-00382", "Acetaminophen-06.csv"}, []string{"raman", "cross-instrument", "WP-00382", "Naphthalene-05.csv"}},
 		{"WP-00338", "cyclohexane", "acetaminophen", []string{"raman", "cross-instrument", "WP-00338", "Cyclohexane-02.csv"}, []string{"raman", "cross-instrument", "WP-00338", "Acetaminophen-03.csv"}},
 	} {
-		got := transfer(t, Sample{c.with, mustRead(t, shared(t, c.calibrated...))}, Sample{c.on, mustRead(t, shared(t, c.measured...))})
+		got := transfer(t, Sample{c.with, mustRead(t, recorded.Path(t, c.calibrated...))}, Sample{c.on, mustRead(t, recorded.Path(t, c.measured...))})
 		tb.row(fmt.Sprintf("%s %s -> %s", c.name, c.with, c.on), got)
 		if got.Before.Mean > 1.2 || got.Before.Worst > AcceptWorstCM1 {
 			t.Errorf("%s: calibrated with %s, %s is %.2f cm-1 off on average, %.2f at worst", c.name, c.with, c.on, got.Before.Mean, got.Before.Worst)
@@ -133,13 +134,13 @@ func TestALampOfNeonIsMatchedInVacuum(t *testing.T) {
 		{[]string{"raman", "calibration", "FMNT-M_BW532", "NeonSNQ043_iR532_Probe_100msx2.txt"}, polystyrenes[0]},
 		{[]string{"raman", "calibration", "ICV_BW785", "Ne_785nm_x20_50ms.txt"}, polystyrenes[1]},
 	} {
-		lamp := Sample{"neon", mustRead(t, shared(t, c.lamp...))}
+		lamp := Sample{"neon", mustRead(t, recorded.Path(t, c.lamp...))}
 		alone, err := CalibrateAxis(lamp)
 		if err != nil || !alone.Accepted {
 			t.Fatalf("%v: %v %s", c.lamp, err, alone.Reason)
 		}
 		tb.row(c.lamp[2]+" neon", alone)
-		both, err := CalibrateAxis(lamp, Sample{"polystyrene", mustRead(t, shared(t, c.raman...))})
+		both, err := CalibrateAxis(lamp, Sample{"polystyrene", mustRead(t, recorded.Path(t, c.raman...))})
 		if err != nil || !both.Accepted {
 			t.Fatalf("%v: %v %s", c.raman, err, both.Reason)
 		}
@@ -153,7 +154,7 @@ func TestALampOfNeonIsMatchedInVacuum(t *testing.T) {
 }
 
 func TestALampTooWeakIsRefused(t *testing.T) {
-	for _, path := range append(glob(t, 2, "formats", "raman-vendors", "BWTEK", "lamp*.txt"), glob(t, 2, "formats", "raman-vendors", "Zolix", "lamp*.txt")...) {
+	for _, path := range append(recorded.Glob(t, 2, "formats", "raman-vendors", "BWTEK", "lamp*.txt"), recorded.Glob(t, 2, "formats", "raman-vendors", "Zolix", "lamp*.txt")...) {
 		s := mustRead(t, path)
 		s.Metadata.LaserNM = 785
 		if got, err := CalibrateAxis(Sample{"neon", s}); err == nil && got.Accepted {
@@ -164,7 +165,7 @@ func TestALampTooWeakIsRefused(t *testing.T) {
 
 func TestARecordedAxisMadeWrongIsRecovered(t *testing.T) {
 	for _, file := range [][]string{polystyrenes[0], polystyrenes[1], polystyrenes[7], polystyrenes[8]} {
-		truth := mustRead(t, shared(t, file...))
+		truth := mustRead(t, recorded.Path(t, file...))
 		right, err := CalibrateAxis(Sample{"polystyrene", truth})
 		if err != nil {
 			t.Fatal(err)
@@ -201,7 +202,7 @@ func TestARecordedAxisMadeWrongIsRecovered(t *testing.T) {
 func TestADetectorReadOutFromTheWrongEndInTheFieldIsTurnedRound(t *testing.T) {
 	tb := newTable()
 	for name, pattern := range map[string]string{"acetaminophen": "Acetaminophen-*.csv", "cyclohexane": "Cyclohexane-*.csv"} {
-		for _, path := range glob(t, 2, "raman", "cross-instrument", "wrong-axis", pattern) {
+		for _, path := range recorded.Glob(t, 2, "raman", "cross-instrument", "wrong-axis", pattern) {
 			got, err := CalibrateAxis(Sample{name, mustRead(t, path)})
 			if err != nil || !got.Accepted || !got.Axis.Reversed {
 				t.Errorf("%s: %v %s", path, err, got.Reason)
@@ -217,7 +218,7 @@ func TestNoRecordedSubstanceIsTakenForAStandard(t *testing.T) {
 	own := map[string]string{"calcium carbonate": "calcite", "silicon": "silicon"} // a file that is the standard under another name
 	tried, refused := 0, 0
 	for _, pattern := range [][]string{{"raman", "library-785", "*.csv"}, {"raman", "cross-instrument", "WP-00382", "*.csv"}, {"raman", "cross-instrument", "wrong-axis", "*-20.csv"}, {"everyday-objects", "raman", "*.csv"}} {
-		for _, path := range glob(t, 5, pattern...) {
+		for _, path := range recorded.Glob(t, 5, pattern...) {
 			s := mustRead(t, path)
 			substance, _, _ := strings.Cut(strings.ToLower(strings.TrimSuffix(filepath.Base(path), ".csv")), "-")
 			for _, std := range Standards() {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"fentrace/spectra"
+	"fentrace/spectra/recorded"
 )
 
 // packed is a file of an archive.
@@ -211,7 +212,7 @@ func TestCompressedFilesAreReadAsTheFileWithin(t *testing.T) {
 }
 
 func TestRealSessionsReadCompressedAndZipped(t *testing.T) {
-	path := glob(t, 24, "raman", "powder-mixtures", "vials", "*.csv.gz")[0]
+	path := recorded.Glob(t, 24, "raman", "powder-mixtures", "vials", "*.csv.gz")[0]
 	single := mustRead(t, path)
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -224,7 +225,7 @@ func TestRealSessionsReadCompressedAndZipped(t *testing.T) {
 	for i := range single {
 		near(t, single[i].Title, inZip[i].Y, single[i].Y, 0)
 	}
-	vendors := glob(t, 12, "formats", "raman-vendors", "*", "*.t*")
+	vendors := recorded.Glob(t, 12, "formats", "raman-vendors", "*", "*.t*")
 	var files []packed
 	for _, p := range vendors {
 		raw, err := os.ReadFile(p)

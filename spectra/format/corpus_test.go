@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"fentrace/spectra/recorded"
 )
 
 // corpusSize is how many damaged files are read.
@@ -25,7 +27,7 @@ const corpusSize = 10_000
 // corpusFiles are measured files of every format: the vendors' ones, and a few of the instruments' text.
 func corpusFiles(t *testing.T) (paths []string) {
 	t.Helper()
-	err := filepath.WalkDir(shared(t, "formats"), func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(recorded.Path(t, "formats"), func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() && !strings.HasPrefix(d.Name(), "LICENSE") && d.Name() != "SOURCE.txt" {
 			paths = append(paths, path)
 		}
@@ -35,7 +37,7 @@ func corpusFiles(t *testing.T) (paths []string) {
 		t.Fatal(err)
 	}
 	for _, pattern := range [][]string{{"raman", "library-785", "a*.csv"}, {"raman", "cross-instrument", "WP-00382", "A*.csv"}, {"raman", "calibration", "*", "*.txt"}, {"everyday-objects", "*", "B*.csv"}} {
-		paths = append(paths, glob(t, 1, pattern...)...)
+		paths = append(paths, recorded.Glob(t, 1, pattern...)...)
 	}
 	if len(paths) < 80 {
 		t.Fatalf("only %d files", len(paths))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fentrace/spectra"
+	"fentrace/spectra/recorded"
 )
 
 // opusParam is one parameter to be written; the value is an int, a float64 or a string.
@@ -353,7 +354,7 @@ func TestOPUSDatesAndZones(t *testing.T) {
 }
 
 func TestRealOPUSFile(t *testing.T) {
-	got := mustRead(t, shared(t, "formats", "opus", "ftir_ps.0"))
+	got := mustRead(t, recorded.Path(t, "formats", "opus", "ftir_ps.0"))
 	if len(got) != 5 {
 		t.Fatalf("%d spectra, want 5", len(got))
 	}

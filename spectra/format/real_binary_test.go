@@ -9,11 +9,12 @@ import (
 	"gonum.org/v1/gonum/interp"
 
 	"fentrace/spectra"
+	"fentrace/spectra/recorded"
 )
 
 func sharedFormat(t *testing.T, path string) []spectra.Spectrum {
 	t.Helper()
-	return mustRead(t, shared(t, "formats", filepath.FromSlash(path)))
+	return mustRead(t, recorded.Path(t, "formats", filepath.FromSlash(path)))
 }
 
 func TestRealSPCFiles(t *testing.T) {

@@ -11,26 +11,8 @@ import (
 	"testing"
 
 	"fentrace/spectra"
+	"fentrace/spectra/recorded"
 )
-
-// shared returns a path in the folder of measured spectra beside the repository; the test is skipped without it.
-func shared(t *testing.T, elem ...string) string {
-	t.Helper()
-	root := filepath.Join("..", "..", "..", "shared", "data")
-	if _, err := os.Stat(root); err != nil {
-		t.Skip("needs the measured spectra in ../shared/data beside the repository")
-	}
-	return filepath.Join(append([]string{root}, elem...)...)
-}
-
-func glob(t *testing.T, least int, elem ...string) []string {
-	t.Helper()
-	paths, err := filepath.Glob(shared(t, elem...))
-	if err != nil || len(paths) < least {
-		t.Fatalf("%v: %d files, want at least %d (%v)", elem, len(paths), least, err)
-	}
-	return paths
-}
 
 func mustRead(t *testing.T, path string) []spectra.Spectrum {
 	t.Helper()
@@ -52,7 +34,7 @@ func TestRealJCAMPFiles(t *testing.T) {
 		"ISAS_MS1.DX": 26, "ISAS_MS2.DX": 346, "ISAS_CDX.DX": 16, "dupinc2.jdx": 3734, "pktab2.jdx": 23, "tannic_acid.jdx": 1949, "isopropanol_ASDF.jdx": 9541}
 	read := 0
 	for _, folder := range []string{"official", "lancashire", "spectra", "decoded"} {
-		for _, path := range glob(t, 1, "formats", "jcamp", folder, "*") {
+		for _, path := range recorded.Glob(t, 1, "formats", "jcamp", folder, "*") {
 			base := filepath.Base(path)
 			if ext := strings.ToLower(filepath.Ext(base)); ext != ".dx" && ext != ".jdx" && ext != ".jcm" {
 				continue
@@ -77,14 +59,14 @@ func TestRealJCAMPFiles(t *testing.T) {
 		t.Errorf("only %d files", read)
 	}
 	// The one text file among the official ones is their index.
-	if _, err := ReadFile(shared(t, "formats", "jcamp", "official", "DX-DIR.TXT")); !errors.Is(err, ErrNoSpectrum) {
+	if _, err := ReadFile(recorded.Path(t, "formats", "jcamp", "official", "DX-DIR.TXT")); !errors.Is(err, ErrNoSpectrum) {
 		t.Errorf("the index of files: %v", err)
 	}
 }
 
 func TestOfficialEncodingsAgree(t *testing.T) {
 	official := func(name string) spectra.Spectrum {
-		return mustRead(t, shared(t, "formats", "jcamp", "official", name))[0]
+		return mustRead(t, recorded.Path(t, "formats", "jcamp", "official", name))[0]
 	}
 	want := official("BRUKAFFN.DX")
 	for _, name := range []string{"BRUKPAC.DX", "BRUKSQZ.DX", "TEST32.DX"} {
@@ -103,7 +85,7 @@ func TestOfficialEncodingsAgree(t *testing.T) {
 	near(t, "BRUKNTUP, page of the real part", official("BRUKNTUP.DX").Y, dif.Y, 0)
 	// One signal in plain numbers, packed, and in differences, as curve and as pages.
 	lancashire := func(name string) []spectra.Spectrum {
-		return mustRead(t, shared(t, "formats", "jcamp", "lancashire", name))
+		return mustRead(t, recorded.Path(t, "formats", "jcamp", "lancashire", name))
 	}
 	plain := lancashire("o06.jdx")
 	for _, name := range []string{"o03.jdx", "o04.jdx", "o05.jdx", "o08.jdx", "o10.jdx"} {
@@ -114,9 +96,9 @@ func TestOfficialEncodingsAgree(t *testing.T) {
 }
 
 func TestDecodeAgreesWithAThirdParty(t *testing.T) {
-	s := mustRead(t, shared(t, "formats", "jcamp", "decoded", "isopropanol_ASDF.jdx"))[0]
+	s := mustRead(t, recorded.Path(t, "formats", "jcamp", "decoded", "isopropanol_ASDF.jdx"))[0]
 	columns := func(name string) (x, y []float64) {
-		raw, err := os.ReadFile(shared(t, "formats", "jcamp", "decoded", name))
+		raw, err := os.ReadFile(recorded.Path(t, "formats", "jcamp", "decoded", name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +127,7 @@ func TestDecodeAgreesWithAThirdParty(t *testing.T) {
 }
 
 func TestRealENLIGHTENLibraryAndInstruments(t *testing.T) {
-	for _, path := range glob(t, 80, "raman", "library-785", "*.csv") {
+	for _, path := range recorded.Glob(t, 80, "raman", "library-785", "*.csv") {
 		s := mustRead(t, path)[0]
 		m := s.Metadata
 		want := linspace(302, 2303, 2002)
@@ -158,7 +140,7 @@ func TestRealENLIGHTENLibraryAndInstruments(t *testing.T) {
 		}
 	}
 	lasers := map[string]float64{"WP-00193": 532, "WP-00204": 633, "WP-00338": 785, "WP-00341": 785, "WP-00382": 830, "wrong-axis": 532}
-	for _, path := range glob(t, 190, "raman", "cross-instrument", "*", "*.csv") {
+	for _, path := range recorded.Glob(t, 190, "raman", "cross-instrument", "*", "*.csv") {
 		s := mustRead(t, path)[0]
 		lo, hi := s.Range()
 		folder := filepath.Base(filepath.Dir(path))
@@ -173,7 +155,7 @@ func TestRealENLIGHTENLibraryAndInstruments(t *testing.T) {
 }
 
 func TestRealENLIGHTENSessions(t *testing.T) {
-	for _, path := range glob(t, 6, "raman", "powder-mixtures", "pure", "*.csv") {
+	for _, path := range recorded.Glob(t, 6, "raman", "powder-mixtures", "pure", "*.csv") {
 		for _, s := range mustRead(t, path) {
 			if len(s.X) != 1024 || s.X[0] != 267.13 || s.Metadata.LaserNM != 784.816 || s.Metadata.SampleName != "" || s.Metadata.SaturatedPoints > 0 {
 				t.Errorf("%s: %d points from %g, %+v", path, len(s.X), s.X[0], s.Metadata)
@@ -181,7 +163,7 @@ func TestRealENLIGHTENSessions(t *testing.T) {
 		}
 	}
 	var stated []float64
-	for i, path := range glob(t, 24, "raman", "powder-mixtures", "vials", "*.csv.gz") {
+	for i, path := range recorded.Glob(t, 24, "raman", "powder-mixtures", "vials", "*.csv.gz") {
 		f, err := os.Open(path)
 		if err != nil {
 			t.Fatal(err)
@@ -218,7 +200,7 @@ func TestRealENLIGHTENSessions(t *testing.T) {
 func TestRealVendorText(t *testing.T) {
 	vendor := func(elem ...string) spectra.Spectrum {
 		t.Helper()
-		got := mustRead(t, shared(t, append([]string{"formats", "raman-vendors"}, elem...)...))
+		got := mustRead(t, recorded.Path(t, append([]string{"formats", "raman-vendors"}, elem...)...))
 		if len(got) != 1 || got[0].Technique != spectra.Raman || got[0].XUnit != spectra.PerCM {
 			t.Fatalf("%v: %d spectra, %s in %s", elem, len(got), got[0].Technique, got[0].XUnit)
 		}
@@ -246,10 +228,10 @@ func TestRealVendorText(t *testing.T) {
 	if s := vendor("Renishaw", "nCal_Qontor785_z005H12_100_1x3s.txt"); len(s.X) != 1021 || s.X[0] != 1111.108398 || s.Y[0] != 1729.160645 {
 		t.Errorf("Renishaw: %d points from (%g, %g)", len(s.X), s.X[0], s.Y[0])
 	}
-	for _, path := range glob(t, 12, "formats", "raman-vendors", "*", "*.t*") {
+	for _, path := range recorded.Glob(t, 12, "formats", "raman-vendors", "*", "*.t*") {
 		mustRead(t, path)
 	}
-	j := mustRead(t, shared(t, "formats", "jasco", "ftir_test.csv"))[0]
+	j := mustRead(t, recorded.Path(t, "formats", "jasco", "ftir_test.csv"))[0]
 	if len(j.X) != 12447 || j.Technique != spectra.IR || j.YUnit != spectra.Absorbance || len(j.Metadata.Warnings) != 0 {
 		t.Errorf("JASCO: %d points, %s %s, %q", len(j.X), j.Technique, j.YUnit, j.Metadata.Warnings)
 	}
@@ -267,14 +249,14 @@ func strongest(s spectra.Spectrum) float64 {
 }
 
 func TestRealEverydayObjects(t *testing.T) {
-	for _, path := range glob(t, 14, "everyday-objects", "raman", "*.csv") {
+	for _, path := range recorded.Glob(t, 14, "everyday-objects", "raman", "*.csv") {
 		got := mustRead(t, path)
 		s := got[0]
 		if len(got) != 1 || s.Technique != spectra.Raman || len(s.X) != 3101 || s.X[0] != 3200 || s.X[3100] != 100 {
 			t.Errorf("%s: %d spectra, %s, %d points from %g", path, len(got), s.Technique, len(s.X), s.X[0])
 		}
 	}
-	for _, path := range glob(t, 13, "everyday-objects", "ftir", "*.csv") {
+	for _, path := range recorded.Glob(t, 13, "everyday-objects", "ftir", "*.csv") {
 		// One file of the set holds the same row 1,867 times.
 		if strings.HasSuffix(path, "group1.xlsx-BlackChip.csv") {
 			if _, err := ReadFile(path); !errors.Is(err, ErrNoSpectrum) || !strings.Contains(err.Error(), "all 1867 rows have the position 3996.35772") {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fentrace/spectra"
+	"fentrace/spectra/recorded"
 )
 
 func TestLabSpecText(t *testing.T) {
@@ -133,7 +134,7 @@ func TestRealVendorMetadata(t *testing.T) {
 		"Renishaw/nCal_Qontor785_z005H12_100_1x3s.txt":    {Format: "wire-text"},
 		"Zolix/PST02_Zolix785_Probe_070_190ms.txt":        {Format: "delimited"},
 	} {
-		s := mustRead(t, shared(t, "formats", "raman-vendors", path))[0]
+		s := mustRead(t, recorded.Path(t, "formats", "raman-vendors", path))[0]
 		m := s.Metadata
 		if s.Technique != spectra.Raman || m.Format != want.Format || math.Abs(m.LaserNM-want.LaserNM) > 1e-9 || m.IntegrationTimeMS != want.IntegrationTimeMS || m.Averages != want.Averages ||
 			m.Instrument != want.Instrument || m.Operator != want.Operator || m.SerialNumber != want.SerialNumber || m.LaserPowerMW != want.LaserPowerMW {

@@ -2,25 +2,20 @@ package interferogram
 
 import (
 	"math"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"gonum.org/v1/gonum/stat"
 
 	"fentrace/spectra"
 	"fentrace/spectra/format"
+	"fentrace/spectra/recorded"
 )
 
-// recorded returns a measurement of polystyrene with everything kept: the stored absorbance, the stored single beams and the
+// recordedFilm returns a measurement of polystyrene with everything kept: the stored absorbance, the stored single beams and the
 // interferograms of sample and reference.
-func recorded(t *testing.T) (absorbance, sample, reference, sampleIG, referenceIG spectra.Spectrum) {
+func recordedFilm(t *testing.T) (absorbance, sample, reference, sampleIG, referenceIG spectra.Spectrum) {
 	t.Helper()
-	root := filepath.Join("..", "..", "..", "shared", "data")
-	if _, err := os.Stat(root); err != nil {
-		t.Skip("needs the measured spectra in ../shared/data beside the repository")
-	}
-	s, err := format.ReadFile(filepath.Join(root, "formats", "opus", "ftir_ps.0"))
+	s, err := format.ReadFile(recorded.Path(t, "formats", "opus", "ftir_ps.0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +39,7 @@ func transformed(t *testing.T, s spectra.Spectrum, set Settings) SingleBeam {
 }
 
 func TestRecordedInterferogramsGiveTheStoredAbsorbance(t *testing.T) {
-	absorbance, sample, reference, sampleIG, referenceIG := recorded(t)
+	absorbance, sample, reference, sampleIG, referenceIG := recordedFilm(t)
 	set, notes := FromFile(sampleIG.Metadata)
 	want := Settings{Apodisation: NortonBeerMedium, Phase: Mertz, ResolutionCM1: 4, PhaseResolutionCM1: 32, ZeroFill: 2, LowCM1: 400, HighCM1: 4500}
 	if set != want || len(notes) != 0 {
@@ -84,7 +79,7 @@ func TestRecordedInterferogramsGiveTheStoredAbsorbance(t *testing.T) {
 
 // The record reaches farther than the resolution asks for. Used whole it resolves more, and agrees less.
 func TestRecordedResolutionIsThatOfTheFile(t *testing.T) {
-	absorbance, _, _, sampleIG, referenceIG := recorded(t)
+	absorbance, _, _, sampleIG, referenceIG := recordedFilm(t)
 	set, _ := FromFile(sampleIG.Metadata)
 	set.ResolutionCM1 = 0
 	s := transformed(t, sampleIG, set)
@@ -102,7 +97,7 @@ func TestRecordedResolutionIsThatOfTheFile(t *testing.T) {
 }
 
 func TestRecordedSweepsAgree(t *testing.T) {
-	_, _, _, sampleIG, _ := recorded(t)
+	_, _, _, sampleIG, _ := recordedFilm(t)
 	ig, err := FromSpectrum(sampleIG)
 	if err != nil {
 		t.Fatal(err)

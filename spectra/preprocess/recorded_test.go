@@ -2,20 +2,20 @@ package preprocess
 
 import (
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"fentrace/spectra/recorded"
 )
 
-// recorded reads the last two columns of an ENLIGHTEN file from the shared data, or skips the test.
-func recorded(t *testing.T, path ...string) (x, y []float64) {
+// columns reads the last two columns of an ENLIGHTEN file from the shared data, or skips the test.
+func columns(t *testing.T, path ...string) (x, y []float64) {
 	t.Helper()
-	name := filepath.Join(append([]string{"..", "..", "..", "shared", "data", "raman"}, path...)...)
-	raw, err := os.ReadFile(name)
+	raw, err := os.ReadFile(recorded.Path(t, append([]string{"raman"}, path...)...))
 	if err != nil {
-		t.Skipf("recorded spectrum not here: %v", err)
+		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(raw)) {
 		cells := strings.Split(strings.TrimSpace(line), ",")
@@ -29,7 +29,7 @@ func recorded(t *testing.T, path ...string) (x, y []float64) {
 		}
 	}
 	if len(y) < 500 {
-		t.Fatalf("%s: only %d points", name, len(y))
+		t.Fatalf("%s: only %d points", path, len(y))
 	}
 	return x, y
 }
@@ -40,7 +40,7 @@ func TestDespikeLeavesRecordedBandsAlone(t *testing.T) {
 		{"library-785", "polystyrene.csv"}, {"library-785", "toluene.csv"}, {"cross-instrument", "WP-00193", "Benzene-10.csv"},
 		{"cross-instrument", "WP-00193", "Cyclohexane-12.csv"},
 	} {
-		_, y := recorded(t, path...)
+		_, y := columns(t, path...)
 		if _, replaced := despiked(t, y); len(replaced) != 0 {
 			t.Errorf("%v: replaced %v", path, replaced)
 		}
@@ -48,7 +48,7 @@ func TestDespikeLeavesRecordedBandsAlone(t *testing.T) {
 }
 
 func TestDespikeRemovesARecordedHotElementAndInjectedRays(t *testing.T) {
-	x, y := recorded(t, "cross-instrument", "WP-00204", "Acetonitrile-08.csv")
+	x, y := columns(t, "cross-instrument", "WP-00204", "Acetonitrile-08.csv")
 	out, replaced := despiked(t, y)
 	if len(replaced) != 1 || x[replaced[0]] < 1990 || x[replaced[0]] > 2000 || out[replaced[0]] > 60 {
 		t.Fatalf("the hot element near 1996 cm-1: replaced %v", replaced)
@@ -63,7 +63,7 @@ func TestDespikeRemovesARecordedHotElementAndInjectedRays(t *testing.T) {
 }
 
 func TestBaselineOfARecordedSpectrumStaysUnderItsBands(t *testing.T) {
-	_, y := recorded(t, "library-785", "acetaminophen.csv")
+	_, y := columns(t, "library-785", "acetaminophen.csv")
 	z := baseline(t, y, 1e6)
 	over := 0
 	for i := range y {
