@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"fentrace/spectra"
 )
 
 // Errors drivers return, wrapped with what was being done; test with errors.Is.
@@ -27,11 +29,15 @@ type Info struct {
 	SerialNumber string `json:"serial_number"`
 	Firmware     string `json:"firmware,omitempty"`
 	Port         string `json:"port"`
-	Pixels       int    `json:"pixels"`
+	// Technique is what it measures; "" means Raman. An infrared device lights the sample and subtracts the dark itself.
+	Technique spectra.Technique `json:"technique,omitempty"`
+	Pixels    int               `json:"pixels"`
 	// MaxCounts is the count at which a pixel is saturated.
 	MaxCounts      float64       `json:"max_counts"`
 	MinIntegration time.Duration `json:"min_integration"`
 	MaxIntegration time.Duration `json:"max_integration"`
+	// UsualIntegration is what to scan with when nothing else is stated; 0 when the device has no opinion.
+	UsualIntegration time.Duration `json:"usual_integration,omitempty"`
 	// WavelengthsNM has one vacuum wavelength per pixel, from the device's own calibration.
 	WavelengthsNM []float64 `json:"wavelengths_nm,omitempty"`
 	// DarkPixels are the 0-based pixels that see no light; they are in every frame but belong to no spectrum.
@@ -50,7 +56,16 @@ type Frame struct {
 	Counts          []float64     `json:"counts"` // one per pixel, as sent
 	IntegrationTime time.Duration `json:"integration_time"`
 	Started         time.Time     `json:"started"`
-	Raw             []byte        `json:"-"` // the reply as it came off the wire
+	// Gain is the amplification of Counts where the device chooses it for each frame; divided by it, the counts of two
+	// frames compare. 0: always the same.
+	Gain float64 `json:"gain,omitempty"`
+	Raw  []byte  `json:"-"` // the reply as it came off the wire
+}
+
+// Referencer is a Spectrometer that keeps a scan of a white reference.
+type Referencer interface {
+	// Reference returns that scan on the wavelengths of Info, to divide others by; ErrRefused when there is none that fits.
+	Reference(ctx context.Context) (Frame, error)
 }
 
 // Spectrometer is one opened instrument. A Spectrometer is used by one goroutine at a time. Every method that

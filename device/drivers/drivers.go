@@ -12,6 +12,7 @@ import (
 	"fentrace/device/bwtek"
 	"fentrace/device/hostcal"
 	"fentrace/device/laser"
+	"fentrace/device/nirscan"
 	"fentrace/device/obp"
 	"fentrace/device/oceanletter"
 	"fentrace/device/tcd1304"
@@ -41,8 +42,9 @@ type Driver struct {
 
 // table holds every driver, in the order in which they are tried on a port whose device is not known: first those whose
 // question others refuse or ignore (an OBP message makes a device of one-letter commands answer with NAKs, which the
-// next driver drains), last those that cannot be asked but only told to take a frame. None sends anything that switches
-// a laser on. A new protocol is one more line.
+// next driver drains), after the letters those whose frames begin with letters or bring a lost stream into step with
+// hundreds of zeros, last those that cannot be asked but only told to take a frame. None sends anything that switches a
+// laser on. A new protocol is one more line.
 var table = []Driver{
 	{"obp", "Ocean Binary Protocol: STS, Spark, QE Pro, Flame-X", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
 		return obp.Open(ctx, port, obp.Options{Baud: o.Baud, LaserNM: o.LaserNM})
@@ -55,6 +57,9 @@ var table = []Driver{
 	}},
 	{"aa55", "AA..55 detector head of OEM Raman sets", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
 		return aa55.Open(ctx, port, aa55.Options{Baud: o.Baud, LaserNM: o.LaserNM, Calibration: o.Calibration})
+	}},
+	{"nirscan", "TI DLP NIRscan Nano, infrared, over its UART", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
+		return nirscan.Open(ctx, port, nirscan.Options{Baud: o.Baud})
 	}},
 	{"tcd1304", "TCD1304 boards with ER commands", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
 		return tcd1304.Open(ctx, port, tcd1304.Options{Baud: o.Baud, LaserNM: o.LaserNM, Calibration: o.Calibration})

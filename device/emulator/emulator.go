@@ -11,6 +11,7 @@ import (
 	"fentrace/device/emulator/cobolt"
 	"fentrace/device/emulator/gps"
 	"fentrace/device/emulator/modbuslaser"
+	"fentrace/device/emulator/nirscan"
 	"fentrace/device/emulator/obp"
 	"fentrace/device/emulator/oceanletter"
 	"fentrace/device/emulator/tcd1304"
@@ -34,6 +35,7 @@ func kinds() []bench.Kind {
 		aa55.Kinds(),
 		cobolt.Kinds(),
 		modbuslaser.Kinds(),
+		nirscan.Kinds(),
 	)
 }
 

@@ -1,7 +1,6 @@
 package obp
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -218,14 +217,7 @@ func (d *Driver) text(ctx context.Context, typ MessageType, data []byte) (string
 	if err != nil {
 		return "", err
 	}
-	b, _, _ = bytes.Cut(b, []byte{0})
-	printable := func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return -1
-		}
-		return r
-	}
-	return strings.TrimSpace(string(bytes.Map(printable, b))), nil
+	return device.Text(b), nil
 }
 
 // number asks for an unsigned integer of the given width in bytes.

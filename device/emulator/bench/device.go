@@ -20,7 +20,8 @@ type Config struct {
 	HideLaser    bool       // tell no laser wavelength, as most devices do
 	Coefficients [4]float64 // wavelength in nm of pixel p: sum of c[i] p^i (60 to 3050 cm-1, linear in nm)
 
-	// Sample is the signal at a Raman shift, 0 and up; 1 gives Rate counts per second (invented lines).
+	// Sample is the signal at a Raman shift, 0 and up; 1 gives Rate counts per second (invented lines). For an infrared
+	// device it is the reflectance at a wavenumber in cm-1, 0 to 1.
 	Sample    func(shiftCM1 float64) float64
 	Rate      float64 // counts per second where the signal is 1 (what suits the detector)
 	Noiseless bool    // no read-out and photon noise: the same counts every time
@@ -52,6 +53,8 @@ type Kind struct {
 	Laser string
 	// Emits is true for a laser: its Light can be that of a spectrometer.
 	Emits bool
+	// Sample lies before it when the configuration says nothing (invented Raman lines).
+	Sample func(float64) float64
 	// Words name the answers a fault can hit; the first is hit when a fault names none. A number is a word too where
 	// the firmware passes it to Take in the form of Number.
 	Words []string
@@ -109,6 +112,9 @@ func (c *Config) fill(kind Kind) {
 	if c.Coefficients == [4]float64{} && c.LaserNM > 0 && kind.Detector.Pixels > 1 {
 		first, last := 1e7/(1e7/c.LaserNM-60), 1e7/(1e7/c.LaserNM-3050)
 		c.Coefficients = [4]float64{first, (last - first) / float64(kind.Detector.Pixels-1)}
+	}
+	if c.Sample == nil {
+		c.Sample = kind.Sample
 	}
 	if c.Sample == nil {
 		c.Sample = trainingSample

@@ -20,6 +20,7 @@ const (
 	Nack          = "nack"          // refused with error number Arg (7)
 	Exception     = "exception"     // done, but flagged as spoiled with error number Arg (15)
 	Deferred      = "deferred"      // "response deferred" first, the answer Arg milliseconds later (200)
+	Busy          = "busy"          // told that the device is busy with another connection
 	Unplug        = "unplug"        // the device vanishes after Arg further bytes
 	NoFix         = "nofix"         // a GPS receiver has no position
 	DeadReckoning = "deadreckoning" // a GPS receiver has lost its satellites and reckons
@@ -56,6 +57,7 @@ var faultKinds = []faultKind{
 	{Nack, 7, false, "refused with that error number"},
 	{Exception, 15, false, "result flagged as spoiled with that error number"},
 	{Deferred, 200, false, "told to wait, answered that many milliseconds later"},
+	{Busy, 0, false, "told that it is busy with another connection"},
 	{Unplug, 0, true, "unplugged after that many bytes of the answer"},
 	{NoFix, 0, false, "no position"},
 	{DeadReckoning, 0, false, "a position that is reckoned without satellites"},
