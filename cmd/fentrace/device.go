@@ -177,17 +177,19 @@ func infoRows(i infoJSON) [][2]string {
 	if i.Firmware != "" {
 		rows = append(rows, [2]string{"firmware", i.Firmware})
 	}
-	rows = append(rows, [2]string{"detector", fmt.Sprintf("%d pixels (%d dark), full scale %g counts", i.Pixels, len(i.DarkPixels), i.MaxCounts)})
+	rows = append(rows, [2]string{"detector", fmt.Sprintf("%d pixels (%d dark), full scale %.0f counts", i.Pixels, len(i.DarkPixels), i.MaxCounts)})
 	if n := len(i.WavelengthsNM); n > 0 {
 		rows = append(rows, [2]string{"wavelengths", fmt.Sprintf("%.1f to %.1f nm", slices.Min(i.WavelengthsNM), slices.Max(i.WavelengthsNM))})
 	}
 	rows = append(rows, [2]string{"integration", fmt.Sprintf("%v to %v", i.MinIntegration, i.MaxIntegration)})
-	laser := "unknown: state it with --laser-nm"
-	if i.LaserNM > 0 {
-		laser = fmt.Sprintf("%g nm", i.LaserNM)
+	light := [2]string{"laser", "unknown: state it with --laser-nm"}
+	switch {
+	case i.Technique == spectra.IR:
+		light = [2]string{"light", "infrared lamps of its own"}
+	case i.LaserNM > 0:
+		light[1] = fmt.Sprintf("%g nm", i.LaserNM)
 	}
-	rows = append(rows, [2]string{"laser", laser})
-	rows = append(rows, [2]string{"calibrated", calibratedText(i.Calibration)})
+	rows = append(rows, light, [2]string{"calibrated", calibratedText(i.Calibration)})
 	if i.TemperatureC != nil {
 		rows = append(rows, [2]string{"temperature", fmt.Sprintf("%.1f °C", *i.TemperatureC)})
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"fentrace/device"
 	"fentrace/device/acquire"
 	"fentrace/library"
 	"fentrace/library/identify"
@@ -23,6 +24,8 @@ type scanCommand struct {
 	Data   string `placeholder:"DIR" help:"Keep scan and answer in the database of this folder, in the queue of what waits to be sent."`
 	upstreamFlags
 	Live bool `help:"First show what the detector sees, for a minute at most; Enter takes the scan."`
+
+	Reference string `placeholder:"FILE" help:"Scan of a white surface (kept with --save, .json) by which an infrared scan is divided; without it, the one stored in the device."`
 	portFlags
 	gpsFlags
 	exposureFlags
@@ -39,6 +42,7 @@ Examples:
     fentrace scan --port /dev/ttyUSB0 --laser-nm 785 --auto
     fentrace scan --port /dev/ttyUSB0 --averages 5 --save exhibit-7.json
     fentrace scan --port /dev/ttyUSB0 --live --auto --target-snr 100
+    fentrace scan --type nirscan --port /dev/ttyUSB0 --reference white.json
     fentrace scan --port /dev/ttyUSB0 --type aa55 --calibration-file head.json \
         --laser-type modbus --laser-port /dev/ttyUSB1 --laser-power 800
     fentrace scan --port /dev/ttyUSB0 --data ~/fentrace-data \
@@ -92,6 +96,11 @@ func (c *scanCommand) Run(env *environment) error {
 	defer dev.Close()
 	settings := c.settings(c.portFlags)
 	settings.SampleName, settings.Position = c.Sample, c.position(env)
+	if c.Reference != "" {
+		if settings.Reference, err = env.readReference(c.Reference, dev.Info()); err != nil {
+			return err
+		}
+	}
 	if settings.Calibration, err = c.calibration(dev.Info(), c.Relative); err != nil {
 		return err
 	}
@@ -161,6 +170,23 @@ func (c *scanCommand) print(env *environment, scan acquire.Scan, s spectra.Spect
 	}
 	sheet.answer(answer{Identification: ans})
 	return sheet.err
+}
+
+// readReference reads a kept scan of a white surface for the device that info describes.
+func (env *environment) readReference(path string, info device.Info) ([]device.Frame, error) {
+	raw, err := env.readRaw(path)
+	if err != nil {
+		return nil, err
+	}
+	white, err := acquire.Decode(raw)
+	var frames []device.Frame
+	if err == nil {
+		frames, err = white.ReferenceFor(info)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--reference %s: %w", path, err)
+	}
+	return frames, nil
 }
 
 // check refuses, before the laser is on, what could not be done after the scan.

@@ -137,6 +137,30 @@ func TestAScanThroughARealPseudoTerminalIsAnswered(t *testing.T) {
 	}
 }
 
+func TestAnInfraredScanSaysThatTheLibraryDoesNotHoldIt(t *testing.T) {
+	t.Parallel()
+	port := emulate(t, "--type", "nirscan")
+	white := filepath.Join(t.TempDir(), "white.json")
+	out := mustRun(t, "scan", "--type", "nirscan", "--port", port, "--save", white)
+	for _, want := range []string{"absorbance over nm", "near infrared, which the library does not hold", "stored in the device", simulatedTag, identify.Presumptive} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the scan says nothing of %q:\n%s", want, out)
+		}
+	}
+	var got struct{ Spectra []spectra.Spectrum }
+	if err := json.Unmarshal([]byte(mustRun(t, "scan", "--json", "--type", "nirscan", "--port", port, "--reference", white)), &got); err != nil {
+		t.Fatal(err)
+	}
+	for i, y := range got.Spectra[0].Y { // the same sample divided by itself
+		if y < -0.02 || y > 0.02 {
+			t.Fatalf("absorbance %g at %g nm", y, got.Spectra[0].X[i])
+		}
+	}
+	if code, _, stderr := run(t, "", "scan", "--type", "nirscan", "--port", port, "--reference", "nosuch.json"); code == 0 || !strings.Contains(stderr, "nosuch.json") {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+}
+
 func TestAnEmulatedDeviceSaysWhatItIs(t *testing.T) {
 	t.Parallel()
 	port := emulate(t, "--type", "sts")

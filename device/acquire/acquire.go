@@ -9,6 +9,7 @@
 package acquire
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,6 +65,9 @@ type Settings struct {
 	// DarkFrames are taken earlier with the same integration time, for a device that cannot switch its laser. Without
 	// them the laser is switched off for the dark frames; where the device refuses that, none are subtracted.
 	DarkFrames []device.Frame `json:"-"`
+	// Reference are frames of a white surface, by which an infrared scan is divided (see Scan.ReferenceFor). Without them
+	// the reference that the device keeps is used, if it keeps one.
+	Reference []device.Frame `json:"-"`
 
 	// Calibration is that of the instrument; it goes with the scan and corrects its spectrum. Without it (nil) the axis is
 	// that of the device.
@@ -139,7 +143,7 @@ func Acquire(ctx context.Context, dev device.Spectrometer, s Settings, progress 
 func (r *run) check() error {
 	s := &r.set
 	if s.IntegrationTime == 0 {
-		s.IntegrationTime = min(max(defaultIntegration, r.info.MinIntegration), r.info.MaxIntegration)
+		s.IntegrationTime = min(max(cmp.Or(r.info.UsualIntegration, defaultIntegration), r.info.MinIntegration), r.info.MaxIntegration)
 	}
 	if s.Averages == 0 {
 		s.Averages = 1
@@ -158,6 +162,11 @@ func (r *run) check() error {
 	}
 	if !(s.TargetSNR >= 0) || math.IsInf(s.TargetSNR, 0) || s.MaxTime < 0 {
 		return fmt.Errorf("signal to noise of %g within %v: %w: neither may be negative", s.TargetSNR, s.MaxTime, device.ErrRange)
+	}
+	if infrared(r.info) {
+		if err := r.checkInfrared(); err != nil {
+			return err
+		}
 	}
 	if err := checkAxis(r.info, s.LaserNM); err != nil {
 		return err
@@ -233,7 +242,11 @@ func (r *run) scan(ctx context.Context) (scan Scan, err error) {
 		return Scan{}, err
 	}
 	scan = Scan{Info: r.info, Settings: r.set, Dark: r.set.DarkFrames, Exposures: r.exposures}
-	scan.Settings.DarkFrames = nil
+	scan.Settings.DarkFrames, scan.Settings.Reference = nil, nil
+	if scan.Reference, err = r.white(ctx); err != nil {
+		return Scan{}, err
+	}
+	scan.StoredReference = len(r.set.Reference) == 0 && len(scan.Reference) > 0
 	dark, err := r.coAdd(ctx, &scan)
 	if err != nil {
 		return Scan{}, err

@@ -21,6 +21,7 @@ import (
 //	 "temperature_c":31.25,                 // left out without a sensor
 //	 "frames":[{"started":"2026-01-02T15:04:05.1Z","integration_time":100000000,"counts":[1500,...],"wire":"wcA..."}],
 //	 "dark":[...],
+//	 "reference":[...],"stored_reference":true,  // of an infrared scan: white, and whether it is the device's own
 //	 "exposures":[{"dark":true,...}]}        // frames of the search for the integration time
 //
 // Version 1 has no exposures; its spectrum is the plain mean, without a search for cosmic rays, and it keeps its bytes.
@@ -44,7 +45,10 @@ type bundle struct {
 	TemperatureC *float64      `json:"temperature_c,omitempty"`
 	Frames       []storedFrame `json:"frames"`
 	Dark         []storedFrame `json:"dark,omitempty"`
-	Exposures    []storedFrame `json:"exposures,omitempty"`
+
+	Reference       []storedFrame `json:"reference,omitempty"`
+	StoredReference bool          `json:"stored_reference,omitempty"`
+	Exposures       []storedFrame `json:"exposures,omitempty"`
 }
 
 type storedFrame struct {
@@ -52,6 +56,7 @@ type storedFrame struct {
 	Started         time.Time     `json:"started"`
 	IntegrationTime time.Duration `json:"integration_time"`
 	Counts          []float64     `json:"counts"`
+	Gain            float64       `json:"gain,omitempty"`
 	Wire            []byte        `json:"wire,omitempty"`
 }
 
@@ -60,6 +65,7 @@ func (s Scan) Raw() ([]byte, error) {
 	b := bundle{
 		Format: formatName, Version: cmp.Or(s.version, formatVersion), Info: s.Info, Settings: s.Settings, TemperatureC: s.TemperatureC,
 		Frames: store(s.Frames), Dark: store(s.Dark),
+		Reference: store(s.Reference), StoredReference: s.StoredReference,
 	}
 	for _, x := range s.Exposures {
 		f := storeFrame(x.Frame)
@@ -100,7 +106,8 @@ func Decode(raw []byte) (Scan, error) {
 	if err := b.check(); err != nil {
 		return Scan{}, fmt.Errorf("read scan: %w: %w", ErrFormat, err)
 	}
-	scan := Scan{Info: b.Info, Settings: b.Settings, TemperatureC: b.TemperatureC, Frames: restore(b.Frames), Dark: restore(b.Dark), version: b.Version}
+	scan := Scan{Info: b.Info, Settings: b.Settings, TemperatureC: b.TemperatureC, Frames: restore(b.Frames), Dark: restore(b.Dark),
+		Reference: restore(b.Reference), StoredReference: b.StoredReference, version: b.Version}
 	for _, f := range b.Exposures {
 		scan.Exposures = append(scan.Exposures, Exposure{Frame: restoreFrame(f), Dark: f.Dark})
 	}
@@ -117,8 +124,8 @@ func (b bundle) check() error {
 		return fmt.Errorf("%d exposures, at most %d", len(b.Exposures), 2*maxTries)
 	case len(b.Frames) == 0:
 		return errors.New("it has no frames")
-	case len(b.Frames) > MaxAverages || len(b.Dark) > MaxAverages:
-		return fmt.Errorf("%d frames and %d dark frames, at most %d each", len(b.Frames), len(b.Dark), MaxAverages)
+	case len(b.Frames) > MaxAverages || len(b.Dark) > MaxAverages || len(b.Reference) > MaxAverages:
+		return fmt.Errorf("%d frames, %d dark and %d of a reference, at most %d each", len(b.Frames), len(b.Dark), len(b.Reference), MaxAverages)
 	}
 	if err := checkAxis(b.Info, b.Settings.LaserNM); err != nil {
 		return err
@@ -128,8 +135,11 @@ func (b bundle) check() error {
 			return fmt.Errorf("calibration: %w", err)
 		}
 	}
-	for _, part := range [][]storedFrame{b.Frames, b.Dark, b.Exposures} {
+	for _, part := range [][]storedFrame{b.Frames, b.Dark, b.Reference, b.Exposures} {
 		for i, f := range part {
+			if f.Gain < 0 {
+				return fmt.Errorf("frame %d has a gain of %g", i+1, f.Gain)
+			}
 			if len(f.Counts) != b.Info.Pixels {
 				return fmt.Errorf("frame %d has %d counts for %d pixels", i+1, len(f.Counts), b.Info.Pixels)
 			}
@@ -152,7 +162,7 @@ func store(frames []device.Frame) []storedFrame {
 }
 
 func storeFrame(f device.Frame) storedFrame {
-	return storedFrame{Started: f.Started.UTC().Round(0), IntegrationTime: f.IntegrationTime, Counts: f.Counts, Wire: f.Raw}
+	return storedFrame{Started: f.Started.UTC().Round(0), IntegrationTime: f.IntegrationTime, Counts: f.Counts, Gain: f.Gain, Wire: f.Raw}
 }
 
 func restore(frames []storedFrame) []device.Frame {
@@ -164,5 +174,5 @@ func restore(frames []storedFrame) []device.Frame {
 }
 
 func restoreFrame(f storedFrame) device.Frame {
-	return device.Frame{Started: f.Started, IntegrationTime: f.IntegrationTime, Counts: f.Counts, Raw: f.Wire}
+	return device.Frame{Started: f.Started, IntegrationTime: f.IntegrationTime, Counts: f.Counts, Gain: f.Gain, Raw: f.Wire}
 }

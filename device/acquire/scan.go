@@ -15,17 +15,21 @@ import (
 // minPoints is how many pixels must lie above the laser line for the rest to be a spectrum.
 const minPoints = 16
 
-// ErrNoAxis is returned when the Raman shift of the pixels cannot be computed.
-var ErrNoAxis = errors.New("no Raman-shift axis")
+// ErrNoAxis is returned when the Raman shift of the pixels, or an infrared device's wavelengths, cannot be computed.
+var ErrNoAxis = errors.New("no axis for a spectrum")
 
 // Scan is one acquisition: every frame as it came, and everything needed to redo the arithmetic.
 type Scan struct {
-	Info         device.Info
-	Settings     Settings // as used: the integration time auto-exposure found, the laser of device or user
-	Frames       []device.Frame
-	Dark         []device.Frame // without laser light; empty when none could be taken
-	Exposures    []Exposure     // of the search for the integration time; no part of the spectrum
-	TemperatureC *float64       // of the detector; nil when it has no sensor
+	Info     device.Info
+	Settings Settings // as used: the integration time auto-exposure found, the laser of device or user
+	Frames   []device.Frame
+	Dark     []device.Frame // without laser light; empty when none could be taken
+	// Reference is the white reference of an infrared scan; empty when there was none. StoredReference says that it is
+	// the device's own.
+	Reference       []device.Frame
+	StoredReference bool
+	Exposures       []Exposure // of the search for the integration time; no part of the spectrum
+	TemperatureC    *float64   // of the detector; nil when it has no sensor
 
 	version int // of the stored form it was read from; 0: it was not
 }
@@ -113,7 +117,8 @@ func (s Scan) snr(light, dark combined) float64 {
 // divided by the response of the detector where the device tells it, over the Raman shift 1e7/laser - 1e7/lambda in cm-1,
 // ascending. Pixels that see no light, and pixels at or below the
 // laser line (shift 0 and less, Rayleigh light), are left out. The calibration of the settings, if any, is
-// applied (see calibrated.Calibration.Apply). Metadata.SHA256 is that of Raw.
+// applied (see calibrated.Calibration.Apply). An infrared scan is absorbance over the wavelength in nm instead, or counts
+// without a white reference. Metadata.SHA256 is that of Raw.
 func (s Scan) Spectrum() (spectra.Spectrum, error) {
 	raw, err := s.Raw()
 	if err != nil {
@@ -123,6 +128,9 @@ func (s Scan) Spectrum() (spectra.Spectrum, error) {
 }
 
 func (s Scan) spectrum(sha256 string) (spectra.Spectrum, error) {
+	if infrared(s.Info) {
+		return s.infraredSpectrum(sha256)
+	}
 	light, darkness := s.combine(s.Frames), s.combine(s.Dark)
 	signal, dark := light.mean, darkness.mean
 	saturated := s.saturatedWithout(light.rays)
@@ -136,36 +144,17 @@ func (s Scan) spectrum(sha256 string) (spectra.Spectrum, error) {
 		out.Y = append(out.Y, s.trueCounts(signal[p]-dark[p]))
 		full = append(full, saturated[p])
 	}
-	if out.Title == "" {
-		out.Title = "Scan by " + s.Info.Model
-	}
-	out.Metadata = spectra.Metadata{
-		Format:            formatName,
-		SHA256:            sha256,
-		SampleName:        s.Settings.SampleName,
-		Operator:          s.Settings.Operator,
-		Instrument:        s.Info.Model,
-		SerialNumber:      s.Info.SerialNumber,
-		Acquired:          s.Started(),
-		IntegrationTimeMS: float64(s.Settings.IntegrationTime) / float64(time.Millisecond),
-		Averages:          len(s.Frames),
-		LaserNM:           s.Settings.LaserNM,
-		TemperatureC:      s.TemperatureC,
-		DarkSubtracted:    len(s.Dark) > 0,
-		CosmicRays:        len(light.rays) + len(darkness.rays),
-		SNR:               s.snr(light, darkness),
-		FullScale:         s.Info.MaxCounts,
-		Simulated:         s.Info.Simulated,
-	}
+	s.describe(&out, sha256)
+	m := &out.Metadata
+	m.IntegrationTimeMS = float64(s.Settings.IntegrationTime) / float64(time.Millisecond)
+	m.LaserNM, m.DarkSubtracted = s.Settings.LaserNM, len(s.Dark) > 0
+	m.CosmicRays, m.SNR = len(light.rays)+len(darkness.rays), s.snr(light, darkness)
 	if len(s.Dark) == 0 {
 		out.Metadata.Warnings = append(out.Metadata.Warnings, "No dark frame was subtracted: the device cannot switch its laser off and none was supplied.")
 	}
 	out.Metadata.SaturatedPoints, out.Metadata.SaturatedRanges = ranges(out.X, full)
 	out.Metadata.Warnings = append(out.Metadata.Warnings, s.shortcomings(out.Metadata.SNR)...)
 	out.Metadata.Warnings = append(out.Metadata.Warnings, s.doubts(signal, dark)...)
-	if f := s.Settings.Position; f != nil {
-		out.Metadata.Fields = map[string]string{"position": f.String()}
-	}
 	out = out.Ascending()
 	if err := out.Validate(); err != nil {
 		return spectra.Spectrum{}, fmt.Errorf("spectrum of the scan: %w", err)
@@ -174,6 +163,29 @@ func (s Scan) spectrum(sha256 string) (spectra.Spectrum, error) {
 		out = c.Apply(out)
 	}
 	return out, nil
+}
+
+// describe writes into out what is known of every scan, whatever its technique.
+func (s Scan) describe(out *spectra.Spectrum, sha256 string) {
+	if out.Title == "" {
+		out.Title = "Scan by " + s.Info.Model
+	}
+	out.Metadata = spectra.Metadata{
+		Format:       formatName,
+		SHA256:       sha256,
+		SampleName:   s.Settings.SampleName,
+		Operator:     s.Settings.Operator,
+		Instrument:   s.Info.Model,
+		SerialNumber: s.Info.SerialNumber,
+		Acquired:     s.Started(),
+		Averages:     len(s.Frames),
+		TemperatureC: s.TemperatureC,
+		FullScale:    s.Info.MaxCounts,
+		Simulated:    s.Info.Simulated,
+	}
+	if f := s.Settings.Position; f != nil {
+		out.Metadata.Fields = map[string]string{"position": f.String()}
+	}
 }
 
 // mean over the frames; zeros for none.
@@ -209,16 +221,19 @@ func checkAxis(info device.Info, laserNM float64) error {
 	if len(info.WavelengthsNM) != info.Pixels || info.Pixels == 0 {
 		return fmt.Errorf("%w: the device has no wavelength calibration (%d wavelengths for %d pixels)", ErrNoAxis, len(info.WavelengthsNM), info.Pixels)
 	}
+	for p, nm := range info.WavelengthsNM {
+		if !(nm > 0) || math.IsInf(nm, 0) {
+			return fmt.Errorf("%w: pixel %d is at %g nm", ErrNoAxis, p, nm)
+		}
+	}
+	if infrared(info) {
+		return checkInfraredAxis(info)
+	}
 	if laserNM == 0 {
 		return fmt.Errorf("%w: the device does not tell its laser wavelength; state it (for example 785)", ErrNoAxis)
 	}
 	if !(laserNM >= 200 && laserNM <= 2000) {
 		return fmt.Errorf("%w: laser of %g nm: %w: 200 to 2000 nm", ErrNoAxis, laserNM, device.ErrRange)
-	}
-	for p, nm := range info.WavelengthsNM {
-		if !(nm > 0) || math.IsInf(nm, 0) {
-			return fmt.Errorf("%w: pixel %d is at %g nm", ErrNoAxis, p, nm)
-		}
 	}
 	above := 0
 	for _, shift := range ramanShift(info, laserNM) {

@@ -258,6 +258,11 @@ func TestPoorScansGetAReasonNotAnAnswer(t *testing.T) {
 	}
 	short := pure("opioid")
 	short.low, short.highCM1 = 2400, 3200
+	near := short.spectrum()
+	near.Technique, near.XUnit, near.YUnit = spectra.IR, spectra.Nanometre, spectra.Absorbance
+	for i := range near.X {
+		near.X[i] = 900 + float64(i)
+	}
 	for _, c := range []struct {
 		scan spectra.Spectrum
 		want string
@@ -265,6 +270,7 @@ func TestPoorScansGetAReasonNotAnAnswer(t *testing.T) {
 		{weak.spectrum(), "signal too weak"},
 		{clipped, "detector saturated"},
 		{short.spectrum(), "outside the range compared"},
+		{near, "near infrared, which the library does not hold"},
 		{pure("strange").spectrum(), "not in the library"},
 		{bright.spectrum(), "fluorescence"},
 	} {

@@ -69,10 +69,23 @@ func reasonNotSearchable(err error, s spectra.Spectrum) reason {
 	case s.YUnit == spectra.SingleBeam:
 		return reason{short: "a single beam, not an absorbance", long: err.Error(), steps: []string{
 			"divide it by a background in the instrument's software, or export the absorbance"}}
+	case nearInfrared(s):
+		lo, hi := s.Range()
+		return reason{short: "near infrared, which the library does not hold",
+			long: fmt.Sprintf("the scan covers %.0f to %.0f nm; the infrared references of the library lie at 2,600 to 20,000 nm (500 to 3800 cm-1), where other vibrations absorb, so nothing can be said about the sample", lo, hi),
+			steps: []string{"scan the sample with a Raman or mid-infrared instrument",
+				"keep this scan (--save) for comparison with a scan of a known sample by the same instrument"}}
 	}
 	return reason{short: "outside the range compared", long: err.Error(), steps: []string{
 		"scan again with an instrument that covers 350 to 1900 cm-1 (Raman) or 500 to 3800 cm-1 (infrared)",
 		"state the laser wavelength if the axis is in nanometres"}}
+}
+
+// nearInfrared reports whether s is an infrared spectrum at wavelengths short of every reference.
+func nearInfrared(s spectra.Spectrum) bool {
+	const shortest = 2600 // nm
+	_, hi := s.Range()
+	return s.Technique == spectra.IR && s.XUnit == spectra.Nanometre && hi < shortest
 }
 
 func reasonAxis(f *axisFault) reason {
