@@ -16,6 +16,7 @@ import (
 	"fentrace/device/obp"
 	"fentrace/device/oceanletter"
 	"fentrace/device/tcd1304"
+	"fentrace/device/wisp"
 )
 
 // Options are what the user states about a device. Zero fields leave it to the driver.
@@ -60,6 +61,9 @@ var table = []Driver{
 	}},
 	{"nirscan", "TI DLP NIRscan Nano, infrared, over its UART", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
 		return nirscan.Open(ctx, port, nirscan.Options{Baud: o.Baud})
+	}},
+	{"wisp", "Wasatch WISP over a byte stream", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
+		return wisp.Open(ctx, port, wisp.Options{Baud: o.Baud, LaserNM: o.LaserNM, Calibration: o.Calibration})
 	}},
 	{"tcd1304", "TCD1304 boards with ER commands", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
 		return tcd1304.Open(ctx, port, tcd1304.Options{Baud: o.Baud, LaserNM: o.LaserNM, Calibration: o.Calibration})

@@ -17,7 +17,7 @@ import (
 // driverOf is the driver of each emulated spectrometer.
 var driverOf = map[string]string{
 	"sts": "obp", "spark": "obp", "qepro": "obp", "flamex": "obp", "tcd1304": "tcd1304", "aa55": "aa55",
-	"usb2000": "oceanletter", "usb2000plus": "oceanletter", "usb4000": "oceanletter", "btc110": "bwtek", "nirscan": "nirscan",
+	"usb2000": "oceanletter", "usb2000plus": "oceanletter", "usb4000": "oceanletter", "btc110": "bwtek", "nirscan": "nirscan", "wisp": "wisp",
 }
 
 // hostCalibration serves the devices that cannot tell their wavelengths.

@@ -15,6 +15,7 @@ import (
 	"fentrace/device/emulator/obp"
 	"fentrace/device/emulator/oceanletter"
 	"fentrace/device/emulator/tcd1304"
+	"fentrace/device/emulator/wisp"
 )
 
 // Config is the emulated device, Fault something that goes wrong with it.
@@ -36,6 +37,7 @@ func kinds() []bench.Kind {
 		cobolt.Kinds(),
 		modbuslaser.Kinds(),
 		nirscan.Kinds(),
+		wisp.Kinds(),
 	)
 }
 
