@@ -31,7 +31,9 @@ type portFlags struct {
 	Baud    int     `placeholder:"RATE" help:"Rate of the line; without it the usual ones are tried."`
 	LaserNM float64 `name:"laser-nm" placeholder:"NM" help:"Excitation wavelength; goes before what the device says."`
 
-	NoLamp bool `help:"The spectrometer's lamp line switches no laser: take no dark frames by it."`
+	NoLamp       bool `help:"The spectrometer's lamp line switches no laser: take no dark frames by it."`
+	RawReadings  bool `help:"NIRscan Nano: compute the spectrum here from the device's readings, not on the device."`
+	LaserOpcodes bool `help:"WISP: switch the laser with opcodes that the protocol's list leaves out."`
 
 	CalibrationFile string `placeholder:"FILE" help:"Wavelengths of a spectrometer that cannot hold its own (JSON)."`
 	laserFlags
@@ -49,7 +51,7 @@ func (f portFlags) openDevice(ctx context.Context, env *environment) (device.Spe
 	if err := f.laserFlags.check(); err != nil {
 		return nil, err
 	}
-	options := drivers.Options{Baud: f.Baud, LaserNM: f.LaserNM, NoLamp: f.NoLamp, Laser: f.options(env)}
+	options := drivers.Options{Baud: f.Baud, LaserNM: f.LaserNM, NoLamp: f.NoLamp, RawReadings: f.RawReadings, LaserOpcodes: f.LaserOpcodes, Laser: f.options(env)}
 	if f.Type == "" {
 		options.Trying = env.trying(f.Port)
 	}

@@ -30,8 +30,19 @@ type Options struct {
 	// NoLamp says that no laser hangs on the lamp line of a device that cannot know: it is then not switched, and no dark
 	// frames are taken with a laser that stays on.
 	NoLamp bool
+	// RawReadings has the host compute the spectrum of a NIRscan Nano from its readings, instead of the device.
+	RawReadings bool
+	// LaserOpcodes lets the laser of a WISP device be switched with opcodes that its documents do not list.
+	LaserOpcodes bool
 	// Trying is told the title of each driver before it is tried, when the type is not stated; it may be nil.
 	Trying func(title string)
+}
+
+func (o Options) nirPath() nirscan.Path {
+	if o.RawReadings {
+		return nirscan.PathRaw
+	}
+	return nirscan.PathInterpreted
 }
 
 // Driver is one protocol.
@@ -60,10 +71,10 @@ var table = []Driver{
 		return aa55.Open(ctx, port, aa55.Options{Baud: o.Baud, LaserNM: o.LaserNM, Calibration: o.Calibration})
 	}},
 	{"nirscan", "TI DLP NIRscan Nano, infrared, over its UART", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
-		return nirscan.Open(ctx, port, nirscan.Options{Baud: o.Baud})
+		return nirscan.Open(ctx, port, nirscan.Options{Baud: o.Baud, Path: o.nirPath()})
 	}},
 	{"wisp", "Wasatch WISP over a byte stream", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
-		return wisp.Open(ctx, port, wisp.Options{Baud: o.Baud, LaserNM: o.LaserNM, Calibration: o.Calibration})
+		return wisp.Open(ctx, port, wisp.Options{Baud: o.Baud, LaserNM: o.LaserNM, Calibration: o.Calibration, LaserOpcodes: o.LaserOpcodes})
 	}},
 	{"tcd1304", "TCD1304 boards with ER commands", func(ctx context.Context, port string, o Options) (device.Spectrometer, error) {
 		return tcd1304.Open(ctx, port, tcd1304.Options{Baud: o.Baud, LaserNM: o.LaserNM, Calibration: o.Calibration})
