@@ -39,6 +39,7 @@ setup: ## install what the tests need beyond Go, a C compiler and Node: Debian's
 test: setup lint build ## everything CI runs: linters, unit tests with the race detector, page tests, the browser test
 	cd $(WEB) && $(NPM) test
 	CGO_ENABLED=1 $(GO) test -race $(TAGS) -parallel 8 -timeout 20m ./...
+	$(GO) test -run Damaged ./spectra/format # what measures memory
 
 lint: $(DIST) ## gofmt, go vet, staticcheck, type check of the pages
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-ed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }

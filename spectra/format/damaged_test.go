@@ -60,6 +60,9 @@ func allocated(read func()) uint64 {
 }
 
 func TestDamagedBinaryFilesAreRefusedWithinBounds(t *testing.T) {
+	if underRace {
+		t.Skip("measures memory: make test runs it once more without the race detector")
+	}
 	random := rand.New(rand.NewPCG(1, 2))
 	for name, whole := range largeBinaries(t) {
 		for i := range 60 {
