@@ -5,6 +5,7 @@ package device
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"fentrace/spectra"
@@ -18,6 +19,7 @@ var (
 	ErrGone      = errors.New("device was unplugged")
 	ErrProtocol  = errors.New("device answered with something that is not its protocol")
 	ErrRefused   = errors.New("device refused the command")
+	ErrNoLaser   = fmt.Errorf("%w: it controls no laser", ErrRefused)
 	ErrRange     = errors.New("setting is outside the device's range")
 	ErrSaturated = errors.New("detector saturated at the shortest integration time")
 )
@@ -78,7 +80,8 @@ type Spectrometer interface {
 	Scan(ctx context.Context) (Frame, error)
 	// Temperature returns the detector temperature in degrees Celsius, ErrRefused when there is no sensor.
 	Temperature(ctx context.Context) (float64, error)
-	// Lamp switches the excitation laser (light source 0) on or off; ErrRefused when the device controls none.
+	// Lamp switches the excitation laser (light source 0) on or off; ErrNoLaser when the device controls none. After any
+	// other error it is not known whether the laser shines.
 	Lamp(ctx context.Context, on bool) error
 	Close() error
 }

@@ -73,7 +73,7 @@ func (b *bench) Scan(ctx context.Context) (device.Frame, error) {
 }
 
 func (b *bench) Temperature(context.Context) (float64, error) { return 31.5, nil }
-func (b *bench) Lamp(context.Context, bool) error             { return device.ErrRefused }
+func (b *bench) Lamp(context.Context, bool) error             { return device.ErrNoLaser }
 func (b *bench) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -135,7 +135,11 @@ func TestASecondScanMeanwhileIsRefused(t *testing.T) {
 	r := startWith(t, b)
 	first := make(chan answer)
 	go func() { first <- r.do("POST", "/v1/device/scan", nil) }()
-	<-b.reached
+	select {
+	case <-b.reached:
+	case a := <-first:
+		t.Fatalf("the first scan ended early: %v", a)
+	}
 	r.do("POST", "/v1/device/scan", nil).want(t, http.StatusConflict).mentions(t, "wait")
 	if st := r.status(); !st.Busy || !st.Connected {
 		t.Errorf("status while scanning %+v", st)

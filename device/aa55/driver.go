@@ -232,7 +232,7 @@ func (d *Driver) Temperature(context.Context) (float64, error) {
 
 // Lamp is refused: the laser has a line of its own.
 func (d *Driver) Lamp(context.Context, bool) error {
-	return fmt.Errorf("lamp: %w: the laser has a line of its own and has to be attached", device.ErrRefused)
+	return fmt.Errorf("lamp: %w: the laser has a line of its own and has to be attached", device.ErrNoLaser)
 }
 
 func (d *Driver) Close() error { return d.port.Close() }

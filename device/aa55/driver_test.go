@@ -167,7 +167,7 @@ func TestWhatTheHeadCannotDoIsRefused(t *testing.T) {
 	if _, err := dev.Temperature(within(t)); !errors.Is(err, device.ErrRefused) {
 		t.Error(err)
 	}
-	if err := dev.Lamp(within(t), true); !errors.Is(err, device.ErrRefused) {
+	if err := dev.Lamp(within(t), true); !errors.Is(err, device.ErrNoLaser) {
 		t.Error(err)
 	}
 	for _, d := range []time.Duration{-1, 0, time.Millisecond, 2 * time.Minute} {

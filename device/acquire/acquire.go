@@ -223,7 +223,7 @@ func (r *run) withLaser(ctx context.Context, do func() error) (err error) {
 			err = errors.Join(err, off)
 		}
 	}()
-	if err := r.dev.Lamp(ctx, true); errors.Is(err, device.ErrRefused) {
+	if err := r.dev.Lamp(ctx, true); errors.Is(err, device.ErrNoLaser) {
 		r.controlled = false // its laser is not the device's to switch
 	} else if err != nil {
 		return fmt.Errorf("switch the laser on: %w", err)

@@ -119,7 +119,7 @@ func (b *fake) Temperature(context.Context) (float64, error) { return 0, device.
 
 func (b *fake) Lamp(_ context.Context, on bool) error {
 	if !b.lamp {
-		return device.ErrRefused
+		return device.ErrNoLaser
 	}
 	if on {
 		b.lights++

@@ -139,7 +139,7 @@ func (d *steady) Scan(context.Context) (f device.Frame, err error) {
 }
 func (d *steady) SetIntegrationTime(context.Context, time.Duration) error { return nil }
 func (d *steady) Temperature(context.Context) (float64, error)            { return 0, device.ErrRefused }
-func (d *steady) Lamp(context.Context, bool) error                        { return device.ErrRefused }
+func (d *steady) Lamp(context.Context, bool) error                        { return device.ErrNoLaser }
 
 func level16(v float64) []float64 { return slices.Repeat([]float64{v}, minPoints) }
 

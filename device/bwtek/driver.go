@@ -217,7 +217,7 @@ func (d *Driver) Temperature(context.Context) (float64, error) {
 
 // Lamp returns device.ErrRefused: the laser is not the bench's to switch.
 func (d *Driver) Lamp(context.Context, bool) error {
-	return fmt.Errorf("switch the laser: %w: the bench controls none", device.ErrRefused)
+	return fmt.Errorf("switch the laser: %w", device.ErrNoLaser)
 }
 
 // Close puts the power-on rate back if it was raised, and releases the port.

@@ -128,7 +128,7 @@ func TestScansBringTheCountsOfTheDetector(t *testing.T) {
 func TestWhatTheBenchDoesNotHave(t *testing.T) {
 	t.Parallel()
 	dev := open(t, start(t, emulator.Config{}), bwtek.Options{})
-	if err := dev.Lamp(drivertest.Within(t), true); !errors.Is(err, device.ErrRefused) {
+	if err := dev.Lamp(drivertest.Within(t), true); !errors.Is(err, device.ErrNoLaser) {
 		t.Errorf("laser: %v", err)
 	}
 	if _, err := dev.Temperature(drivertest.Within(t)); !errors.Is(err, device.ErrRefused) {

@@ -104,8 +104,7 @@ func (a *attached) Lamp(ctx context.Context, on bool) error {
 		return nil
 	}
 	if err := a.laser.On(ctx); err != nil {
-		// Refused would mean that the spectrometer controls no laser, and that the light is to be taken for constant.
-		return without{err, device.ErrRefused}
+		return err
 	}
 	a.lit = true
 	return nil

@@ -204,7 +204,7 @@ func TestALaserThatRefusesIsNotALampThatIsNotThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := acquire.Acquire(within(t), s.dev, acquire.Settings{IntegrationTime: 20 * time.Millisecond}, nil)
-	if err == nil || errors.Is(err, device.ErrRefused) || !strings.Contains(err.Error(), "exception 4") {
+	if err == nil || errors.Is(err, device.ErrNoLaser) || !strings.Contains(err.Error(), "exception 4") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -288,7 +288,7 @@ func (d *Driver) Health(ctx context.Context) (h Health, err error) {
 
 // Lamp is refused: the device lights its own lamps during a scan, and only then.
 func (d *Driver) Lamp(context.Context, bool) error {
-	return fmt.Errorf("lamp: %w: the device lights it for each scan", device.ErrRefused)
+	return fmt.Errorf("lamp: %w: the device lights its lamp for each scan", device.ErrNoLaser)
 }
 
 // Close releases the port. A scan that is under way ends by itself, and its lamps with it.

@@ -88,7 +88,7 @@ func TestTheDeviceTellsWhatItIs(t *testing.T) {
 	if err != nil || h != (nirscan.Health{AmbientC: 25.75, DetectorC: 28.4, BoardC: 31.1, HumidityPercent: 41.5, BatteryVolts: 3.95, Status: nirscan.StatusReady}) {
 		t.Errorf("health %+v, %v", h, err)
 	}
-	if err := dev.Lamp(drivertest.Within(t), true); !errors.Is(err, device.ErrRefused) {
+	if err := dev.Lamp(drivertest.Within(t), true); !errors.Is(err, device.ErrNoLaser) {
 		t.Errorf("lamp: %v", err)
 	}
 }

@@ -44,6 +44,7 @@ type Driver struct {
 	stale     bool
 	staleTime time.Duration
 	lampOn    bool
+	hasLight  bool // the device has a light source that it can switch
 }
 
 // Open opens the serial port at path and identifies the spectrometer on it. The errors are those of package
@@ -140,29 +141,44 @@ func (d *Driver) Temperature(ctx context.Context) (float64, error) {
 }
 
 // Lamp switches light source 0 of module 0, which is the laser on Ventana-class Raman benches, and reads back
-// whether it took; a device that cannot be asked is believed.
+// whether it took.
 func (d *Driver) Lamp(ctx context.Context, on bool) error {
+	if !d.hasLight {
+		return fmt.Errorf("%v: %w", MsgLightSource, device.ErrNoLaser)
+	}
 	d.lampOn = d.lampOn || on // assumed lit until the device says otherwise
 	var set byte
 	if on {
 		set = 1
 	}
-	err := d.link.command(ctx, MsgLightSource, []byte{0, 0, set}, 0)
-	if err != nil {
-		if on && errors.Is(err, device.ErrRefused) {
-			d.lampOn = false
-		}
+	if err := d.link.command(ctx, MsgLightSource, []byte{0, 0, set}, 0); err != nil {
 		return err
 	}
 	lit, err := d.number(ctx, MsgLightEnabled, []byte{0, 0}, 1)
 	switch {
-	case errors.Is(err, device.ErrRefused):
 	case err != nil:
 		return err
 	case lit > 1 || lit == 1 != on:
 		return fmt.Errorf("%v: %w: told %d, the device says %d", MsgLightEnabled, device.ErrProtocol, set, lit)
 	}
 	d.lampOn, d.stale = on, true
+	return nil
+}
+
+// findLight asks whether there is a light source to switch, and switches off one that an earlier program left on. A
+// refusal is asked for again, since a damaged answer can look like one.
+func (d *Driver) findLight(ctx context.Context) error {
+	lit, err := d.number(ctx, MsgLightEnabled, []byte{0, 0}, 1)
+	if errors.Is(err, device.ErrRefused) {
+		lit, err = d.number(ctx, MsgLightEnabled, []byte{0, 0}, 1)
+	}
+	if err != nil {
+		return optional(err)
+	}
+	d.hasLight = true
+	if lit != 0 {
+		return d.Lamp(ctx, false)
+	}
 	return nil
 }
 

@@ -219,7 +219,7 @@ func TestIntegrationTimeOutsideTheLimitsIsRefusedHere(t *testing.T) {
 func TestTheLamp(t *testing.T) {
 	for _, typ := range types {
 		without := open(t, start(t, emulator.Config{Type: typ}), obp.Options{})
-		if err := without.Lamp(within(t), true); !errors.Is(err, device.ErrRefused) {
+		if err := without.Lamp(within(t), true); !errors.Is(err, device.ErrNoLaser) {
 			t.Errorf("%s: a lamp that is not there: %v", typ, err)
 		}
 		em := start(t, emulator.Config{Type: typ, LightSource: true, Sample: ramp})

@@ -60,6 +60,9 @@ func (d *Driver) identify(ctx context.Context) error {
 	if err := d.readNonlinearity(ctx); err != nil {
 		return err
 	}
+	if err := d.findLight(ctx); err != nil {
+		return err
+	}
 	if d.info.LaserNM != 0 {
 		return nil
 	}

@@ -250,7 +250,7 @@ func (d *Driver) Temperature(ctx context.Context) (float64, error) {
 // Lamp switches the lamp-enable line, which gates the laser of Raman instruments; see Options.NoLamp.
 func (d *Driver) Lamp(ctx context.Context, on bool) error {
 	if d.noLamp {
-		return fmt.Errorf("switch the laser: %w: the lamp line switches none on this instrument", device.ErrRefused)
+		return fmt.Errorf("switch the laser: %w: the lamp line switches none on this instrument", device.ErrNoLaser)
 	}
 	d.lampOn = d.lampOn || on // assumed lit until the device says otherwise
 	var set uint16
@@ -258,8 +258,8 @@ func (d *Driver) Lamp(ctx context.Context, on bool) error {
 		set = 1
 	}
 	err := d.command(ctx, "switch the lamp line", "J", Word(set))
-	if err == nil || on && errors.Is(err, device.ErrRefused) {
-		d.lampOn = on && err == nil
+	if err == nil {
+		d.lampOn = on
 	}
 	return err
 }

@@ -376,7 +376,7 @@ func TestTheLampLineGatesTheLaser(t *testing.T) {
 	}
 	em := drivertest.Start(t, emulator.Config{Type: "usb2000"})
 	dev := open(t, em, oceanletter.Options{NoLamp: true})
-	if err := dev.Lamp(drivertest.Within(t), true); !errors.Is(err, device.ErrRefused) {
+	if err := dev.Lamp(drivertest.Within(t), true); !errors.Is(err, device.ErrNoLaser) {
 		t.Errorf("a lamp line that switches nothing: %v", err)
 	}
 }

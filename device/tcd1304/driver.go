@@ -243,7 +243,7 @@ func (d *Driver) Temperature(context.Context) (float64, error) {
 
 // Lamp is refused: the board controls no laser.
 func (d *Driver) Lamp(context.Context, bool) error {
-	return fmt.Errorf("laser: %w: the board controls none", device.ErrRefused)
+	return fmt.Errorf("laser: %w", device.ErrNoLaser)
 }
 
 // Close releases the port.

@@ -250,7 +250,27 @@ func (d *Driver) Scan(ctx context.Context) (device.Frame, error) {
 	if err != nil {
 		return device.Frame{}, fmt.Errorf("scan with %v: %w", d.integration, err)
 	}
+	if err := d.stillShines(ctx); err != nil {
+		return device.Frame{}, fmt.Errorf("scan with %v: %w", d.integration, err)
+	}
 	return device.Frame{Counts: counts, IntegrationTime: d.integration, Started: started, Raw: raw}, nil
+}
+
+// stillShines asks, after a frame taken with the laser on, whether it stayed on: a dark frame must not pass for a lit one.
+func (d *Driver) stillShines(ctx context.Context) error {
+	if !d.lampOn {
+		return nil
+	}
+	for _, op := range []Opcode{OpCanFire, OpLaserOn} {
+		b, err := d.get(ctx, op, 0, 1)
+		if err != nil {
+			return err
+		}
+		if b[0] != 1 {
+			return fmt.Errorf("%v: %w: the device says %d", op, device.ErrDark, b[0])
+		}
+	}
+	return nil
 }
 
 // Temperature is refused: WISP has no request for it.
@@ -262,7 +282,7 @@ func (d *Driver) Temperature(context.Context) (float64, error) {
 // the interlock is asked: open is device.ErrInterlock.
 func (d *Driver) Lamp(ctx context.Context, on bool) error {
 	if !d.lasers {
-		return fmt.Errorf("laser: %w: the protocol has no request for it", device.ErrRefused)
+		return fmt.Errorf("laser: %w: the protocol has no request for it", device.ErrNoLaser)
 	}
 	if on {
 		b, err := d.get(ctx, OpCanFire, 0, 1)
@@ -283,10 +303,7 @@ func (d *Driver) laser(ctx context.Context, on bool) error {
 		value = 1
 	}
 	if err := d.set(ctx, OpSetLaser, value, 0); err != nil {
-		if on && errors.Is(err, device.ErrRefused) {
-			d.lampOn = false
-		}
-		return err
+		return err // a status of failure may be a damaged one of success
 	}
 	b, err := d.get(ctx, OpLaserOn, 0, 1)
 	if err != nil {

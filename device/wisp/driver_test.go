@@ -114,7 +114,7 @@ func TestTheLaserIsSwitchedOnlyWhenAllowed(t *testing.T) {
 	t.Parallel()
 	em := start(t, emulator.Config{LightSource: true})
 	dev := open(t, em, wisp.Options{})
-	if err := dev.Lamp(drivertest.Within(t), true); !errors.Is(err, device.ErrRefused) || em.LaserOn() {
+	if err := dev.Lamp(drivertest.Within(t), true); !errors.Is(err, device.ErrNoLaser) || em.LaserOn() {
 		t.Errorf("not allowed: %v", err)
 	}
 	dev.Close()
