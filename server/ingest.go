@@ -14,10 +14,14 @@ import (
 	"fentrace/server/exchange"
 	"fentrace/server/store"
 	"fentrace/spectra"
+	"fentrace/spectra/format"
 )
 
 // MaxSpectra is how many spectra one file may bring.
 const MaxSpectra = 500
+
+// toldUnread is how many files of an archive that could not be read are named.
+const toldUnread = 20
 
 // Ingest is Receive for spectra that were read already from raw.
 func (s *Server) Ingest(ctx context.Context, name string, raw []byte, sp []spectra.Spectrum, f store.Fields) (store.Scan, bool, error) {
@@ -62,10 +66,12 @@ func (s *Server) receive(ctx context.Context, u api.Upload, dev *store.Device) (
 func (s *Server) answerAll(ctx context.Context, u api.Upload, now time.Time) ([]store.Scan, error) {
 	sp := u.Spectra
 	if sp == nil {
-		var err error
-		if sp, err = acquire.ReadSpectra(u.Name, u.Raw); err != nil {
+		read, unread, err := acquire.ReadAll(u.Name, u.Raw)
+		if err != nil {
 			return nil, fmt.Errorf("%w: %w", api.ErrUnreadable, err)
 		}
+		sp = read
+		warnUnread(sp, unread)
 	}
 	switch {
 	case len(sp) == 0:
@@ -81,8 +87,9 @@ func (s *Server) answerAll(ctx context.Context, u api.Upload, now time.Time) ([]
 		if err != nil {
 			return nil, fmt.Errorf("answer spectrum %d of %s: %w", i+1, u.Name, err)
 		}
-		ans.File, ans.SHA256 = u.Name, sum
-		sc, err := store.NewScan(uuid.NewString(), u.Name, i, one, ans, u.Fields, now)
+		name := api.CleanName(format.SourceName(u.Name, one))
+		ans.File, ans.SHA256 = name, sum
+		sc, err := store.NewScan(uuid.NewString(), name, i, one, ans, u.Fields, now)
 		if err != nil {
 			return nil, fmt.Errorf("store spectrum %d of %s: %w", i+1, u.Name, err)
 		}
@@ -131,13 +138,46 @@ func (s *Server) answer(ctx context.Context, sp spectra.Spectrum) (identify.Iden
 	return ans, fmt.Errorf("%w: %w", api.ErrUnreadable, err)
 }
 
+// warnUnread says in the warnings of the spectrum whose scan answers the upload which files of an archive could not be
+// read, so that who sent it learns of them.
+func warnUnread(sp []spectra.Spectrum, unread []error) {
+	if len(unread) == 0 {
+		return
+	}
+	first := -1
+	for i, s := range spectra.Scans(sp) {
+		if first < 0 || searchable(string(s.Technique)) {
+			first = i
+		}
+		if searchable(string(s.Technique)) {
+			break
+		}
+	}
+	if first < 0 {
+		return
+	}
+	m := &sp[first].Metadata
+	m.Warnings = append(m.Warnings, fmt.Sprintf("%d of the files in the archive could not be read and were not answered; the archive is kept whole.", len(unread)))
+	for _, err := range unread[:min(len(unread), toldUnread)] {
+		m.Warnings = append(m.Warnings, "Not answered: "+err.Error()+".")
+	}
+	if more := len(unread) - toldUnread; more > 0 {
+		m.Warnings = append(m.Warnings, fmt.Sprintf("%d more could not be read.", more))
+	}
+}
+
+// firstSearchable is the scan that answers an upload; see warnUnread.
 func firstSearchable(scans []store.Scan) store.Scan {
 	for _, sc := range scans {
-		if sc.Technique == string(spectra.Raman) || sc.Technique == string(spectra.IR) {
+		if searchable(sc.Technique) {
 			return sc
 		}
 	}
 	return scans[0]
+}
+
+func searchable(technique string) bool {
+	return technique == string(spectra.Raman) || technique == string(spectra.IR)
 }
 
 // Overlay prepares the plot of a stored scan with today's library.

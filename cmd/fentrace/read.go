@@ -40,11 +40,7 @@ func (env *environment) readAll(path string) (read []spectra.Spectrum, lost []er
 		return nil, nil, "", err
 	}
 	hash = spectra.HashBytes(raw)
-	if acquire.IsScan(raw) {
-		read, err = acquire.ReadSpectra(path, raw)
-		return read, nil, hash, err
-	}
-	read, lost, err = format.ReadAll(path, raw)
+	read, lost, err = acquire.ReadAll(path, raw)
 	return read, lost, hash, err
 }
 

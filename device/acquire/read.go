@@ -13,6 +13,19 @@ func ReadSpectra(name string, raw []byte) ([]spectra.Spectrum, error) {
 	if !IsScan(raw) {
 		return format.Read(name, raw)
 	}
+	return readScan(name, raw)
+}
+
+// ReadAll is ReadSpectra that tells apart what could not be read of an archive, as format.ReadAll does.
+func ReadAll(name string, raw []byte) (out []spectra.Spectrum, unread []error, err error) {
+	if !IsScan(raw) {
+		return format.ReadAll(name, raw)
+	}
+	out, err = readScan(name, raw)
+	return out, nil, err
+}
+
+func readScan(name string, raw []byte) ([]spectra.Spectrum, error) {
 	scan, err := Decode(raw)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)

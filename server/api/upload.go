@@ -371,7 +371,15 @@ func readAll(r io.Reader) ([]byte, error) {
 
 // baseName keeps the last element of a client's path and drops what no file name should hold.
 func baseName(name, fallback string) string {
-	name = path.Base(strings.ReplaceAll(name, `\`, "/"))
+	name = CleanName(path.Base(strings.ReplaceAll(name, `\`, "/")))
+	if name == "" || name == "." || name == "/" || name == ".." {
+		return fallback
+	}
+	return name
+}
+
+// CleanName drops what no file name should hold and, of more than store.MaxText characters, the first.
+func CleanName(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == '\uFFFD' {
 			return -1
@@ -380,9 +388,6 @@ func baseName(name, fallback string) string {
 	}, strings.ToValidUTF8(name, ""))
 	if r := []rune(name); len(r) > store.MaxText {
 		name = string(r[len(r)-store.MaxText:]) // the end holds the extension
-	}
-	if name == "" || name == "." || name == "/" || name == ".." {
-		return fallback
 	}
 	return name
 }

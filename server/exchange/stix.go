@@ -128,7 +128,8 @@ func (b *builder) location() {
 func (b *builder) file() {
 	o := Object{"hashes": Object{"SHA-256": b.scan.SHA256}}
 	if b.scan.Filename != "" {
-		o["name"] = b.scan.Filename
+		// The hash is that of the archive, not of the file within it.
+		o["name"], _, _ = strings.Cut(b.scan.Filename, "/")
 	}
 	b.fileID = scoID("file", o)
 	o["type"], o["id"], o["spec_version"] = "file", b.fileID, "2.1"

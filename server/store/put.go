@@ -90,9 +90,10 @@ func insertScan(ctx context.Context, tx *sql.Tx, sc Scan) (bool, error) {
 	return true, nil
 }
 
-// Raw returns the bytes of the file a scan came from and the file's name; ErrNotFound when there is no such scan.
+// Raw returns the bytes of the file a scan came from and the file's name, which for a scan from an archive is that of the
+// archive; ErrNotFound when there is no such scan.
 func (s *Store) Raw(ctx context.Context, scanID string) (raw []byte, filename string, err error) {
-	err = s.r.QueryRowContext(ctx, `SELECT f.raw, s.filename FROM scans s JOIN files f USING (sha256) WHERE s.id = ?`, scanID).
+	err = s.r.QueryRowContext(ctx, `SELECT f.raw, f.name FROM scans s JOIN files f USING (sha256) WHERE s.id = ?`, scanID).
 		Scan(&raw, &filename)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, "", fmt.Errorf("scan %s: %w", scanID, ErrNotFound)

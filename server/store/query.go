@@ -121,7 +121,7 @@ func (s *Store) Scan(ctx context.Context, id string) (Scan, error) {
 	if len(scans) == 0 {
 		return Scan{}, fmt.Errorf("scan %s: %w", id, ErrNotFound)
 	}
-	return scans[0], errors.Join(s.siblings(ctx, scans), s.fieldAnswers(ctx, scans))
+	return scans[0], s.complete(ctx, scans)
 }
 
 // ByHash returns the scans of the file with this SHA-256 in index order, none when it is not stored.
@@ -130,7 +130,27 @@ func (s *Store) ByHash(ctx context.Context, sha256 string) ([]Scan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return scans, errors.Join(s.siblings(ctx, scans), s.fieldAnswers(ctx, scans))
+	return scans, s.complete(ctx, scans)
+}
+
+// complete fills in what lists leave out.
+func (s *Store) complete(ctx context.Context, scans []Scan) error {
+	return errors.Join(s.siblings(ctx, scans), s.fieldAnswers(ctx, scans), s.warnings(ctx, scans))
+}
+
+// warnings fills in what the spectra say is wrong with them.
+func (s *Store) warnings(ctx context.Context, scans []Scan) error {
+	for i := range scans {
+		var list sql.NullString
+		err := s.r.QueryRowContext(ctx, `SELECT CAST(spectrum AS TEXT) ->> '$.metadata.warnings' FROM scans WHERE id = ?`, scans[i].ID).Scan(&list)
+		if err == nil && list.Valid {
+			err = json.Unmarshal([]byte(list.String), &scans[i].Warnings)
+		}
+		if err != nil {
+			return fmt.Errorf("read the warnings of scan %s: %w", scans[i].ID, err)
+		}
+	}
+	return nil
 }
 
 // Count returns how many scans are stored.
@@ -175,7 +195,7 @@ func readScan(rows *sql.Rows) (Scan, error) {
 	if err := json.Unmarshal(ans, &sc.Identification); err != nil {
 		return Scan{}, fmt.Errorf("stored answer of scan %s: %w", sc.ID, err)
 	}
-	sc.Created, sc.Acquired, sc.Siblings, sc.FieldAnswers = fromMicros(created), fromMicros(acquired), []string{}, []FieldAnswer{}
+	sc.Created, sc.Acquired, sc.Siblings, sc.FieldAnswers, sc.Warnings = fromMicros(created), fromMicros(acquired), []string{}, []FieldAnswer{}, []string{}
 	if dev != (Device{}) {
 		sc.Device = &dev
 	}

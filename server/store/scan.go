@@ -18,7 +18,7 @@ type Scan struct {
 	SHA256        string    `json:"sha256" doc:"of the bytes the spectrum was read from"`
 	SpectrumIndex int       `json:"spectrum_index" doc:"0-based position in its file"`
 	Siblings      []string  `json:"siblings" doc:"scans of the other spectra of the same file"`
-	Filename      string    `json:"filename"`
+	Filename      string    `json:"filename" doc:"of a spectrum from an archive, the archive and the file within it: seized.zip/a.csv"`
 	Created       time.Time `json:"created" doc:"when it was stored"`
 	Acquired      time.Time `json:"acquired" doc:"when it was taken; when it was stored if the source does not say"`
 	Technique     string    `json:"technique" doc:"raman, ir or other"`
@@ -35,6 +35,9 @@ type Scan struct {
 	Identification identify.Identification `json:"identification"`
 	// FieldAnswers, first one first, are what was said of the scan before it came here.
 	FieldAnswers []FieldAnswer `json:"field_answers" doc:"what was said of it where it was before; left out in lists"`
+
+	// Warnings are what is wrong with the measurement or its file, one sentence each, from the metadata of the spectrum.
+	Warnings []string `json:"warnings" doc:"what is wrong with the measurement or its file; left out in lists"`
 
 	// Spectrum is set on the way in; Store.Spectrum reads it back.
 	Spectrum spectra.Spectrum `json:"-"`
