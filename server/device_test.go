@@ -115,7 +115,7 @@ func TestADeviceScanIsAnsweredAndStoredAsItCame(t *testing.T) {
 		t.Errorf("elsewhere it is %+v", other)
 	}
 	st := r.status()
-	if !st.Attached || !st.Connected || st.Info == nil || st.Info.Model != "STS" || st.TemperatureC == nil || *st.TemperatureC != 31.5 || st.Busy || st.Error != "" {
+	if !st.Attached || !st.Connected || st.Info == nil || st.Info.Model != "STS" || st.TemperatureC == nil || *st.TemperatureC != 31.5 || st.Busy || st.Error != "" || st.Laser != api.LaserApart {
 		t.Errorf("status %+v", st)
 	}
 	r.do("POST", "/v1/device/scan", map[string]any{"latitude": 100, "longitude": 0}).want(t, http.StatusUnprocessableEntity).mentions(t, "latitude")

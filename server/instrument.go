@@ -81,11 +81,11 @@ func (in *instrument) scan(ctx context.Context) (acquire.Scan, error) {
 	settings := in.settings
 	if in.history != nil {
 		var err error
-		if settings.Calibration, err = in.history(in.dev.Info()); err != nil {
+		settings.Calibration, err = in.history(in.dev.Info())
+		in.update(func(st *api.DeviceStatus) { in.value(st, settings.Calibration, err) }) // it may have been calibrated since
+		if err != nil {
 			return acquire.Scan{}, err
 		}
-		worth := in.worth(in.dev.Info())
-		in.update(func(st *api.DeviceStatus) { st.Calibration = worth }) // it may have been calibrated since
 	}
 	if in.position != nil {
 		if fix, err := in.position(); err == nil { // without one the scan is taken all the same
@@ -115,6 +115,11 @@ func (in *instrument) connect(ctx context.Context) error {
 		return nil
 	}
 	dev, err := in.open(ctx)
+	var known *calibrated.Calibration
+	unknown := errNoCalibrations
+	if err == nil && in.history != nil {
+		known, unknown = in.history(dev.Info())
+	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.tried = in.clock()
@@ -124,22 +129,24 @@ func (in *instrument) connect(ctx context.Context) error {
 	}
 	info := dev.Info()
 	info.WavelengthsNM = nil // long, and of no use to who asks for the state
-	in.dev = dev
-	in.state.Calibration = in.worth(dev.Info())
+	in.dev = switched{dev, func(l api.LaserState) { in.update(func(st *api.DeviceStatus) { st.Laser = l }) }}
+	in.value(&in.state, known, unknown)
 	in.state.Connected, in.state.Info, in.state.Error = true, &info, ""
 	return nil
 }
 
-// worth is what the calibration of the attached spectrometer is worth now; nil when it has none that can be read.
-func (in *instrument) worth(info device.Info) *spectra.Calibration {
-	if in.history == nil {
-		return nil
+// errNoCalibrations is why a server without Config.Calibration cannot say whether its spectrometer is calibrated.
+var errNoCalibrations = errors.New("this server keeps no calibrations")
+
+// value notes in st what a calibration is worth now, or why it could not be had. The caller holds mu.
+func (in *instrument) value(st *api.DeviceStatus, c *calibrated.Calibration, err error) {
+	st.Calibration, st.CalibrationError = nil, ""
+	switch {
+	case err != nil:
+		st.CalibrationError = err.Error()
+	case c != nil:
+		st.Calibration = c.Worth(in.clock())
 	}
-	c, err := in.history(info)
-	if err != nil || c == nil {
-		return nil // a scan says what is wrong
-	}
-	return c.Worth(in.clock())
 }
 
 // failed notes an error; a device that has gone is closed, to be opened again next time. The caller holds use.
@@ -152,7 +159,8 @@ func (in *instrument) failed(err error) {
 	in.update(func(st *api.DeviceStatus) {
 		st.Error = err.Error()
 		if gone {
-			st.Connected, st.Info, st.TemperatureC, st.Calibration = false, nil, nil, nil
+			// The laser is left as it was last heard of: one with its own current may still shine.
+			st.Connected, st.Info, st.TemperatureC, st.Calibration, st.CalibrationError = false, nil, nil, nil, ""
 		}
 	})
 }

@@ -69,7 +69,7 @@ func TestAPreviewShowsLiveFramesUntilItIsStopped(t *testing.T) {
 		}
 		return f.Frame > 1
 	})
-	if st := r.status(); !st.Busy || !st.Previewing || st.PreviewSeconds != 60 {
+	if st := r.status(); !st.Busy || !st.Previewing || st.PreviewSeconds != 60 || st.Laser != api.LaserOn {
 		t.Errorf("status %+v", st)
 	}
 	// One user of the device at a time.
@@ -80,7 +80,7 @@ func TestAPreviewShowsLiveFramesUntilItIsStopped(t *testing.T) {
 		t.Error("the laser is on")
 	}
 	frames(t, live, func(f api.LiveFrame) bool { return f.Stage == api.LiveEnd })
-	if st := r.status(); st.Busy || st.Previewing || st.Error != "" {
+	if st := r.status(); st.Busy || st.Previewing || st.Error != "" || st.Laser != api.LaserOff {
 		t.Errorf("status %+v", st)
 	}
 	r.do("DELETE", "/v1/device/preview", nil).want(t, http.StatusNoContent) // nothing to stop

@@ -22,9 +22,22 @@ type DeviceStatus struct {
 	Busy            bool         `json:"busy" doc:"a scan is being taken, or a preview runs"`
 	Previewing      bool         `json:"previewing" doc:"a preview runs: the laser is on"`
 	PreviewSeconds  float64      `json:"preview_seconds" doc:"after which a preview ends by itself"`
-	// Calibration is nil when the spectrometer was never calibrated.
-	Calibration *spectra.Calibration `json:"calibration,omitempty" doc:"of its axis"`
+	Laser           LaserState   `json:"laser" enum:",on,off,apart,unknown" doc:"empty before it was first switched; apart: not switched by the spectrometer; unknown: to be treated as on"`
+	// Calibration is nil when the spectrometer was never calibrated, or CalibrationError says why that is not known.
+	Calibration      *spectra.Calibration `json:"calibration,omitempty" doc:"of its axis"`
+	CalibrationError string               `json:"calibration_error,omitempty" doc:"why it is not known whether it is calibrated"`
 }
+
+// LaserState is what the spectrometer last said of its laser.
+type LaserState string
+
+// The states of the laser, besides the empty one before it is first switched.
+const (
+	LaserOn      LaserState = "on"
+	LaserOff     LaserState = "off"
+	LaserApart   LaserState = "apart"   // the spectrometer switches none: it has a switch of its own
+	LaserUnknown LaserState = "unknown" // it did not say that it did as told: treat it as on
+)
 
 // The stages of a live frame besides those of a scan (exposure, sample, dark).
 const (
