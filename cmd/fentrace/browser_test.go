@@ -147,7 +147,7 @@ func TestTheLivePreviewIsDrawnAndStoppedBeforeTheScan(t *testing.T) {
 	if !drawn || !strings.Contains(words, "SIMULATED. Preview.") || !strings.Contains(words, "Strongest lines at") {
 		t.Errorf("drawn: %v; in words: %q", drawn, words)
 	}
-	if !strings.Contains(body, "frames a second") || !strings.Contains(body, "laser on") {
+	if !strings.Contains(body, "frames a second") || !strings.Contains(body, "LASER ON") {
 		t.Error("the page does not say how fast it is, or that the laser is on")
 	}
 	do(t, ctx,

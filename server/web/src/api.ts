@@ -84,6 +84,8 @@ export interface Scan {
   summary: string;
   identification: Identification;
   field_answers?: FieldAnswer[] | null;
+  /** What is wrong with the measurement or its file; left out in lists. */
+  warnings?: string[] | null;
 }
 
 /** What was said of a scan, and shown, where it was before it came to this server. */
@@ -151,16 +153,31 @@ export interface Overlay {
   saturated?: Range[] | null;
 }
 
+/** What the calibration of the axis is worth now. */
+export interface Calibration {
+  state: "valid" | "expired" | "failed";
+  at?: string; // of the correction applied; left out when none was
+  until?: string;
+  standards?: string[] | null;
+  mean_cm1?: number;
+  worst_cm1?: number;
+}
+
 export interface DeviceState {
   attached: boolean;
   connected: boolean;
-  info: { type: string; model: string; serial_number: string; simulated?: boolean; laser_nm?: number } | null;
+  info: { type: string; model: string; serial_number: string; port?: string; simulated?: boolean; laser_nm?: number } | null;
   error: string;
   temperature_c: number | null;
   expected_seconds: number;
   busy: boolean;
   previewing: boolean;
   preview_seconds: number;
+  /** "" before it was first switched; "apart": not switched by the spectrometer; "unknown": to be treated as on. */
+  laser?: "" | "on" | "off" | "apart" | "unknown";
+  /** Left out when it was never calibrated, or calibration_error says why that is not known. */
+  calibration?: Calibration | null;
+  calibration_error?: string;
 }
 
 /** What the detector sees, thinned out for drawing. The stage "end" has no points: no more frames come. */

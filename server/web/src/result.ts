@@ -17,7 +17,7 @@ export function resultView(host: HTMLElement, scan: Scan, scanAgain?: () => void
     h("div", { class: "result-body" },
       fieldAnswersCard(scan),
       h("div", { class: "result-columns" },
-        h("div", { class: "stack" }, findingsCard(scan), limitsCard(scan), reasonsCard(answer.reasons ?? []), stepsCard(answer.next_steps ?? [], scanAgain)),
+        h("div", { class: "stack" }, findingsCard(scan), limitsCard(scan), warningsCard(scan), reasonsCard(answer.reasons ?? []), stepsCard(answer.next_steps ?? [], scanAgain)),
         h("div", { class: "stack" }, overlay, map)),
       detailsCard(scan),
       scan.simulated ? watermark("watermark") : null),
@@ -96,6 +96,12 @@ function limitsCard(scan: Scan): HTMLElement {
 function reasonsCard(reasons: string[]): Child {
   if (reasons.length === 0) return null;
   return h("section", { class: "card", "data-testid": "reasons" }, h("h2", {}, "Why"), h("ul", {}, ...reasons.map((r) => h("li", {}, r))));
+}
+
+function warningsCard(scan: Scan): Child {
+  const warnings = scan.warnings ?? [];
+  if (warnings.length === 0) return null;
+  return h("section", { class: "card warnings-card", "data-testid": "warnings" }, h("h2", {}, shape("inconclusive", 22), "Warnings about this scan"), h("ul", {}, ...warnings.map((w) => h("li", { class: "break" }, w))));
 }
 
 function stepsCard(steps: string[], scanAgain?: () => void): HTMLElement {

@@ -1,9 +1,24 @@
 // Files as scans: dropped anywhere on the page or chosen, one after the other, each with its own answer.
-import { api, type ScanFields } from "./api";
+import { api, type Scan, type ScanFields } from "./api";
 import { h } from "./dom";
+import { count } from "./format";
 import { problemBox } from "./problem";
 import { go } from "./router";
 import { headlineText, knownVerdict, shape } from "./verdict";
+
+/** A file with its answer, and what its sender has to know of it. */
+function uploaded(file: string, scan: Scan): HTMLElement {
+  const others = scan.siblings?.length ?? 0;
+  const warnings = scan.warnings ?? [];
+  return h("li", {}, shape(knownVerdict(scan.verdict), 22), h("a", { href: `/scans/${encodeURIComponent(scan.id)}` }, `${scan.filename || file}: ${headlineText(scan)}`), scan.simulated ? h("span", { class: "badge" }, "SIMULATED") : null,
+    others ? h("span", { class: "hint" }, othersWords(others)) : null,
+    warnings.length ? h("ul", { class: "upload-warnings" }, ...warnings.map((w) => h("li", { class: "break" }, w))) : null);
+}
+
+/** Of a file that holds more than the spectrum shown. */
+export function othersWords(n: number): string {
+  return n === 1 ? "1 other spectrum of the file has an answer of its own" : `${count(n)} other spectra of the file have answers of their own`;
+}
 
 /** The drop zone. One file leads to its result; several are listed with theirs. */
 export function dropZone(fields: () => ScanFields): HTMLElement {
@@ -11,7 +26,7 @@ export function dropZone(fields: () => ScanFields): HTMLElement {
   const status = h("p", { role: "status", class: "hint" });
   const list = h("ul", { class: "uploads" });
   const zone = h("div", { class: "drop" }, input, h("label", { for: "file-input", class: "button" }, "Choose files"),
-    h("span", { class: "hint" }, "or drop them here: JCAMP-DX, ENLIGHTEN CSV, B&W Tek text, any two-column text"), status, list);
+    h("span", { class: "hint" }, "or drop them here: JCAMP-DX, SPC, WDF, SPA, OPUS and other instrument files, text of two columns, or a ZIP of them"), status, list);
 
   const take = async (files: File[]) => {
     list.replaceChildren();
@@ -20,7 +35,7 @@ export function dropZone(fields: () => ScanFields): HTMLElement {
       status.textContent = `Reading ${i + 1} of ${files.length}: ${file.name} (${Math.max(1, Math.round(file.size / 1024))} KiB)`;
       try {
         const scan = await api.upload(file, fields());
-        list.append(h("li", {}, shape(knownVerdict(scan.verdict), 22), h("a", { href: `/scans/${encodeURIComponent(scan.id)}` }, `${file.name}: ${headlineText(scan)}`), scan.simulated ? h("span", { class: "badge" }, "SIMULATED") : null));
+        list.append(uploaded(file.name, scan));
         only = scan.id;
       } catch (cause) {
         list.append(h("li", {}, problemBox(cause, `${file.name} was not stored. Files listed with an answer were.`)));

@@ -26,12 +26,17 @@ export const scanPage: Page = (host, { query }) => {
   let switching = false;
   let running: AbortController | undefined;
 
+  let asked = 0;
   const refresh = async () => {
-    if (running) return;
+    const mine = ++asked;
     try {
-      state = await api.device();
-      device.replaceChildren(deviceBar(state));
+      const now = await api.device();
+      if (mine !== asked) return; // a later answer is on its way or here
+      state = now;
+      const bar = deviceBar(state);
+      if (bar.outerHTML !== device.innerHTML) device.replaceChildren(bar); // what has not changed is not read out again
     } catch (cause) {
+      if (mine !== asked) return;
       state = undefined;
       device.replaceChildren(problemBox(cause, "Nothing was changed. The page asks again every five seconds."));
     }
@@ -87,7 +92,10 @@ export const scanPage: Page = (host, { query }) => {
   button.addEventListener("click", () => void scan());
   cancel.addEventListener("click", () => running?.abort());
   preview.addEventListener("click", () => void setPreview(!state?.previewing));
+  let stage = "";
   const unsubscribe = api.onFrame((frame) => {
+    if (frame.stage !== stage) void refresh(); // the laser goes on or off between stages
+    stage = frame.stage;
     if (frame.stage !== "end") return live.show(frame);
     live.end("The laser is off.");
     previewing = false;
