@@ -58,7 +58,7 @@ func TestTheScansOfAnArchiveGoByTheFilesWithinAndTheUploaderLearnsWhatWasNotRead
 	again := r.scan(r.do("POST", "/v1/scans?filename=seized.zip", raw).want(t, http.StatusOK))
 	for _, got := range []store.Scan{sc, again, r.scan(r.do("GET", "/v1/scans/"+sc.ID, nil))} {
 		told := strings.Join(got.Warnings, "\n")
-		if !strings.Contains(told, "1 of the files in the archive could not be read") || !strings.Contains(told, `day 1/broken.csv: line 2: not a number: "x"`) {
+		if !strings.Contains(told, "could not be read and have no answer: 1.") || !strings.Contains(told, `day 1/broken.csv: line 2: not a number: "x"`) {
 			t.Errorf("the warnings are %q", told)
 		}
 	}
@@ -90,7 +90,7 @@ func TestManyUnreadFilesOfAnArchiveAreCounted(t *testing.T) {
 		files = append(files, fmt.Sprintf("bad%d.csv", i), "200,1\n201,x\n202,3\n")
 	}
 	sc := r.scan(r.do("POST", "/v1/scans?filename=x.zip", zipped(t, files...)).want(t, http.StatusCreated))
-	if n := len(sc.Warnings); n != toldUnread+2 || !strings.HasPrefix(sc.Warnings[0], "25 of the files") || sc.Warnings[n-1] != "5 more could not be read." {
+	if n := len(sc.Warnings); n != toldUnread+2 || !strings.Contains(sc.Warnings[0], "have no answer: 25.") || sc.Warnings[n-1] != "5 more could not be read." {
 		t.Errorf("warnings %q", sc.Warnings)
 	}
 }

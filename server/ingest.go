@@ -157,9 +157,9 @@ func warnUnread(sp []spectra.Spectrum, unread []error) {
 		return
 	}
 	m := &sp[first].Metadata
-	m.Warnings = append(m.Warnings, fmt.Sprintf("%d of the files in the archive could not be read and were not answered; the archive is kept whole.", len(unread)))
+	m.Warnings = append(m.Warnings, fmt.Sprintf("Files in the archive that could not be read and have no answer: %d. The archive is kept whole.", len(unread)))
 	for _, err := range unread[:min(len(unread), toldUnread)] {
-		m.Warnings = append(m.Warnings, "Not answered: "+err.Error()+".")
+		m.Warnings = append(m.Warnings, "No answer: "+err.Error()+".")
 	}
 	if more := len(unread) - toldUnread; more > 0 {
 		m.Warnings = append(m.Warnings, fmt.Sprintf("%d more could not be read.", more))

@@ -1,5 +1,5 @@
 import type { DeviceState } from "./api";
-import { h, svg } from "./dom";
+import { h, svg, type Child } from "./dom";
 import { deviceFacts, deviceWord, type Fact } from "./devicewords";
 
 /** The instrument: word first, then what it is, then what to know before a scan. */
@@ -20,11 +20,16 @@ export function deviceBar(state: DeviceState): HTMLElement {
 }
 
 function factItem(f: Fact): HTMLElement {
-  return h("li", { class: `fact fact-${f.kind}`, "data-testid": `fact-${f.name}` }, mark(f.kind), h("span", {}, f.text));
+  return h("li", { class: `fact fact-${f.kind}`, "data-testid": `fact-${f.name}` }, mark(f.kind), h("span", {}, ...unbroken(f.text)));
+}
+
+/** Text whose dates are not broken at their hyphens. */
+function unbroken(text: string): Child[] {
+  return text.split(/(\d{4}-\d\d-\d\d)/).map((part, i) => (i % 2 ? h("span", { class: "number" }, part) : part));
 }
 
 function mending(f: Fact): HTMLElement | null {
-  return f.mend ? h("p", { class: "device-hint" }, `${f.mend.before} `, h("code", {}, f.mend.command), ` ${f.mend.after}`) : null;
+  return f.mend ? h("p", { class: "device-hint" }, f.mend.before, h("code", {}, f.mend.command), f.mend.after) : null;
 }
 
 /** A triangle for what is to be acted on, a dot for the rest; both are decoration beside the words. */

@@ -50,7 +50,10 @@ function calibrationFact(state: DeviceState): Fact {
   const c = state.calibration;
   if (c?.state === "valid") return { name: "calibration", kind: "plain", text: `Calibrated until ${date(c.until)}${how(c)}` };
   if (!c && state.calibration_error) return { name: "calibration", kind: "warn", text: `Calibration not known: ${state.calibration_error}` };
-  const mend = { before: "Put polystyrene under the probe, stop this server, which holds the port, and run", command: command(state), after: "then start it again." };
+  const mend = {
+    before: "Put polystyrene under the probe, stop this server (it holds the port), run ", command: command(state),
+    after: " with the options this server has for the instrument and --calibrations, if any, and start it again.",
+  };
   return { name: "calibration", kind: "warn", text: `${flaw(c)}: ${wrong}`, mend };
 }
 

@@ -36,6 +36,7 @@ function verdictPanel(scan: Scan): HTMLElement {
         h("h1", { id: "verdict-word" }, h("span", { class: "verdict-word" }, word), " ", rest ? h("span", { class: "verdict-rest" }, rest) : null),
         h("p", { class: "verdict-summary" }, scan.summary),
         fieldLine(scan),
+        warningsLine(scan),
         h("p", { class: "verdict-presumptive" }, presumptive),
         h("p", { class: "verdict-meta" }, scan.simulated ? h("strong", { class: "badge" }, "SIMULATED") : null,
           [instant(scan.acquired), techniqueName(scan.technique), scan.device?.model, scan.exhibit && `exhibit ${scan.exhibit}`, scan.case && `case ${scan.case}`].filter(Boolean).join(" · ")))),
@@ -98,10 +99,21 @@ function reasonsCard(reasons: string[]): Child {
   return h("section", { class: "card", "data-testid": "reasons" }, h("h2", {}, "Why"), h("ul", {}, ...reasons.map((r) => h("li", {}, r))));
 }
 
+/** For beside the verdict, which may fill the screen: that there is more to know, and where. */
+function warningsLine(scan: Scan): Child {
+  const n = scan.warnings?.length ?? 0;
+  const read = () => {
+    const card = document.querySelector<HTMLElement>("#warnings");
+    card?.focus({ preventScroll: true });
+    card?.scrollIntoView({ block: "start" });
+  };
+  return n ? h("p", {}, h("button", { type: "button", class: "verdict-warnings", onclick: read }, n === 1 ? "1 warning about this scan" : `${n} warnings about this scan`)) : null;
+}
+
 function warningsCard(scan: Scan): Child {
   const warnings = scan.warnings ?? [];
   if (warnings.length === 0) return null;
-  return h("section", { class: "card warnings-card", "data-testid": "warnings" }, h("h2", {}, shape("inconclusive", 22), "Warnings about this scan"), h("ul", {}, ...warnings.map((w) => h("li", { class: "break" }, w))));
+  return h("section", { class: "card warnings-card", id: "warnings", tabindex: -1, "data-testid": "warnings" }, h("h2", {}, shape("inconclusive", 22), "Warnings about this scan"), h("ul", {}, ...warnings.map((w) => h("li", { class: "break" }, w))));
 }
 
 function stepsCard(steps: string[], scanAgain?: () => void): HTMLElement {

@@ -1,5 +1,5 @@
 // Files as scans: dropped anywhere on the page or chosen, one after the other, each with its own answer.
-import { api, type Scan, type ScanFields } from "./api";
+import { api, Problem, type Scan, type ScanFields } from "./api";
 import { h } from "./dom";
 import { count } from "./format";
 import { problemBox } from "./problem";
@@ -30,6 +30,7 @@ export function dropZone(fields: () => ScanFields): HTMLElement {
 
   const take = async (files: File[]) => {
     list.replaceChildren();
+    let read = 0;
     let only: string | undefined;
     for (const [i, file] of files.entries()) {
       status.textContent = `Reading ${i + 1} of ${files.length}: ${file.name} (${Math.max(1, Math.round(file.size / 1024))} KiB)`;
@@ -37,11 +38,12 @@ export function dropZone(fields: () => ScanFields): HTMLElement {
         const scan = await api.upload(file, fields());
         list.append(uploaded(file.name, scan));
         only = scan.id;
+        read++;
       } catch (cause) {
-        list.append(h("li", {}, problemBox(cause, `${file.name} was not stored. Files listed with an answer were.`)));
+        list.append(h("li", {}, problemBox(cause instanceof Problem && cause.status === 422 ? new Problem(422, `${file.name} could not be read`, cause.detail) : cause, `${file.name} was not stored. Files listed with an answer were.`)));
       }
     }
-    status.textContent = files.length === 1 ? "" : `${files.length} of ${files.length} files read`;
+    status.textContent = files.length === 1 ? "" : `${read} of ${files.length} files read`;
     input.value = "";
     if (files.length === 1 && only) go(`/?scan=${encodeURIComponent(only)}`);
   };

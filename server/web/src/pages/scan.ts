@@ -74,9 +74,10 @@ export const scanPage: Page = (host, { query }) => {
     running = new AbortController();
     messages.replaceChildren();
     scrollTo({ top: 0 });
-    button.disabled = preview.disabled = true;
+    button.disabled = preview.disabled = preview.hidden = true;
     cancel.hidden = false;
     const stop = countdown(button, state.expected_seconds);
+    const watch = setInterval(() => void refresh(), 1000); // the laser goes on: that is to be seen at once
     try {
       const taken = await api.takeScan(exhibit.fields(), running.signal);
       go(`/?scan=${encodeURIComponent(taken.id)}`);
@@ -85,7 +86,9 @@ export const scanPage: Page = (host, { query }) => {
     } finally {
       running = undefined;
       stop();
+      clearInterval(watch);
       cancel.hidden = true;
+      preview.hidden = false;
       void refresh();
     }
   };
