@@ -5,11 +5,13 @@ import (
 	"bytes"
 	"fmt"
 	"mime"
+	"mime/multipart"
 	"net/http"
 	"strings"
 	"testing"
 
 	"fentrace/server/store"
+	"fentrace/spectra/format"
 )
 
 // zipped is an archive of name, content pairs.
@@ -101,5 +103,31 @@ func TestANameWithinAnArchiveCannotUpsetTheStore(t *testing.T) {
 	sc := r.scan(r.do("POST", "/v1/scans?filename=x.zip", zipped(t, long, jcamp("caffeine"))).want(t, http.StatusCreated))
 	if err := store.ValidText("filename", sc.Filename); err != nil || !strings.HasSuffix(sc.Filename, "folder/ab.jdx") {
 		t.Errorf("%q: %v", sc.Filename, err)
+	}
+}
+
+func TestABinaryFileIsTakenWhateverItsNameAndHoweverItIsSent(t *testing.T) {
+	r := start(t)
+	for i, name := range []string{"a.spc", "a.0", "A.SPA", "no extension", "a.wdf"} {
+		var spc bytes.Buffer
+		if err := format.WriteSPC(&spc, spectrum(fmt.Sprintf("fentanyl %d", i))); err != nil {
+			t.Fatal(err)
+		}
+		var body bytes.Buffer
+		w := multipart.NewWriter(&body)
+		part, err := w.CreateFormFile("file", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		part.Write(spc.Bytes())
+		w.Close()
+		sc := r.scan(r.do("POST", "/v1/scans", body.String(), "Content-Type", w.FormDataContentType()).want(t, http.StatusCreated))
+		if sc.Filename != name || sc.Verdict != "alarm" {
+			t.Errorf("%s is stored as %q: %s", name, sc.Filename, sc.Headline)
+		}
+		raw := spc.Bytes()
+		if again := r.scan(r.do("POST", "/v1/scans?filename=x", raw, "Content-Type", "application/octet-stream").want(t, http.StatusOK)); again.ID != sc.ID {
+			t.Errorf("%s sent as bytes is another scan", name)
+		}
 	}
 }

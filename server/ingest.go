@@ -146,10 +146,11 @@ func warnUnread(sp []spectra.Spectrum, unread []error) {
 	}
 	first := -1
 	for i, s := range spectra.Scans(sp) {
-		if first < 0 || searchable(string(s.Technique)) {
+		found := searchable(string(s.Technique))
+		if found || first < 0 {
 			first = i
 		}
-		if searchable(string(s.Technique)) {
+		if found {
 			break
 		}
 	}
