@@ -44,6 +44,11 @@ function laserFact(state: DeviceState): Fact {
   return { name: "laser", kind, text };
 }
 
+/** What the laser does once no more frames come, as a sentence. */
+export function afterwards(state: DeviceState): string {
+  return state.laser === "off" ? "The laser is off." : `${laserFact(state).text}.`;
+}
+
 const wrong = "lines may stand at wrong places";
 
 function calibrationFact(state: DeviceState): Fact {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { DeviceState } from "../src/api";
-import { deviceFacts, deviceWord, type Fact } from "../src/devicewords";
+import { afterwards, deviceFacts, deviceWord, type Fact } from "../src/devicewords";
 
 const ready: DeviceState = {
   attached: true, connected: true, info: { type: "obp", model: "STS", serial_number: "S00001", port: "/dev/ttyUSB0", laser_nm: 785 }, error: "",
@@ -74,6 +74,12 @@ describe("the laser in words", () => {
     [{ laser: "unknown", busy: true, previewing: true }, "warn", "LASER STATE NOT KNOWN (785\u00a0nm): treat it as on"],
     [{ laser: "off", busy: true }, "plain", "Laser off (785\u00a0nm)"],
   ])("%j", (change, kind, text) => expect(fact("laser", change)).toEqual({ name: "laser", kind, text }));
+
+  it("is said to be off after the last frame only when it said so", () => {
+    expect(afterwards(ready)).toBe("The laser is off.");
+    expect(afterwards({ ...ready, laser: "unknown" })).toBe("LASER STATE NOT KNOWN (785\u00a0nm): treat it as on.");
+    expect(afterwards({ ...ready, laser: "apart" })).toBe("Laser (785\u00a0nm) has a switch of its own: treat it as on.");
+  });
 
   it("is the only thing said of a spectrometer that is gone, and only when it may shine", () => {
     const gone = { connected: false, info: null, temperature_c: null, calibration: undefined };

@@ -8,6 +8,7 @@ import { resultView } from "../result";
 import { go, type Page } from "../router";
 import { dropZone } from "../upload";
 import { deviceBar } from "../devicebar";
+import { afterwards } from "../devicewords";
 import { countdown } from "../countdown";
 import { livePanel } from "../live";
 
@@ -27,12 +28,17 @@ export const scanPage: Page = (host, { query }) => {
   let running: AbortController | undefined;
 
   let asked = 0;
+  let stage = ""; // of the newest live frame
   const refresh = async () => {
     const mine = ++asked;
     try {
       const now = await api.device();
       if (mine !== asked) return; // a later answer is on its way or here
       state = now;
+      if (stage === "end") {
+        live.end(afterwards(state));
+        stage = ""; // said once
+      }
       const bar = deviceBar(state);
       if (bar.outerHTML !== device.innerHTML) device.replaceChildren(bar); // what has not changed is not read out again
     } catch (cause) {
@@ -95,14 +101,11 @@ export const scanPage: Page = (host, { query }) => {
   button.addEventListener("click", () => void scan());
   cancel.addEventListener("click", () => running?.abort());
   preview.addEventListener("click", () => void setPreview(!state?.previewing));
-  let stage = "";
   const unsubscribe = api.onFrame((frame) => {
     if (frame.stage !== stage) void refresh(); // the laser goes on or off between stages
     stage = frame.stage;
     if (frame.stage !== "end") return live.show(frame);
-    live.end("The laser is off.");
     previewing = false;
-    void refresh();
   });
   const leave = () => previewing && void api.stopPreview(); // nobody would see what the laser does
   addEventListener("pagehide", leave);
