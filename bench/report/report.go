@@ -9,10 +9,13 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 
+	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
@@ -27,6 +30,9 @@ type Result struct {
 	Peer    string  `json:"peer,omitempty"`
 	PeerVal float64 `json:"peer_value"`
 	Command string  `json:"command"`
+	// Digits is how many significant figures the table shows, for figures that a tenth is too coarse for; whole numbers
+	// are never cut. 0: rounded to a tenth.
+	Digits int `json:"digits,omitempty"`
 }
 
 // Share is a result counted as k of n, in percent, with its Wilson 95 % interval.
@@ -49,6 +55,33 @@ func Wilson(k, n int) (low, high float64) {
 	mid := (p + z*z/(2*N)) / (1 + z*z/N)
 	half := z / (1 + z*z/N) * math.Sqrt(p*(1-p)/N+z*z/(4*N*N))
 	return math.Max(0, mid-half), math.Min(1, mid+half)
+}
+
+// Mean is a result averaged over the values of independent pieces (files, scans), with a 95 % interval by resampling them
+// (percentile bootstrap, Efron 1979): it never leaves the range of the values, and is too narrow for fewer than about ten.
+func Mean(name, unit string, values []float64, peer string, peerVal float64, command string) Result {
+	r := Result{Name: name, Unit: unit, N: len(values), Peer: peer, PeerVal: peerVal, Command: command, Digits: 3}
+	if len(values) == 0 {
+		return r
+	}
+	random := rand.New(rand.NewPCG(1, 1)) // the same interval for the same values
+	means := make([]float64, resamplings)
+	for i := range means {
+		for range values {
+			means[i] += values[random.IntN(len(values))] / float64(len(values))
+		}
+	}
+	slices.Sort(means)
+	r.Value = stat.Mean(values, nil)
+	r.Low, r.High = stat.Quantile(0.025, stat.Empirical, means, nil), stat.Quantile(0.975, stat.Empirical, means, nil)
+	return r
+}
+
+const resamplings = 4000
+
+// Exact is a result without an interval, as the worst of n is one: low and high are the value.
+func Exact(name, unit string, value float64, n int, peer string, peerVal float64, command string) Result {
+	return Result{Name: name, Value: value, Unit: unit, N: n, Low: value, High: value, Peer: peer, PeerVal: peerVal, Command: command, Digits: 3}
 }
 
 // Load reads results from path; a file that is not there yet holds none.
@@ -94,12 +127,26 @@ func Table(rs []Result) string {
 	for _, r := range rs {
 		peer := ""
 		if r.Peer != "" {
-			peer = fmt.Sprintf("%s: %s %s", r.Peer, number(r.PeerVal), r.Unit)
+			peer = fmt.Sprintf("%s: %s %s", r.Peer, r.number(r.PeerVal), r.Unit)
 		}
 		fmt.Fprintf(&b, "| %s | %s %s | %s to %s | %d | %s | `%s` |\n",
-			r.Name, number(r.Value), r.Unit, number(r.Low), number(r.High), r.N, peer, r.Command)
+			r.Name, r.number(r.Value), r.Unit, r.number(r.Low), r.number(r.High), r.N, peer, r.Command)
 	}
 	return b.String()
 }
 
-func number(v float64) string { return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64) }
+// number is v to a tenth, or to as many significant figures as r has digits.
+func (r Result) number(v float64) string {
+	decimals := 1
+	if r.Digits > 0 && v != 0 {
+		decimals = max(r.Digits-1-int(math.Floor(math.Log10(math.Abs(v)))), 0)
+	}
+	text := strconv.FormatFloat(v, 'f', decimals, 64)
+	if strings.Contains(text, ".") {
+		text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+	}
+	if text == "-0" {
+		return "0"
+	}
+	return text
+}

@@ -1,62 +1,32 @@
 package acquire
 
 import (
-	"bytes"
-	"compress/gzip"
-	"io"
-	"maps"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
+	"fentrace/bench/dataset"
 	"fentrace/device"
-	"fentrace/spectra/format"
 	"fentrace/spectra/recorded"
 )
-
-// recordedRepeats reads scans of the same powder, 10 of each pure one and 60 of each mixture, on the pixels of the
-// instrument that took them. Between scans the vial was turned, so that the mixture under the laser changed: repeats of
-// one scan differ far less.
-func recordedRepeats(t *testing.T) map[string][]device.Frame {
-	t.Helper()
-	files := recorded.Glob(t, 30, "raman", "powder-mixtures", "*", "*.csv*")
-	out := map[string][]device.Frame{}
-	for _, path := range files {
-		raw, err := os.ReadFile(path)
-		if err == nil && strings.HasSuffix(path, ".gz") {
-			var z *gzip.Reader
-			if z, err = gzip.NewReader(bytes.NewReader(raw)); err == nil {
-				raw, err = io.ReadAll(z)
-			}
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		read, err := format.Read(strings.TrimSuffix(path, ".gz"), raw)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, s := range read {
-			out[filepath.Base(path)] = append(out[filepath.Base(path)], device.Frame{Counts: s.Y})
-		}
-	}
-	return out
-}
 
 // Real repeats of real powders lose next to nothing, and lose the rays that are added to them.
 func TestRecordedRepeatsLoseTheirRaysAndNothingElse(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	wrong, counts, put, found := 0, 0, 0, 0
-	repeats := recordedRepeats(t)
-	for i, name := range slices.Sorted(maps.Keys(repeats)) {
+	repeats, err := dataset.PowderRepeats(recorded.Path(t))
+	if err != nil || len(repeats) < 30 {
+		t.Fatalf("%d powders, %v", len(repeats), err)
+	}
+	for i, powder := range repeats {
 		if i%3 != 0 {
 			continue // a third of them takes long enough
 		}
-		frames := repeats[name]
+		var frames []device.Frame
+		for _, s := range powder.Spectra {
+			frames = append(frames, device.Frame{Counts: s.Y})
+		}
 		info := device.Info{Pixels: len(frames[0].Counts), MaxCounts: 65535}
 		plain := combine(frames, info, true)
 		wrong += len(plain.rays)
@@ -79,7 +49,7 @@ func TestRecordedRepeatsLoseTheirRaysAndNothingElse(t *testing.T) {
 			}
 		}
 		if len(plain.rays) > 5 {
-			t.Errorf("%s: %d counts of %d scans were called rays", name, len(plain.rays), len(frames))
+			t.Errorf("%s: %d counts of %d scans were called rays", powder.Name, len(plain.rays), len(frames))
 		}
 	}
 	t.Logf("%d of %d rays found; %d of %d counts called rays in the scans as they were", found, put, wrong, counts)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"fentrace/bench/dataset"
 	"fentrace/spectra"
 )
 
@@ -61,7 +62,7 @@ func TestAnAxisWrongByAnythingSeenInTheFieldIsRecovered(t *testing.T) {
 						t.Errorf("%s moved %g, stretched %g, bent %g: %s", name, offset, stretch, bow, got.Reason)
 					}
 					lines := linesOf(t, name)
-					if e := axisError(got.Axis, truth, wrong, lines[1].Position, lines[len(lines)-2].Position); e > 1 {
+					if e := dataset.AxisError(got.Axis.Correct, truth, wrong, lines[1].Position, lines[len(lines)-2].Position); e > 1 {
 						t.Errorf("%s moved %g, stretched %g, bent %g: corrected to %.2f cm-1 on average", name, offset, stretch, bow, e)
 					}
 				}

@@ -3,9 +3,9 @@ package calibration
 import (
 	"math"
 	"math/rand/v2"
-	"slices"
 	"testing"
 
+	"fentrace/bench/dataset"
 	"fentrace/spectra"
 	"fentrace/spectra/format"
 )
@@ -53,25 +53,7 @@ func linesOf(t *testing.T, name string) []Line {
 	return std.Lines
 }
 
-// distorted is s as an instrument with a wrong axis shows it: moved, stretched about 1,600 cm-1, and bent by bow there and
-// nothing at 0 and 3,200.
+// distorted is s as an instrument with a wrong axis shows it.
 func distorted(s spectra.Spectrum, offset, stretch, bow float64) spectra.Spectrum {
-	s.X = slices.Clone(s.X)
-	for i, x := range s.X {
-		u := (x - 1600) / 1600
-		s.X[i] = x + offset + stretch*(x-1600) + bow*(1-u*u)
-	}
-	return s
-}
-
-// axisError is how far, on average, a corrected axis is from the one it was distorted from, within a range.
-func axisError(a Axis, truth, wrong spectra.Spectrum, low, high float64) float64 {
-	sum, n := 0.0, 0
-	for i, x := range truth.X {
-		if x >= low && x <= high {
-			sum += math.Abs(a.Correct(wrong.X[i]) - x)
-			n++
-		}
-	}
-	return sum / float64(n)
+	return dataset.Distortion{Offset: offset, Stretch: stretch, Bow: bow}.Apply(s)
 }

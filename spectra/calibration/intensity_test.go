@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"fentrace/bench/dataset"
 	"fentrace/spectra"
 	"fentrace/spectra/recorded"
 )
@@ -175,12 +176,9 @@ func every(s spectra.Spectrum, n, k int) spectra.Spectrum {
 }
 
 func TestHalfOfARecordedGlassCorrectsTheOtherHalf(t *testing.T) {
-	for srm, file := range map[string][]string{
-		"2241":  {"raman", "calibration", "ICV_BW785", "NISTSRM2241_BW785_100x_25sx5.txt"},
-		"2242a": {"raman", "calibration", "FMNT-M_BW532", "NIST532_Probe_3000msx8_1.txt"},
-	} {
-		c, _ := FindCertificate(srm)
-		s := mustRead(t, recorded.Path(t, file...))
+	for _, glass := range dataset.Glasses() {
+		c, _ := FindCertificate(glass.SRM)
+		s := mustRead(t, recorded.Path(t, glass.File))
 		r, err := NewResponse(c, every(s, 2, 0))
 		if err != nil {
 			t.Fatal(err)
@@ -202,59 +200,9 @@ func TestHalfOfARecordedGlassCorrectsTheOtherHalf(t *testing.T) {
 			off += math.Abs(v/middle-1) / float64(len(ratio))
 		}
 		lowest := slices.Min(r.Values)
-		t.Logf("SRM %s: response holds from %.0f to %.0f cm-1, lowest %.3f of the highest, noise %.4f; the other half is off by %.2f %% on average", srm, r.Low, r.High, lowest, r.Noise, 100*off)
+		t.Logf("SRM %s: response holds from %.0f to %.0f cm-1, lowest %.3f of the highest, noise %.4f; the other half is off by %.2f %% on average", glass.SRM, r.Low, r.High, lowest, r.Noise, 100*off)
 		if off > 0.02 {
-			t.Errorf("SRM %s: the corrected half is %.1f %% off its certificate on average", srm, 100*off)
+			t.Errorf("SRM %s: the corrected half is %.1f %% off its certificate on average", glass.SRM, 100*off)
 		}
-	}
-}
-
-// heights of the lines of polystyrene at 1602.3, 1031.8 and 620.9 relative to that at 1001.4, freed of the fall of
-// scattering with the third power of the scattered wavenumber, which differs between lasers.
-func heights(t *testing.T, s spectra.Spectrum) []float64 {
-	t.Helper()
-	found, err := FindLines(s, 200, math.Inf(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	laser := 1e7 / s.Metadata.LaserNM
-	height := func(at float64) float64 {
-		f, ok := nearest(found, at, 6)
-		if !ok {
-			t.Fatalf("no line at %g", at)
-		}
-		return f.Prominence * f.Width / math.Pow(laser-at, 3) // its area: the two instruments differ in resolution
-	}
-	one := height(1001.4)
-	return []float64{height(620.9) / one, height(1031.8) / one, height(1602.3) / one}
-}
-
-func TestTwoInstrumentsAgreeBetterOnPolystyreneOnceTheirResponsesAreCorrected(t *testing.T) {
-	correct := func(srm string, glass, sample []string) (before, after []float64) {
-		c, _ := FindCertificate(srm)
-		r, err := NewResponse(c, mustRead(t, recorded.Path(t, glass...)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := mustRead(t, recorded.Path(t, sample...))
-		fixed, err := r.Apply(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return heights(t, s), heights(t, fixed)
-	}
-	beforeRed, afterRed := correct("2241", []string{"raman", "calibration", "ICV_BW785", "NISTSRM2241_BW785_100x_25sx5.txt"}, polystyrenes[1])
-	beforeGreen, afterGreen := correct("2242a", []string{"raman", "calibration", "FMNT-M_BW532", "NIST532_Probe_3000msx8_1.txt"}, polystyrenes[0])
-	apart := func(a, b []float64) (sum float64) {
-		for i := range a {
-			sum += math.Abs(math.Log(a[i] / b[i]))
-		}
-		return sum / float64(len(a))
-	}
-	before, after := apart(beforeRed, beforeGreen), apart(afterRed, afterGreen)
-	t.Logf("621, 1032 and 1602 over 1001: 785 nm %.3f -> %.3f, 532 nm %.3f -> %.3f; apart by a factor of %.2f before, %.2f after",
-		beforeRed, afterRed, beforeGreen, afterGreen, math.Exp(before), math.Exp(after))
-	if after > 0.6*before {
-		t.Errorf("the instruments differ by a factor of %.2f before correction and %.2f after", math.Exp(before), math.Exp(after))
 	}
 }

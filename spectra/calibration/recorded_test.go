@@ -9,30 +9,10 @@ import (
 	"testing"
 	"text/tabwriter"
 
+	"fentrace/bench/dataset"
 	"fentrace/spectra"
 	"fentrace/spectra/recorded"
 )
-
-// polystyrenes are measured on seven instruments, one of them before its axis was put right.
-var polystyrenes = [][]string{
-	{"raman", "calibration", "FMNT-M_BW532", "PST10_iR532_Probe_100_3000msx7.txt"},
-	{"raman", "calibration", "ICV_BW785", "PST02_iRPlus785_Z050_100_3200ms.txt"},
-	{"formats", "raman-vendors", "iRaman", "PST02_iRPlus785_Z050_075_3200ms.txt"},
-	{"formats", "raman-vendors", "Zolix", "PST02_Zolix785_Probe_070_190ms.txt"},
-	{"formats", "raman-vendors", "LightNovo", "polystyrene_aritficially_worsened.tsv"},
-	{"formats", "raman-vendors", "Neegala", "PST_532_SEX139.txt"},
-	{"formats", "raman-vendors", "Neegala", "PST_532nm_EZI860.txt"},
-	{"formats", "raman-vendors", "Neegala", "PST_AfCal_10min_532nm_EZI860.txt"},
-	{"raman", "library-785", "polystyrene.csv"},
-	{"formats", "raman-vendors", "BWTEK", "PST10_iR532_Probe_100_3000msx7.spc"},
-}
-
-var calcites = [][]string{
-	{"raman", "calibration", "FMNT-M_BW532", "nCAL10_iR532_Probe_100_2500msx3.txt"},
-	{"raman", "calibration", "ICV_BW785", "nCAL02_iRPlus785_Z050_100_2100ms.txt"},
-	{"formats", "raman-vendors", "Renishaw", "nCal_Qontor785_z005H12_100_1x3s.txt"},
-	{"formats", "raman-vendors", "Renishaw", "nCal_Qontor785_z005H12_100_1x3s.wdf"},
-}
 
 // table prints a row of residuals per file, seen with -v.
 type table struct {
@@ -65,20 +45,20 @@ func (tb *table) log(t *testing.T) { tb.Flush(); t.Log("\n" + tb.out.String()) }
 
 func TestPolystyreneAndCalciteAreWithinOneWavenumberOnEveryInstrument(t *testing.T) {
 	tb := newTable()
-	for name, files := range map[string][][]string{"polystyrene": polystyrenes, "calcite": calcites} {
+	for name, files := range map[string][]string{"polystyrene": dataset.Polystyrene(), "calcite": dataset.Calcite()} {
 		for _, file := range files {
-			got, err := CalibrateAxis(Sample{name, mustRead(t, recorded.Path(t, file...))})
+			got, err := CalibrateAxis(Sample{name, mustRead(t, recorded.Path(t, file))})
 			if err != nil {
-				t.Errorf("%v: %v", file, err)
+				t.Errorf("%s: %v", file, err)
 				continue
 			}
-			tb.row(filepath.Join(file[len(file)-2:]...), got)
+			tb.row(filepath.Join(filepath.Base(filepath.Dir(file)), filepath.Base(file)), got)
 			if !got.Accepted || got.After.Mean > 1 {
-				t.Errorf("%v: %.2f cm-1 on average after calibration: %s", file, got.After.Mean, got.Reason)
+				t.Errorf("%s: %.2f cm-1 on average after calibration: %s", file, got.After.Mean, got.Reason)
 			}
 			// The honest figure: lines that the fit has not seen.
 			if got.Unseen != nil && got.Unseen.Mean > 1 {
-				t.Errorf("%v: lines left out are %.2f cm-1 off on average", file, got.Unseen.Mean)
+				t.Errorf("%s: lines left out are %.2f cm-1 off on average", file, got.Unseen.Mean)
 			}
 		}
 	}
@@ -105,23 +85,11 @@ func transfer(t *testing.T, with, on Sample) AxisResult {
 
 func TestAnAxisCalibratedWithOneSubstanceIsRightForAnother(t *testing.T) {
 	tb := newTable()
-	for _, c := range []struct {
-		name, with, on       string
-		calibrated, measured []string
-	}{
-		{"FMNT-M_BW532", "polystyrene", "calcite", polystyrenes[0], calcites[0]},
-		{"ICV_BW785", "polystyrene", "calcite", polystyrenes[1], calcites[1]},
-		{"FMNT-M_BW532", "polystyrene", "silicon", polystyrenes[0], []string{"raman", "calibration", "FMNT-M_BW532", "Sil10_iR532_Probe_100_60000msx2.txt"}},
-		{"WP-785XS", "polystyrene", "acetaminophen", polystyrenes[8], []string{"raman", "library-785", "acetaminophen.csv"}},
-		{"WP-785XS", "polystyrene", "cyclohexane", polystyrenes[8], []string{"raman", "library-785", "cyclohexane.csv"}},
-		{"WP-00204", "acetaminophen", "cyclohexane", []string{"raman", "cross-instrument", "WP-00204", "Acetaminophen-08.csv"}, []string{"raman", "cross-instrument", "WP-00204", "Cyclohexane-07.csv"}},
-		{"WP-00382", "acetaminophen", "naphthalene", []string{"raman", "cross-instrument", "WP-00382", "Acetaminophen-06.csv"}, []string{"raman", "cross-instrument", "WP-00382", "Naphthalene-05.csv"}},
-		{"WP-00338", "cyclohexane", "acetaminophen", []string{"raman", "cross-instrument", "WP-00338", "Cyclohexane-02.csv"}, []string{"raman", "cross-instrument", "WP-00338", "Acetaminophen-03.csv"}},
-	} {
-		got := transfer(t, Sample{c.with, mustRead(t, recorded.Path(t, c.calibrated...))}, Sample{c.on, mustRead(t, recorded.Path(t, c.measured...))})
-		tb.row(fmt.Sprintf("%s %s -> %s", c.name, c.with, c.on), got)
+	for _, c := range dataset.Transfers() {
+		got := transfer(t, Sample{c.With, mustRead(t, recorded.Path(t, c.Calibrated))}, Sample{c.On, mustRead(t, recorded.Path(t, c.Measured))})
+		tb.row(fmt.Sprintf("%s %s -> %s", c.Instrument, c.With, c.On), got)
 		if got.Before.Mean > 1.2 || got.Before.Worst > AcceptWorstCM1 {
-			t.Errorf("%s: calibrated with %s, %s is %.2f cm-1 off on average, %.2f at worst", c.name, c.with, c.on, got.Before.Mean, got.Before.Worst)
+			t.Errorf("%s: calibrated with %s, %s is %.2f cm-1 off on average, %.2f at worst", c.Instrument, c.With, c.On, got.Before.Mean, got.Before.Worst)
 		}
 	}
 	t.Log("before: how far the second substance is off on an axis calibrated with the first")
@@ -130,7 +98,11 @@ func TestAnAxisCalibratedWithOneSubstanceIsRightForAnother(t *testing.T) {
 
 func TestALampOfNeonIsMatchedInVacuum(t *testing.T) {
 	tb := newTable()
-	for _, c := range []struct{ lamp, raman []string }{
+	polystyrenes := dataset.Polystyrene()
+	for _, c := range []struct {
+		lamp  []string
+		raman string
+	}{
 		{[]string{"raman", "calibration", "FMNT-M_BW532", "NeonSNQ043_iR532_Probe_100msx2.txt"}, polystyrenes[0]},
 		{[]string{"raman", "calibration", "ICV_BW785", "Ne_785nm_x20_50ms.txt"}, polystyrenes[1]},
 	} {
@@ -140,9 +112,9 @@ func TestALampOfNeonIsMatchedInVacuum(t *testing.T) {
 			t.Fatalf("%v: %v %s", c.lamp, err, alone.Reason)
 		}
 		tb.row(c.lamp[2]+" neon", alone)
-		both, err := CalibrateAxis(lamp, Sample{"polystyrene", mustRead(t, recorded.Path(t, c.raman...))})
+		both, err := CalibrateAxis(lamp, Sample{"polystyrene", mustRead(t, recorded.Path(t, c.raman))})
 		if err != nil || !both.Accepted {
-			t.Fatalf("%v: %v %s", c.raman, err, both.Reason)
+			t.Fatalf("%s: %v %s", c.raman, err, both.Reason)
 		}
 		tb.row(c.lamp[2]+" neon and polystyrene", both)
 		// These instruments are set up in air: their laser is stated as in air, 0.2 nm below that in vacuum.
@@ -164,37 +136,29 @@ func TestALampTooWeakIsRefused(t *testing.T) {
 }
 
 func TestARecordedAxisMadeWrongIsRecovered(t *testing.T) {
-	for _, file := range [][]string{polystyrenes[0], polystyrenes[1], polystyrenes[7], polystyrenes[8]} {
-		truth := mustRead(t, recorded.Path(t, file...))
-		right, err := CalibrateAxis(Sample{"polystyrene", truth})
+	for _, file := range dataset.Distortable() {
+		measured := mustRead(t, recorded.Path(t, file))
+		right, err := CalibrateAxis(Sample{"polystyrene", measured})
 		if err != nil {
 			t.Fatal(err)
 		}
-		worst, n := 0.0, 0
-		for _, offset := range []float64{-150, -100, -40, 0, 20, 75, 150} {
-			for _, stretch := range []float64{-0.01, 0, 0.01} {
-				for _, bow := range []float64{-30, -12, 0, 12, 30} {
-					wrong := distorted(truth, offset, stretch, bow)
-					got, err := CalibrateAxis(Sample{"polystyrene", wrong})
-					if err != nil || !got.Accepted {
-						t.Errorf("%v moved %g, stretched %g, bent %g: %v %s", file, offset, stretch, bow, err, got.Reason)
-						continue
-					}
-					sum, k := 0.0, 0
-					for i, x := range truth.X {
-						if x = right.Axis.Correct(x); x >= 600 && x <= 1650 {
-							sum += math.Abs(got.Axis.Correct(wrong.X[i]) - x)
-							k++
-						}
-					}
-					worst = max(worst, sum/float64(k))
-					n++
-				}
-			}
+		truth, err := right.Axis.Apply(measured)
+		if err != nil {
+			t.Fatal(err)
 		}
-		t.Logf("%s: %d axes recovered, the worst to %.2f cm-1 on average from 600 to 1,650", filepath.Base(file[len(file)-1]), n, worst)
+		worst := 0.0
+		for _, d := range dataset.Distortions() {
+			wrong := d.Apply(measured)
+			got, err := CalibrateAxis(Sample{"polystyrene", wrong})
+			if err != nil || !got.Accepted {
+				t.Errorf("%s with %+v: %v %s", file, d, err, got.Reason)
+				continue
+			}
+			worst = max(worst, dataset.AxisError(got.Axis.Correct, truth, wrong, 600, 1650))
+		}
+		t.Logf("%s: the worst of %d axes recovered to %.2f cm-1 on average from 600 to 1,650", filepath.Base(file), len(dataset.Distortions()), worst)
 		if worst > 1 {
-			t.Errorf("%v: the worst is %.2f cm-1 off on average", file, worst)
+			t.Errorf("%s: the worst is %.2f cm-1 off on average", file, worst)
 		}
 	}
 }
@@ -215,30 +179,23 @@ func TestADetectorReadOutFromTheWrongEndInTheFieldIsTurnedRound(t *testing.T) {
 }
 
 func TestNoRecordedSubstanceIsTakenForAStandard(t *testing.T) {
-	own := map[string]string{"calcium carbonate": "calcite", "silicon": "silicon"} // a file that is the standard under another name
-	tried, refused := 0, 0
-	for _, pattern := range [][]string{{"raman", "library-785", "*.csv"}, {"raman", "cross-instrument", "WP-00382", "*.csv"}, {"raman", "cross-instrument", "wrong-axis", "*-20.csv"}, {"everyday-objects", "raman", "*.csv"}} {
-		for _, path := range recorded.Glob(t, 5, pattern...) {
-			s := mustRead(t, path)
-			substance, _, _ := strings.Cut(strings.ToLower(strings.TrimSuffix(filepath.Base(path), ".csv")), "-")
-			for _, std := range Standards() {
-				if substance == std.Name || own[substance] == std.Name {
-					continue
-				}
-				tried++
-				got, err := CalibrateAxis(Sample{std.Name, s})
-				switch {
-				case err == nil && got.Accepted:
-					t.Errorf("%s was taken for %s: %.2f cm-1 on average", path, std.Name, got.After.Mean)
-				case err == nil:
-					t.Logf("%s as %s: not accepted, %s", filepath.Base(path), std.Name, got.Reason)
-				case errors.Is(err, spectra.ErrEmpty):
-					t.Errorf("%s: %v", path, err)
-				default:
-					refused++
-				}
-			}
+	impostors, err := dataset.Impostors(recorded.Path(t), Names())
+	if err != nil || len(impostors) < 1000 {
+		t.Fatalf("%d pairs of a spectrum and another standard, %v", len(impostors), err)
+	}
+	refused := 0
+	for _, pair := range impostors {
+		got, err := CalibrateAxis(Sample{pair.Standard, mustRead(t, pair.Path)})
+		switch {
+		case err == nil && got.Accepted:
+			t.Errorf("%s was taken for %s: %.2f cm-1 on average", pair.Path, pair.Standard, got.After.Mean)
+		case err == nil:
+			t.Logf("%s as %s: not accepted, %s", filepath.Base(pair.Path), pair.Standard, got.Reason)
+		case errors.Is(err, spectra.ErrEmpty):
+			t.Errorf("%s: %v", pair.Path, err)
+		default:
+			refused++
 		}
 	}
-	t.Logf("%d pairs of a spectrum and another standard: %d refused, the rest not accepted", tried, refused)
+	t.Logf("%d pairs of a spectrum and another standard: %d refused, the rest not accepted", len(impostors), refused)
 }
