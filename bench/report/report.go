@@ -79,7 +79,7 @@ func Mean(name, unit string, values []float64, peer string, peerVal float64, com
 
 const resamplings = 4000
 
-// Exact is a result without an interval, as the worst of n is one: low and high are the value.
+// Exact is a result without an interval, such as the worst of n: low and high are the value.
 func Exact(name, unit string, value float64, n int, peer string, peerVal float64, command string) Result {
 	return Result{Name: name, Value: value, Unit: unit, N: n, Low: value, High: value, Peer: peer, PeerVal: peerVal, Command: command, Digits: 3}
 }
@@ -120,7 +120,7 @@ func Save(jsonPath, mdPath, command string, rs []Result) error {
 	return os.WriteFile(mdPath, []byte(md), 0o644)
 }
 
-// Table renders results as a Markdown table.
+// Table renders results as a Markdown table. One whose low and high are the same has no interval.
 func Table(rs []Result) string {
 	var b bytes.Buffer
 	b.WriteString("| measured | result | 95 % interval | n | peer in the same run | command |\n|---|---|---|---|---|---|\n")
@@ -129,8 +129,11 @@ func Table(rs []Result) string {
 		if r.Peer != "" {
 			peer = fmt.Sprintf("%s: %s %s", r.Peer, r.number(r.PeerVal), r.Unit)
 		}
-		fmt.Fprintf(&b, "| %s | %s %s | %s to %s | %d | %s | `%s` |\n",
-			r.Name, r.number(r.Value), r.Unit, r.number(r.Low), r.number(r.High), r.N, peer, r.Command)
+		interval := ""
+		if r.Low != r.High {
+			interval = r.number(r.Low) + " to " + r.number(r.High)
+		}
+		fmt.Fprintf(&b, "| %s | %s %s | %s | %d | %s | `%s` |\n", r.Name, r.number(r.Value), r.Unit, interval, r.N, peer, r.Command)
 	}
 	return b.String()
 }
