@@ -95,7 +95,7 @@ func (b *bench) sample(random *rand.Rand, paths []string) (*unwired, error) {
 	return &unwired{info: info, dev: dev}, nil
 }
 
-// exposed is how far up the full scale the brightest pixel is at t: the mean of many exposures, whose noise is then small.
+// exposed is how much of full scale the brightest pixel has at t: the mean of many exposures, whose noise is then small.
 func (u *unwired) exposed(t time.Duration) float64 {
 	const exposures = 64
 	sums := make([]float64, u.info.Pixels)
@@ -110,8 +110,11 @@ func (u *unwired) exposed(t time.Duration) float64 {
 // exposure lets auto-exposure and the plain search find the time for the same samples.
 func (b *bench) exposure(ctx context.Context) ([]report.Result, error) {
 	paths, err := filepath.Glob(filepath.Join(b.root, "raman", "library-785", "*.csv"))
-	if err != nil || len(paths) == 0 {
-		return nil, fmt.Errorf("no spectra to put under the detectors: %w", err)
+	if err != nil {
+		return nil, err
+	}
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("no spectra in %s to put under the detectors", b.root)
 	}
 	random := rand.New(rand.NewPCG(4, 2))
 	ours, plain := 0, 0
@@ -121,19 +124,18 @@ func (b *bench) exposure(ctx context.Context) ([]report.Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		scan, err := acquire.Acquire(ctx, u, acquire.Settings{AutoExposure: true, LaserNM: laserNM}, nil)
+		n := 0
+		scan, err := acquire.Acquire(ctx, u, acquire.Settings{AutoExposure: true, LaserNM: laserNM}, func(p acquire.Progress) {
+			if p.Stage == acquire.StageExposure {
+				n++
+			}
+		})
 		if err == nil && within(u.exposed(scan.Settings.IntegrationTime)) {
 			ours++
 		}
 		if err != nil && !errors.Is(err, device.ErrSaturated) {
 			u.dev.Close()
 			return nil, err
-		}
-		n := 0
-		for _, x := range scan.Exposures {
-			if !x.Dark {
-				n++
-			}
 		}
 		took = append(took, float64(n))
 		u.dev.Light.Set(true)

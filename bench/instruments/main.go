@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"time"
@@ -52,7 +53,7 @@ type bench struct {
 	exposures            int // searches for the exposure
 	powdersOneIn         int
 	offs                 int // of each laser, for each event
-	log                  interface{ Write([]byte) (int, error) }
+	log                  io.Writer
 
 	infos map[string]device.Info // of the instruments, by type of emulator, as their drivers told
 }

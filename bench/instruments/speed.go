@@ -24,7 +24,8 @@ type instrument struct {
 	set int
 }
 
-// instruments are all there are.
+// instruments are all with a detector of many pixels. The infrared DLP NIRscan Nano is not measured: it exposes one point
+// after the other, and its answer comes as a file in pieces, so that the least time is another sum.
 var instruments = []instrument{
 	{"sts", "obp", 115200},
 	{"qepro", "obp", 460800},
@@ -36,6 +37,7 @@ var instruments = []instrument{
 	{"btc110", "bwtek", 0},
 	{"tcd1304", "tcd1304", 0},
 	{"aa55", "aa55", 0},
+	{"wisp", "wisp", 0},
 }
 
 const (
