@@ -57,7 +57,7 @@ func (u *unwired) Temperature(context.Context) (float64, error) { return 0, devi
 
 func (u *unwired) Lamp(_ context.Context, on bool) error {
 	if !u.dev.Optics.Switchable() {
-		return device.ErrRefused
+		return device.ErrNoLaser
 	}
 	u.dev.Light.Set(on)
 	return nil
