@@ -8,10 +8,10 @@ TAGS  := -tags webdist
 WEBSRC := $(shell find $(WEB)/src $(WEB)/public -type f 2>/dev/null) $(wildcard $(WEB)/*.html $(WEB)/*.json $(WEB)/*.ts)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test setup lint web fuzz bench bench-accuracy bench-interferogram readme picture core clean
+.PHONY: help run build test setup lint web fuzz bench bench-accuracy bench-calibration bench-instruments bench-interferogram readme picture core clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
 
 run: build ## build and start the demo: emulated spectrometer, simulated month, pages on 127.0.0.1:8080
 	bin/fentrace demo
@@ -53,10 +53,16 @@ fuzz: ## run every fuzz target for FUZZTIME (10m)
 	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$pkg/*_test.go | sed 's/func //'); do \
 	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$pkg; done; done
 
-bench: bench-accuracy bench-interferogram ## measure everything
+bench: bench-accuracy bench-calibration bench-instruments bench-interferogram ## measure everything
 
 bench-accuracy: ## measure accuracy on the development spectra; writes bench/RESULTS.md and bench/results.json
 	CGO_ENABLED=1 $(GO) run ./bench/accuracy
+
+bench-calibration: ## measure what calibration is worth on recorded standards
+	CGO_ENABLED=1 $(GO) run ./bench/calibration
+
+bench-instruments: ## measure drivers, acquisition and laser safety on emulated instruments
+	CGO_ENABLED=1 $(GO) run ./bench/instruments
 
 bench-interferogram: ## measure how computed absorbance agrees with the spectrometer's own
 	CGO_ENABLED=1 $(GO) run ./bench/interferogram

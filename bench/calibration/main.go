@@ -107,16 +107,17 @@ func (b *bench) standards() ([]report.Result, error) {
 		}
 	}
 	const what = "lines of polystyrene and calcite, every instrument file: "
-	return []report.Result{
+	return append([]report.Result{
 		all.after.mean(what+"mean error after calibration", "as it came", all.before),
 		all.after.mean(what+"mean error after calibration", plainly, all.plain),
+		all.after.worst(what+"worst line after calibration", plainly, all.plain),
+		left.mean(what+"mean error of lines left out one by one", plainly, plainLeft),
+	}, report.AsDetail(
 		all.after.worstMean(what+"mean error after calibration, worst file", "as it came", all.before),
 		all.after.worstMean(what+"mean error after calibration, worst file", plainly, all.plain),
 		all.after.worst(what+"worst line after calibration", "as it came", all.before),
-		all.after.worst(what+"worst line after calibration", plainly, all.plain),
-		left.mean(what+"mean error of lines left out one by one", plainly, plainLeft),
 		left.worst(what+"worst line left out", plainly, plainLeft),
-	}, nil
+	)...), nil
 }
 
 // transfers calibrates with one standard and measures the lines of another.
@@ -162,8 +163,8 @@ func (b *bench) transfers() ([]report.Result, error) {
 	}{{"calibrated with polystyrene, lines of calcite: ", calcite}, {"calibrated with one substance, lines of another (not calcite): ", others}} {
 		out = append(out,
 			set.e.after.mean(set.what+"mean error", "as it came", set.e.before),
-			set.e.after.mean(set.what+"mean error", plainly, set.e.plain),
-			set.e.after.worst(set.what+"worst line", plainly, set.e.plain))
+			set.e.after.mean(set.what+"mean error", plainly, set.e.plain))
+		out = append(out, report.AsDetail(set.e.after.worst(set.what+"worst line", plainly, set.e.plain))...)
 	}
 	return out, nil
 }

@@ -75,12 +75,11 @@ func (b *bench) rays(ctx context.Context) ([]report.Result, error) {
 	for _, v := range []*float64{&wrong.Value, &wrong.Low, &wrong.High, &wrong.PeerVal} {
 		*v *= 1e4 // from %
 	}
-	return []report.Result{
+	return append([]report.Result{
 		report.Share(name+"pixels found", ours.found, ours.put, peer, plain.found, command),
 		wrong,
 		report.Mean(name+"error left in the mean", unit, left, "mean without rejection", mean(kept), command),
-		report.Mean(name+"error left in the mean", unit, left, "median of the repeats, against theirs without rays", mean(middle), command),
-	}, nil
+	}, report.AsDetail(report.Mean(name+"error left in the mean", unit, left, "median of the repeats, against theirs without rays", mean(middle), command))...), nil
 }
 
 func (c *caught) count(hits map[[2]int]bool, called, calledClean []acquire.Ray, counts int) {

@@ -157,7 +157,7 @@ func (b *bench) speed(ctx context.Context) ([]report.Result, error) {
 			peer, peerVal = fmt.Sprintf("at %d baud", slow[k].baud), atSlow
 		}
 		scan := report.Mean(fmt.Sprintf("SIMULATED %s at %d baud: time of a scan over the least that wire and exposure allow", kind.Title, t.baud), "times", t.scans, peer, peerVal, command)
-		out = append(out, scan)
+		out = append(out, report.AsDetail(scan)...)
 		preview := report.Mean("", "", t.preview, "", 0, "")
 		live, scanned = append(live, preview.Value), append(scanned, 100/scan.Value)
 		if preview.Value < live[worst] {

@@ -51,13 +51,12 @@ func measure(path string) ([]report.Result, error) {
 		return nil, err
 	}
 	result := func(name, unit string, value, peer float64) report.Result {
-		return report.Result{Name: "polystyrene, absorbance computed from interferograms less the stored one, 650 to 1800 cm-1: " + name, Value: value, Unit: unit,
-			N: stated.Points, Low: value, High: value, Peer: "the whole record", PeerVal: peer, Command: command}
+		return report.Exact("polystyrene, absorbance computed from interferograms less the stored one, 650 to 1800 cm-1: "+name, unit, value, stated.Points, "the whole record", peer, command)
 	}
 	return []report.Result{
-		result("largest", "1e-3 A", 1e3*stated.Largest, 1e3*plain.Largest),
-		result("root mean square", "1e-6 A", 1e6*stated.RMS, 1e6*plain.RMS),
-		result("1 - correlation", "1e-6", 1e6*(1-stated.Correlation), 1e6*(1-plain.Correlation)),
+		result("largest", "A", stated.Largest, plain.Largest),
+		result("root mean square", "A", stated.RMS, plain.RMS),
+		result("1 - correlation", "", 1-stated.Correlation, 1-plain.Correlation),
 	}, nil
 }
 

@@ -1,9 +1,10 @@
-// Command readme copies the measured table of bench/results.json into README.md, between its two markers.
+// Command readme copies the measured table of bench/results.json, without its details, into README.md, between its two markers.
 package main
 
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"fentrace/bench/report"
@@ -32,5 +33,6 @@ func run(resultsPath, readmePath string) error {
 	if !ok || !ok2 {
 		return fmt.Errorf("%s has no result markers", readmePath)
 	}
+	rs = slices.DeleteFunc(rs, func(r report.Result) bool { return r.Detail })
 	return os.WriteFile(readmePath, []byte(head+begin+report.Table(rs)+end+tail), 0o644)
 }

@@ -33,6 +33,16 @@ type Result struct {
 	// Digits is how many significant figures the table shows, for figures that a tenth is too coarse for; whole numbers
 	// are never cut. 0: rounded to a tenth.
 	Digits int `json:"digits,omitempty"`
+	// Detail keeps a result out of the table of README.md.
+	Detail bool `json:"detail,omitempty"`
+}
+
+// AsDetail returns the results as ones for those who look closer.
+func AsDetail(rs ...Result) []Result {
+	for i := range rs {
+		rs[i].Detail = true
+	}
+	return rs
 }
 
 // Share is a result counted as k of n, in percent, with its Wilson 95 % interval.
