@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"fentrace/data"
+	"fentrace/device"
 	"fentrace/library"
 	"fentrace/library/identify"
 	"fentrace/server"
@@ -112,7 +113,8 @@ func (d *demo) newServer(ctx context.Context, tray *spectrometer, place County) 
 	precision := 5000.0
 	srv, err := server.New(ctx, server.Config{
 		DataDir: d.dir, Listen: d.opts.Listen, Library: stack, Identifier: id,
-		OpenDevice: tray.open, Acquire: stsSettings, Organisation: "SIMULATED Fentrace demo",
+		OpenDevice:  func(ctx context.Context) (device.Spectrometer, error) { return d.openCalibrated(ctx, tray) },
+		Calibration: d.calibration, Acquire: stsSettings, Organisation: "SIMULATED Fentrace demo",
 		Place: store.Location{Latitude: &place.Latitude, Longitude: &place.Longitude, PrecisionM: &precision,
 			County: place.Name, State: place.State, FIPS: place.FIPS},
 	})

@@ -52,19 +52,25 @@ func (s Sample) spectrum(table lineTable) (spectra.Spectrum, error) {
 	if err != nil {
 		return spectra.Spectrum{}, err
 	}
-	optics := simulate.Handheld785()
-	optics.Pixels = 4096
-	optics.ReadNoise, optics.Offset, optics.Gain, optics.FullScale = 0, 0, 1e6, 1e10
-	const (
-		bands          = 1e6 // counts of the strongest band, so many that rounding is not seen
-		backgroundSeed = 3   // gives a broad hump without steep sides
-	)
-	out, err := simulate.Spectrum(s.Mixture.String(), lines, optics, simulate.Conditions{Counts: bands, Fluorescence: s.Glow, Seed: backgroundSeed})
+	out, err := lightOf(s.Mixture.String(), lines, s.Glow)
 	if err != nil {
 		return spectra.Spectrum{}, fmt.Errorf("simulate a sample: %w", err)
 	}
+	first := out.X[0]
 	for i, x := range out.X {
-		out.Y[i] += s.Elastic * bands * math.Exp(-(x-optics.LowCM1)/elasticReach)
+		out.Y[i] += s.Elastic * bands * math.Exp(-(x-first)/elasticReach)
 	}
 	return out, nil
+}
+
+// bands is how many counts the strongest band has: so many that rounding is not seen.
+const bands = 1e6
+
+// lightOf is the light of lines over a glow, in units of the strongest band, on a fine axis.
+func lightOf(name string, lines []simulate.Line, glow float64) (spectra.Spectrum, error) {
+	optics := simulate.Handheld785()
+	optics.Pixels = 4096
+	optics.ReadNoise, optics.Offset, optics.Gain, optics.FullScale = 0, 0, 1e6, 1e10
+	const backgroundSeed = 3 // gives a broad hump without steep sides
+	return simulate.Spectrum(name, lines, optics, simulate.Conditions{Counts: bands, Fluorescence: glow, Seed: backgroundSeed})
 }

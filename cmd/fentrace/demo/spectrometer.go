@@ -7,8 +7,8 @@ import (
 
 	"fentrace/device"
 	"fentrace/device/acquire"
-	"fentrace/device/drivers"
 	"fentrace/device/emulator"
+	"fentrace/device/obp"
 	"fentrace/spectra"
 	"fentrace/spectra/simulate"
 )
@@ -17,6 +17,8 @@ import (
 const (
 	stsBaud   = 115200
 	stsPixels = 1024
+	// stsMargin is long, because the emulator shares the machine with all else: a busy one is no fault of the instrument.
+	stsMargin = 5 * time.Second
 	// stsRate (counts per second) makes settings expose the detector well, so that a scan takes about two seconds.
 	stsRate = 200_000
 )
@@ -65,7 +67,7 @@ func vacuumNM(laserNM, shift float64) float64 { return 1e7 / (1e7/laserNM - shif
 
 // open connects the driver, as to any instrument on a serial line.
 func (s *spectrometer) open(ctx context.Context) (device.Spectrometer, error) {
-	dev, err := drivers.Open(ctx, "obp", s.em.Path(), drivers.Options{Baud: s.em.Baud()})
+	dev, err := obp.Open(ctx, s.em.Path(), obp.Options{Baud: s.em.Baud(), Margin: stsMargin})
 	if err != nil {
 		return nil, err
 	}
