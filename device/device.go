@@ -70,6 +70,14 @@ type Referencer interface {
 	Reference(ctx context.Context) (Frame, error)
 }
 
+// Reference is what dev keeps as its white reference; ErrRefused when it keeps none.
+func Reference(ctx context.Context, dev Spectrometer) (Frame, error) {
+	if keeper, ok := dev.(Referencer); ok {
+		return keeper.Reference(ctx)
+	}
+	return Frame{}, fmt.Errorf("white reference: %w: the device keeps none", ErrRefused)
+}
+
 // Spectrometer is one opened instrument. A Spectrometer is used by one goroutine at a time. Every method that
 // talks to the device ends when ctx ends and leaves the link usable for the next call unless the error is ErrGone.
 type Spectrometer interface {

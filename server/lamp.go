@@ -21,7 +21,7 @@ func (s switched) Lamp(ctx context.Context, on bool) error {
 	}
 	err := s.Spectrometer.Lamp(ctx, on)
 	switch {
-	case on && errors.Is(err, device.ErrRefused):
+	case on && errors.Is(err, device.ErrNoLaser):
 		s.tell(api.LaserApart)
 	case err != nil:
 		s.tell(api.LaserUnknown)
@@ -29,4 +29,9 @@ func (s switched) Lamp(ctx context.Context, on bool) error {
 		s.tell(api.LaserOff)
 	}
 	return err
+}
+
+// Reference is that of the spectrometer.
+func (s switched) Reference(ctx context.Context) (device.Frame, error) {
+	return device.Reference(ctx, s.Spectrometer)
 }

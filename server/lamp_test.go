@@ -19,7 +19,7 @@ type obeying struct {
 func (o obeying) Lamp(context.Context, bool) error { return o.err }
 
 func TestWhatBecomesOfTheLaserIsTold(t *testing.T) {
-	refused := fmt.Errorf("lamp: %w", device.ErrRefused)
+	none, refused := fmt.Errorf("lamp: %w", device.ErrNoLaser), fmt.Errorf("lamp: %w", device.ErrRefused)
 	for name, tc := range map[string]struct {
 		on   bool
 		err  error
@@ -27,7 +27,8 @@ func TestWhatBecomesOfTheLaserIsTold(t *testing.T) {
 	}{
 		"on":                                {true, nil, []api.LaserState{api.LaserOn}},
 		"off":                               {false, nil, []api.LaserState{api.LaserOff}},
-		"no laser to switch":                {true, refused, []api.LaserState{api.LaserOn, api.LaserApart}},
+		"on, refused":                       {true, refused, []api.LaserState{api.LaserOn, api.LaserUnknown}},
+		"no laser to switch":                {true, none, []api.LaserState{api.LaserOn, api.LaserApart}},
 		"on, not acknowledged":              {true, device.ErrTimeout, []api.LaserState{api.LaserOn, api.LaserUnknown}},
 		"off, not acknowledged":             {false, device.ErrTimeout, []api.LaserState{api.LaserUnknown}},
 		"off, refused after it was on":      {false, refused, []api.LaserState{api.LaserUnknown}},
@@ -41,5 +42,21 @@ func TestWhatBecomesOfTheLaserIsTold(t *testing.T) {
 		if fmt.Sprint(told) != fmt.Sprint(tc.want) {
 			t.Errorf("%s: told %q, want %q", name, told, tc.want)
 		}
+	}
+}
+
+// white is an infrared spectrometer that keeps a reference.
+type white struct{ *bench }
+
+func (white) Reference(context.Context) (device.Frame, error) {
+	return device.Frame{Counts: []float64{7}}, nil
+}
+
+func TestTheReferenceOfASpectrometerIsSeenThroughItsSwitch(t *testing.T) {
+	if f, err := device.Reference(t.Context(), switched{Spectrometer: white{&bench{}}}); err != nil || len(f.Counts) != 1 {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if _, err := device.Reference(t.Context(), switched{Spectrometer: &bench{}}); !errors.Is(err, device.ErrRefused) {
+		t.Errorf("one that keeps none: %v", err)
 	}
 }

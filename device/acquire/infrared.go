@@ -54,11 +54,7 @@ func (r *run) white(ctx context.Context) (frames []device.Frame, err error) {
 	if len(r.set.Reference) > 0 || !infrared(r.info) {
 		return r.set.Reference, nil
 	}
-	keeper, ok := r.dev.(device.Referencer)
-	if !ok {
-		return nil, nil
-	}
-	f, err := keeper.Reference(ctx)
+	f, err := device.Reference(ctx, r.dev)
 	switch {
 	case errors.Is(err, device.ErrRefused):
 		return nil, nil
