@@ -253,6 +253,9 @@ func (c *deviceEmulateCommand) Run(env *environment) error {
 		}
 	}
 	if c.Calibration != "" {
+		if em.Config.Coefficients == [4]float64{} {
+			return usagef("--write-calibration: a %s leaves no wavelengths to the host", em.Kind.Title)
+		}
 		if err := writeCalibration(c.Calibration, em.Config); err != nil {
 			return err
 		}

@@ -63,6 +63,7 @@ func TestAHeadAndItsLaserCanBeTriedByAnyone(t *testing.T) {
 		{"device", "emulate", "--type", "cobolt", "--laser", "cobolt"},
 		{"device", "emulate", "--laser-fault", "silent"},
 		{"device", "emulate", "--laser", "cobolt", "--laser-fault", "fire"},
+		{"device", "emulate", "--type", "nirscan", "--write-calibration", calibration + ".nirscan"},
 	} {
 		if code, _, stderr := run(t, "", args...); code != exitUsage {
 			t.Errorf("%q: exit code %d: %s", args, code, stderr)

@@ -143,3 +143,26 @@ func within(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	return ctx
 }
+
+// What speaks is asked once more when nobody understood it.
+func TestADeviceThatGarbledItsFirstAnswersIsFound(t *testing.T) {
+	t.Parallel()
+	const many = 1000
+	em := startEmulator(t, emulator.Config{Faults: []emulator.Fault{{Kind: bench.WrongType, Times: many}}})
+	asked := 0
+	dev, err := Open(within(t), "", em.Path(), Options{Trying: func(string) {
+		if asked++; asked != len(table)+1 {
+			return
+		}
+		for range many {
+			em.Line.Take("serial")
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dev.Close()
+	if asked != len(table)+1 || dev.Info().Type != "obp" {
+		t.Errorf("found %s after asking %d times", dev.Info().Type, asked)
+	}
+}

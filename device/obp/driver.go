@@ -89,9 +89,10 @@ func newDriver(ctx context.Context, port serialport.Port, bauds []int, o Options
 	return d, d.prepare(ctx)
 }
 
-// findBaud asks for the serial number at each rate until one answers.
+// findBaud asks for the serial number at each rate until one answers. That something else answered at one of them says
+// more than that nothing did at the last.
 func (d *Driver) findBaud(ctx context.Context, bauds []int) error {
-	var err error
+	var err, other error
 	for _, baud := range bauds {
 		if err = d.link.port.SetBaud(baud); err != nil {
 			return err
@@ -103,10 +104,15 @@ func (d *Driver) findBaud(ctx context.Context, bauds []int) error {
 		switch {
 		case err == nil, errors.Is(err, device.ErrRefused): // an unprogrammed number is an answer too
 			return nil
-		case !errors.Is(err, device.ErrTimeout) && !errors.Is(err, device.ErrProtocol):
+		case errors.Is(err, device.ErrProtocol):
+			other = err
+		case !errors.Is(err, device.ErrTimeout):
 			return err
 		}
 		d.link.busyUntil = time.Time{}
+	}
+	if other != nil {
+		return other
 	}
 	return err
 }
