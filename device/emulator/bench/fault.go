@@ -111,7 +111,11 @@ func (k Kind) ParseFault(s string) (Fault, error) {
 
 func (f Fault) check() error {
 	if _, ok := f.kind(); !ok {
-		return fmt.Errorf("unknown fault %q", f.Kind)
+		var known []string
+		for _, k := range faultKinds {
+			known = append(known, k.kind)
+		}
+		return fmt.Errorf("unknown fault %q; one of %s", f.Kind, strings.Join(known, ", "))
 	}
 	if f.Arg < 0 || f.Arg > 1<<20 {
 		return fmt.Errorf("fault %s: %d is outside 0 to %d", f.Kind, f.Arg, 1<<20)
