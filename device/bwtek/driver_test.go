@@ -24,29 +24,17 @@ var calibration = hostcal.Calibration{SerialNumber: "BTC-7", Coefficients: []flo
 // start emulates a bench that the calibration fits.
 func start(t testing.TB, c emulator.Config) *emulator.Emulator {
 	t.Helper()
-	c.Type = "btc110"
-	copy(c.Coefficients[:], calibration.Coefficients)
+	fit := rig(bwtek.Options{}).Config
+	c.Type, c.Coefficients = fit.Type, fit.Coefficients
 	return drivertest.Start(t, c)
 }
 
 func open(t testing.TB, em *emulator.Emulator, o bwtek.Options) device.Spectrometer {
 	t.Helper()
-	if o.Baud == 0 {
-		o.Baud = em.Baud()
-	}
-	if o.Margin == 0 {
-		o.Margin = drivertest.Margin
-	}
-	o.Calibration = calibration
-	dev, err := bwtek.Open(drivertest.Within(t), em.Path(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { dev.Close() })
-	return dev
+	return rig(o).OpenOn(t, em)
 }
 
-// scan takes a frame and checks it by repeating the detector model: 900 counts, dark current, signal, full scale.
+// scan takes a frame and checks it.
 func scan(t *testing.T, dev device.Spectrometer, lit bool) device.Frame {
 	t.Helper()
 	f, err := dev.Scan(drivertest.Within(t))
@@ -57,7 +45,8 @@ func scan(t *testing.T, dev device.Spectrometer, lit bool) device.Frame {
 	return f
 }
 
-func check(t *testing.T, info device.Info, f device.Frame, lit bool) {
+// check repeats the detector model: 900 counts, dark current, signal, full scale.
+func check(t testing.TB, info device.Info, f device.Frame, lit bool) {
 	t.Helper()
 	if len(f.Counts) != 2048 || len(info.WavelengthsNM) != 2048 {
 		t.Fatalf("%d counts, %d wavelengths", len(f.Counts), len(info.WavelengthsNM))

@@ -3,13 +3,11 @@ package drivertest
 
 import (
 	"context"
-	"errors"
 	"os"
 	"runtime"
 	"testing"
 	"time"
 
-	"fentrace/device"
 	"fentrace/device/emulator"
 	"fentrace/device/serialport"
 )
@@ -72,17 +70,6 @@ func Inject(t testing.TB, em *emulator.Emulator, text string) {
 			t.Fatal(err)
 		}
 	}
-}
-
-// Eventually repeats what may time out while the device is still late.
-func Eventually(do func() error) error {
-	var err error
-	for range 8 {
-		if err = do(); !errors.Is(err, device.ErrTimeout) {
-			return err
-		}
-	}
-	return err
 }
 
 // Leave sends what an earlier program might have, and closes the port without waiting for answers.

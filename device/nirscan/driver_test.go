@@ -1,7 +1,6 @@
 package nirscan_test
 
 import (
-	"context"
 	"errors"
 	"math"
 	"testing"
@@ -27,18 +26,7 @@ func start(t testing.TB, c emulator.Config) *emulator.Emulator {
 
 func open(t testing.TB, em *emulator.Emulator, o nirscan.Options) *nirscan.Driver {
 	t.Helper()
-	if o.Baud == 0 {
-		o.Baud = em.Baud()
-	}
-	if o.Margin == 0 {
-		o.Margin = drivertest.Margin
-	}
-	dev, err := nirscan.Open(drivertest.Within(t), em.Path(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { dev.Close() })
-	return dev.(*nirscan.Driver)
+	return rig(o).OpenOn(t, em).(*nirscan.Driver)
 }
 
 // ramp reflects differently at every wavenumber of the range: 0.1 to 0.9.
@@ -173,7 +161,6 @@ func TestTheRawPathKeepsTheReadingsWithoutLight(t *testing.T) {
 func TestTheIntegrationTimeIsAWholeNumberOfRepeats(t *testing.T) {
 	t.Parallel()
 	dev := open(t, start(t, emulator.Config{}), nirscan.Options{Config: column64, Path: nirscan.PathRaw})
-	const exposure = 635 * time.Microsecond
 	for ask, want := range map[time.Duration]time.Duration{exposure: exposure, 2 * time.Millisecond: 3 * exposure, 1500 * time.Microsecond: 2 * exposure} {
 		if err := dev.SetIntegrationTime(drivertest.Within(t), ask); err != nil {
 			t.Fatal(err)
@@ -243,52 +230,6 @@ func TestTheWrongBaud(t *testing.T) {
 		t.Error(err)
 	}
 	open(t, em, nirscan.Options{}) // and afterwards the right one works
-}
-
-func TestWhatAnEarlierProgramLeftDoesNoHarm(t *testing.T) {
-	request, err := nirscan.Frame{Read: true, Reply: true, Seq: 7, Command: nirscan.CmdSerialNumber}.Encode()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, b := range map[string][]byte{
-		"half a frame": request[:11], "noise": []byte("\r\nAABCAT+GMR\x00\xFFABCD\xFF\xFF"), "three requests": append(append(append([]byte{}, request...), request...), request...),
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			em := start(t, emulator.Config{})
-			drivertest.Leave(t, em, string(b))
-			dev := open(t, em, nirscan.Options{Config: column64})
-			f, err := dev.Scan(drivertest.Within(t))
-			if err != nil {
-				t.Fatal(err)
-			}
-			checkCounts(t, dev.Info(), f, 32, 6)
-		})
-	}
-}
-
-func TestACancelledScanLeavesTheLinkUsable(t *testing.T) {
-	for _, path := range []nirscan.Path{nirscan.PathInterpreted, nirscan.PathRaw} {
-		for _, after := range []time.Duration{0, 5 * time.Millisecond, 40 * time.Millisecond, 90 * time.Millisecond, 130 * time.Millisecond} {
-			t.Run("", func(t *testing.T) {
-				t.Parallel()
-				dev := open(t, start(t, emulator.Config{Baud: 115200}), nirscan.Options{Config: column64, Path: path})
-				ctx, cancel := context.WithTimeout(context.Background(), after)
-				defer cancel()
-				if _, err := dev.Scan(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-					t.Fatalf("cancelled: %v", err)
-				}
-				if err := dev.SetIntegrationTime(drivertest.Within(t), 2*635*time.Microsecond); err != nil {
-					t.Fatal(err)
-				}
-				f, err := dev.Scan(drivertest.Within(t))
-				if err != nil {
-					t.Fatal(err)
-				}
-				checkCounts(t, dev.Info(), f, 32, 6)
-			})
-		}
-	}
 }
 
 func TestAConfigurationChangedBehindTheDriversBackIsNoticed(t *testing.T) {

@@ -18,21 +18,7 @@ var types = []string{"usb2000", "usb2000plus", "usb4000"}
 
 func open(t testing.TB, em *emulator.Emulator, o oceanletter.Options) device.Spectrometer {
 	t.Helper()
-	if o.Baud == 0 {
-		o.Baud = em.Baud()
-	}
-	if o.LaserNM == 0 {
-		o.LaserNM = 785
-	}
-	if o.Margin == 0 {
-		o.Margin = drivertest.Margin
-	}
-	dev, err := oceanletter.Open(drivertest.Within(t), em.Path(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { dev.Close() })
-	return dev
+	return rig(em.Kind.Type, o).OpenOn(t, em)
 }
 
 // instrument repeats what the data of an emulated instrument are made of.
@@ -51,7 +37,7 @@ var instruments = map[string]instrument{
 }
 
 // checkCounts repeats the detector model by itself, for frames of the given pixels added up so many times.
-func checkCounts(t *testing.T, want instrument, info device.Info, f device.Frame, lit bool, add int, pixels func(int) int) {
+func checkCounts(t testing.TB, want instrument, info device.Info, f device.Frame, lit bool, add int, pixels func(int) int) {
 	t.Helper()
 	if len(f.Counts) != info.Pixels || len(info.WavelengthsNM) != info.Pixels {
 		t.Fatalf("%d counts and %d wavelengths for %d pixels", len(f.Counts), len(info.WavelengthsNM), info.Pixels)
@@ -128,7 +114,7 @@ func TestScansBringTheCountsOfTheDetector(t *testing.T) {
 		for name, o := range map[string]oceanletter.Options{"binary": {}, "compressed": {Compress: true}, "ascii": {ASCII: true}} {
 			t.Run(typ+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				em := drivertest.Start(t, emulator.Config{Type: typ, Sample: drivertest.Ramp})
+				em := drivertest.Start(t, emulator.Config{Type: typ})
 				dev := open(t, em, o)
 				ctx := drivertest.Within(t)
 				for _, d := range []time.Duration{8 * time.Millisecond, 60 * time.Millisecond, 25 * time.Millisecond, 900 * time.Millisecond} {
@@ -159,7 +145,7 @@ func TestScansBringTheCountsOfTheDetector(t *testing.T) {
 // The raw bytes are the device's answer: the counts can be read from them again.
 func TestAFrameKeepsTheBytesOfTheWire(t *testing.T) {
 	t.Parallel()
-	em := drivertest.Start(t, emulator.Config{Type: "usb2000plus", Sample: drivertest.Ramp})
+	em := drivertest.Start(t, emulator.Config{Type: "usb2000plus"})
 	f, err := open(t, em, oceanletter.Options{}).Scan(drivertest.Within(t))
 	if err != nil {
 		t.Fatal(err)
@@ -193,7 +179,7 @@ func TestTheDetectorSaturates(t *testing.T) {
 	for _, typ := range types {
 		t.Run(typ, func(t *testing.T) {
 			t.Parallel()
-			em := drivertest.Start(t, emulator.Config{Type: typ, Sample: drivertest.Ramp, Rate: 1e7})
+			em := drivertest.Start(t, emulator.Config{Type: typ, Rate: 1e7})
 			dev := open(t, em, oceanletter.Options{})
 			f, err := dev.Scan(drivertest.Within(t))
 			if err != nil || f.Counts[500] != dev.Info().MaxCounts {
@@ -207,7 +193,7 @@ func TestTheDetectorSaturates(t *testing.T) {
 func TestTheNonlinearityOfTheCountsCanBeTakenOut(t *testing.T) {
 	t.Parallel()
 	const rate, ms = 500_000, 100
-	em := drivertest.Start(t, emulator.Config{Type: "usb2000plus", Sample: drivertest.Ramp, Rate: rate, Nonlinearity: []float64{1, -9e-7, 2e-12}})
+	em := drivertest.Start(t, emulator.Config{Type: "usb2000plus", Rate: rate, Nonlinearity: []float64{1, -9e-7, 2e-12}})
 	dev := open(t, em, oceanletter.Options{})
 	info := dev.Info()
 	f, err := dev.Scan(drivertest.Within(t))
@@ -238,7 +224,7 @@ func TestExposuresAreAddedUpInTheDevice(t *testing.T) {
 		for _, ascii := range []bool{false, true} {
 			t.Run(fmt.Sprint(typ, ", ascii ", ascii), func(t *testing.T) {
 				t.Parallel()
-				em := drivertest.Start(t, emulator.Config{Type: typ, Sample: drivertest.Ramp, Nonlinearity: []float64{1, -4e-20}})
+				em := drivertest.Start(t, emulator.Config{Type: typ, Nonlinearity: []float64{1, -4e-20}})
 				dev := open(t, em, oceanletter.Options{Add: add, ASCII: ascii})
 				info, in := dev.Info(), instruments[typ]
 				if info.MaxCounts != in.full*float64(add) {
@@ -277,7 +263,7 @@ func TestPixelsCanBeChosen(t *testing.T) {
 		for mode, o := range map[string]oceanletter.Options{"binary": {}, "compressed": {Compress: true}, "ascii": {ASCII: true}} {
 			t.Run(name+"/"+mode, func(t *testing.T) {
 				t.Parallel()
-				em := drivertest.Start(t, emulator.Config{Type: "usb2000plus", Sample: drivertest.Ramp})
+				em := drivertest.Start(t, emulator.Config{Type: "usb2000plus"})
 				o.Pixels = c.pixels
 				dev := open(t, em, o)
 				info := dev.Info()
@@ -356,7 +342,7 @@ func TestTheLampLineGatesTheLaser(t *testing.T) {
 	for _, typ := range types {
 		t.Run(typ, func(t *testing.T) {
 			t.Parallel()
-			em := drivertest.Start(t, emulator.Config{Type: typ, LightSource: true, Sample: drivertest.Ramp})
+			em := drivertest.Start(t, emulator.Config{Type: typ, LightSource: true})
 			dev := open(t, em, oceanletter.Options{})
 			ctx := drivertest.Within(t)
 			for _, on := range []bool{false, true, false, true} {

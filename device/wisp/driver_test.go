@@ -14,11 +14,8 @@ import (
 	"fentrace/device/wisp"
 )
 
-const (
-	// deadline is far beyond anything here: reaching it is a hang.
-	deadline = time.Minute
-	margin   = 700 * time.Millisecond
-)
+// deadline is far beyond anything here: reaching it is a hang.
+const deadline = time.Minute
 
 func start(t testing.TB, c emulator.Config) *emulator.Emulator {
 	t.Helper()
@@ -28,18 +25,7 @@ func start(t testing.TB, c emulator.Config) *emulator.Emulator {
 
 func open(t testing.TB, em *emulator.Emulator, o wisp.Options) device.Spectrometer {
 	t.Helper()
-	if o.Baud == 0 {
-		o.Baud = em.Baud()
-	}
-	if o.Margin == 0 {
-		o.Margin = drivertest.Margin
-	}
-	dev, err := wisp.Open(drivertest.Within(t), em.Path(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { dev.Close() })
-	return dev
+	return rig(o).OpenOn(t, em)
 }
 
 func checkCounts(t testing.TB, info device.Info, f device.Frame, lit bool) {
@@ -56,7 +42,7 @@ func checkCounts(t testing.TB, info device.Info, f device.Frame, lit bool) {
 		if lit {
 			want += 120_000 * f.IntegrationTime.Seconds() * drivertest.Ramp(1e7/laser-1e7/info.WavelengthsNM[p])
 		}
-		if math.Abs(f.Counts[p]-want) > 1.5 || f.Counts[p] != float64(binary.LittleEndian.Uint16(f.Raw[1+2*p:])) {
+		if want = min(want, 65535); math.Abs(f.Counts[p]-want) > 1.5 || f.Counts[p] != float64(binary.LittleEndian.Uint16(f.Raw[1+2*p:])) {
 			t.Fatalf("pixel %d: %g, want %g", p, f.Counts[p], want)
 		}
 	}
@@ -188,30 +174,6 @@ func TestTheWrongBaud(t *testing.T) {
 		t.Error(err)
 	}
 	open(t, em, wisp.Options{}) // and afterwards the right one works
-}
-
-func TestWhatAnEarlierProgramLeftDoesNoHarm(t *testing.T) {
-	binary := func(b ...byte) []byte { return append([]byte("BIN\n"), b...) }
-	for name, b := range map[string][]byte{
-		"nothing": {}, "half a line": []byte("BI"), "binary mode": binary(), "half a request": binary(0xAD, 0, 0),
-		"half a laser": binary(0xBE), "the most payload": binary(0xB2, 0, 1, 0, 0, 255, 1, 2, 3), "five bytes": binary(0x03, 0, 0, 0, 0),
-		"four bytes": binary(0x03, 0, 0, 0), "a spectrum on its way": binary(0xAD, 0, 0, 0, 0, 0), "noise": []byte("\x00\xFFAT\r\n"),
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			em := start(t, emulator.Config{LightSource: true})
-			drivertest.Leave(t, em, string(b))
-			dev := open(t, em, wisp.Options{})
-			f, err := dev.Scan(drivertest.Within(t))
-			if err != nil {
-				t.Fatal(err)
-			}
-			checkCounts(t, dev.Info(), f, false)
-			if em.Light.Fired() > 0 {
-				t.Error("the laser was switched on")
-			}
-		})
-	}
 }
 
 func TestOpeningTwiceInARow(t *testing.T) {
