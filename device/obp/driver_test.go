@@ -1,63 +1,27 @@
 package obp_test
 
 import (
-	"context"
 	"encoding/binary"
 	"errors"
 	"math"
-	"os"
 	"testing"
 	"time"
 
 	"fentrace/device"
+	"fentrace/device/drivertest"
 	"fentrace/device/emulator"
 	"fentrace/device/obp"
 )
-
-// deadline is far beyond anything here: reaching it is a hang.
-const deadline = 30 * time.Second
 
 var types = []string{"sts", "spark", "qepro", "flamex"}
 
 // rates are the dark rate and the signal rate of each type's detector, counts per second.
 var rates = map[string][2]float64{"sts": {50, 40_000}, "spark": {60, 40_000}, "qepro": {5, 400_000}, "flamex": {100, 150_000}}
 
-// start emulates an instrument without noise, at a rate that keeps the tests quick.
-func start(t testing.TB, c emulator.Config) *emulator.Emulator {
-	t.Helper()
-	if c.Baud == 0 {
-		c.Baud = 460800
-	}
-	c.Noiseless = true
-	em, err := emulator.Start(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { em.Close() })
-	return em
-}
-
 func open(t testing.TB, em *emulator.Emulator, o obp.Options) device.Spectrometer {
 	t.Helper()
-	if o.Baud == 0 {
-		o.Baud = em.Baud()
-	}
-	dev, err := obp.Open(within(t), em.Path(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { dev.Close() })
-	return dev
+	return rig(em.Kind.Type, o).OpenOn(t, em)
 }
-
-func within(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), deadline)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// ramp is a sample whose signal differs at every pixel.
-func ramp(shift float64) float64 { return 0.1 + shift/4000 }
 
 func TestTheDeviceTellsWhatItIs(t *testing.T) {
 	coefficients := [4]float64{790, 0.24, -8e-6, -1e-9}
@@ -74,7 +38,7 @@ func TestTheDeviceTellsWhatItIs(t *testing.T) {
 		{"flamex", "Flame-X (SIMULATED)", 2136, 65535, 10 * time.Microsecond, 10 * time.Second, 16},
 	} {
 		t.Run(want.typ, func(t *testing.T) {
-			em := start(t, emulator.Config{Type: want.typ, Coefficients: coefficients, SerialNumber: "SIM-77", LaserNM: 785.25})
+			em := drivertest.Start(t, emulator.Config{Type: want.typ, Coefficients: coefficients, SerialNumber: "SIM-77", LaserNM: 785.25})
 			info := open(t, em, obp.Options{}).Info()
 			if info.Type != "obp" || info.Model != want.model || info.SerialNumber != "SIM-77" || info.Firmware != "0123" || info.Port != em.Path() {
 				t.Errorf("info %+v", info)
@@ -105,21 +69,21 @@ func TestTheDeviceTellsWhatItIs(t *testing.T) {
 }
 
 func TestTheUsersLaserGoesBeforeTheDevices(t *testing.T) {
-	em := start(t, emulator.Config{LaserNM: 785})
+	em := drivertest.Start(t, emulator.Config{LaserNM: 785})
 	if got := open(t, em, obp.Options{LaserNM: 784.6}).Info().LaserNM; got != 784.6 {
 		t.Errorf("laser %g nm", got)
 	}
-	silent := start(t, emulator.Config{HideLaser: true})
+	silent := drivertest.Start(t, emulator.Config{HideLaser: true})
 	if got := open(t, silent, obp.Options{}).Info().LaserNM; got != 0 {
 		t.Errorf("laser %g nm out of nowhere", got)
 	}
-	if _, err := obp.Open(within(t), em.Path(), obp.Options{LaserNM: -1}); !errors.Is(err, device.ErrRange) {
+	if _, err := obp.Open(drivertest.Within(t), em.Path(), obp.Options{LaserNM: -1}); !errors.Is(err, device.ErrRange) {
 		t.Errorf("laser of -1 nm: %v", err)
 	}
 }
 
 // checkCounts repeats the detector model by itself: 1500 counts of offset, dark current, signal, full scale.
-func checkCounts(t *testing.T, info device.Info, f device.Frame, lit bool, darkRate, rate float64) {
+func checkCounts(t testing.TB, info device.Info, f device.Frame, lit bool, darkRate, rate float64) {
 	t.Helper()
 	if len(f.Counts) != info.Pixels {
 		t.Fatalf("%d counts for %d pixels", len(f.Counts), info.Pixels)
@@ -132,7 +96,7 @@ func checkCounts(t *testing.T, info device.Info, f device.Frame, lit bool, darkR
 		want := 1500 + darkRate*f.IntegrationTime.Seconds()
 		if lit && !blind[p] {
 			shift := 1e7/info.LaserNM - 1e7/info.WavelengthsNM[p]
-			want += rate * f.IntegrationTime.Seconds() * ramp(shift)
+			want += rate * f.IntegrationTime.Seconds() * drivertest.Ramp(shift)
 		}
 		if want = min(want, info.MaxCounts); math.Abs(f.Counts[p]-want) > 1 { // rounding, and the mean over a pixel's width
 			t.Fatalf("pixel %d: %g counts, want %.2f", p, f.Counts[p], want)
@@ -144,9 +108,9 @@ func TestScansBringTheCountsOfTheDetector(t *testing.T) {
 	for _, typ := range types {
 		t.Run(typ, func(t *testing.T) {
 			t.Parallel()
-			em := start(t, emulator.Config{Type: typ, Sample: ramp, StaleSpectra: 5})
+			em := drivertest.Start(t, emulator.Config{Type: typ, StaleSpectra: 5})
 			dev := open(t, em, obp.Options{})
-			ctx := within(t)
+			ctx := drivertest.Within(t)
 			for _, d := range []time.Duration{8 * time.Millisecond, 60 * time.Millisecond, 25 * time.Millisecond, 600 * time.Millisecond} {
 				if err := dev.SetIntegrationTime(ctx, d); err != nil {
 					t.Fatal(err)
@@ -175,8 +139,8 @@ func TestScansBringTheCountsOfTheDetector(t *testing.T) {
 
 // The raw bytes are the device's answer: the counts can be read from them again.
 func TestAFrameKeepsTheBytesOfTheWire(t *testing.T) {
-	em := start(t, emulator.Config{Sample: ramp})
-	f, err := open(t, em, obp.Options{}).Scan(within(t))
+	em := drivertest.Start(t, emulator.Config{})
+	f, err := open(t, em, obp.Options{}).Scan(drivertest.Within(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,8 +155,8 @@ func TestAFrameKeepsTheBytesOfTheWire(t *testing.T) {
 }
 
 func TestTheDetectorSaturates(t *testing.T) {
-	em := start(t, emulator.Config{Sample: ramp, Rate: 1e7})
-	f, err := open(t, em, obp.Options{}).Scan(within(t))
+	em := drivertest.Start(t, emulator.Config{Rate: 1e7})
+	f, err := open(t, em, obp.Options{}).Scan(drivertest.Within(t))
 	if err != nil || f.Counts[500] != 16383 {
 		t.Errorf("%v counts, %v", f.Counts[500], err)
 	}
@@ -200,17 +164,17 @@ func TestTheDetectorSaturates(t *testing.T) {
 
 func TestTemperature(t *testing.T) {
 	for typ, want := range map[string]float64{"sts": 31.25, "qepro": -10.5, "spark": 29.5, "flamex": 33} {
-		dev := open(t, start(t, emulator.Config{Type: typ}), obp.Options{})
-		if got, err := dev.Temperature(within(t)); err != nil || got != want {
+		dev := open(t, drivertest.Start(t, emulator.Config{Type: typ}), obp.Options{})
+		if got, err := dev.Temperature(drivertest.Within(t)); err != nil || got != want {
 			t.Errorf("%s: %g °C, %v", typ, got, err)
 		}
 	}
 }
 
 func TestIntegrationTimeOutsideTheLimitsIsRefusedHere(t *testing.T) {
-	dev := open(t, start(t, emulator.Config{}), obp.Options{})
+	dev := open(t, drivertest.Start(t, emulator.Config{}), obp.Options{})
 	for _, d := range []time.Duration{-1, 0, 9 * time.Microsecond, 86 * time.Second} {
-		if err := dev.SetIntegrationTime(within(t), d); !errors.Is(err, device.ErrRange) {
+		if err := dev.SetIntegrationTime(drivertest.Within(t), d); !errors.Is(err, device.ErrRange) {
 			t.Errorf("%v: %v", d, err)
 		}
 	}
@@ -218,13 +182,13 @@ func TestIntegrationTimeOutsideTheLimitsIsRefusedHere(t *testing.T) {
 
 func TestTheLamp(t *testing.T) {
 	for _, typ := range types {
-		without := open(t, start(t, emulator.Config{Type: typ}), obp.Options{})
-		if err := without.Lamp(within(t), true); !errors.Is(err, device.ErrNoLaser) {
+		without := open(t, drivertest.Start(t, emulator.Config{Type: typ}), obp.Options{})
+		if err := without.Lamp(drivertest.Within(t), true); !errors.Is(err, device.ErrNoLaser) {
 			t.Errorf("%s: a lamp that is not there: %v", typ, err)
 		}
-		em := start(t, emulator.Config{Type: typ, LightSource: true, Sample: ramp})
+		em := drivertest.Start(t, emulator.Config{Type: typ, LightSource: true})
 		dev := open(t, em, obp.Options{})
-		ctx := within(t)
+		ctx := drivertest.Within(t)
 		for _, on := range []bool{false, true, false} {
 			if err := dev.Lamp(ctx, on); err != nil {
 				t.Fatal(err)
@@ -239,16 +203,16 @@ func TestTheLamp(t *testing.T) {
 }
 
 func TestClosingSwitchesTheLampOff(t *testing.T) {
-	em := start(t, emulator.Config{LightSource: true, Sample: ramp})
+	em := drivertest.Start(t, emulator.Config{LightSource: true})
 	dev := open(t, em, obp.Options{})
-	if err := dev.Lamp(within(t), true); err != nil {
+	if err := dev.Lamp(drivertest.Within(t), true); err != nil {
 		t.Fatal(err)
 	}
 	if err := dev.Close(); err != nil {
 		t.Fatal(err)
 	}
 	again := open(t, em, obp.Options{})
-	f, err := again.Scan(within(t))
+	f, err := again.Scan(drivertest.Within(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,50 +220,39 @@ func TestClosingSwitchesTheLampOff(t *testing.T) {
 }
 
 func TestTheRateOfTheLineIsFound(t *testing.T) {
-	em := start(t, emulator.Config{Baud: 115200})
-	dev, err := obp.Open(within(t), em.Path(), obp.Options{Margin: 700 * time.Millisecond})
+	em := drivertest.Start(t, emulator.Config{Baud: 115200})
+	dev, err := obp.Open(drivertest.Within(t), em.Path(), obp.Options{Margin: 700 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer dev.Close()
-	if _, err := dev.Scan(within(t)); err != nil {
+	if _, err := dev.Scan(drivertest.Within(t)); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestTheWrongRateIsAClearError(t *testing.T) {
-	em := start(t, emulator.Config{Baud: 115200})
-	if hostBaudUnknown() {
-		t.Skip("this system does not tell the emulator the host's rate")
-	}
-	_, err := obp.Open(within(t), em.Path(), obp.Options{Baud: 9600, Margin: 100 * time.Millisecond})
+	drivertest.NeedsRates(t)
+	em := drivertest.Start(t, emulator.Config{Baud: 115200})
+	_, err := obp.Open(drivertest.Within(t), em.Path(), obp.Options{Baud: 9600, Margin: 100 * time.Millisecond})
 	if !errors.Is(err, device.ErrProtocol) && !errors.Is(err, device.ErrTimeout) {
 		t.Errorf("error %v", err)
 	}
 }
 
-func hostBaudUnknown() bool {
-	_, err := os.Stat("/proc/self")
-	return err != nil
-}
-
 func TestAPortIsOpenedOnce(t *testing.T) {
-	em := start(t, emulator.Config{})
+	em := drivertest.Start(t, emulator.Config{})
 	open(t, em, obp.Options{})
-	if _, err := obp.Open(within(t), em.Path(), obp.Options{Baud: em.Baud()}); !errors.Is(err, device.ErrBusy) {
+	if _, err := obp.Open(drivertest.Within(t), em.Path(), obp.Options{Baud: em.Baud()}); !errors.Is(err, device.ErrBusy) {
 		t.Errorf("opened twice: %v", err)
 	}
-	if _, err := obp.Open(within(t), "/dev/ttyUSB999", obp.Options{}); !errors.Is(err, device.ErrNotFound) {
+	if _, err := obp.Open(drivertest.Within(t), "/dev/ttyUSB999", obp.Options{}); !errors.Is(err, device.ErrNotFound) {
 		t.Errorf("missing port: %v", err)
 	}
 }
 
 func TestADeviceWithoutCalibrationCanBeOpened(t *testing.T) {
-	fault, err := emulator.ParseFault("sts", "nack=12@wavelength*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	em := start(t, emulator.Config{Faults: []emulator.Fault{fault}})
+	em := drivertest.Start(t, emulator.Config{Faults: drivertest.Fault(t, "sts", "nack=12@wavelength*")})
 	dev := open(t, em, obp.Options{})
 	if n := len(dev.Info().WavelengthsNM); n != 0 {
 		t.Errorf("%d wavelengths without calibration", n)
@@ -309,20 +262,20 @@ func TestADeviceWithoutCalibrationCanBeOpened(t *testing.T) {
 // The driver tells the response of the detector; counts divided by it are true again.
 func TestTheResponseOfTheDetectorIsTold(t *testing.T) {
 	response := []float64{0.92, 1.1e-5, -2e-10}
-	em := start(t, emulator.Config{Sample: ramp, Nonlinearity: response})
+	em := drivertest.Start(t, emulator.Config{Nonlinearity: response})
 	dev := open(t, em, obp.Options{})
 	info := dev.Info()
 	if len(info.Nonlinearity) != 3 || math.Abs(info.Nonlinearity[1]-1.1e-5) > 1e-11 {
 		t.Fatalf("coefficients %g", info.Nonlinearity)
 	}
-	f, err := dev.Scan(within(t))
+	f, err := dev.Scan(drivertest.Within(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	dark := 1500 + 50*f.IntegrationTime.Seconds()
 	bent := 0
 	for p := 1; p < info.Pixels-1; p++ {
-		want := 40_000 * f.IntegrationTime.Seconds() * ramp(1e7/info.LaserNM-1e7/info.WavelengthsNM[p])
+		want := 40_000 * f.IntegrationTime.Seconds() * drivertest.Ramp(1e7/info.LaserNM-1e7/info.WavelengthsNM[p])
 		v := f.Counts[p] - dark
 		if math.Abs(v-want) > 0.02*want {
 			bent++
@@ -339,7 +292,7 @@ func TestTheResponseOfTheDetectorIsTold(t *testing.T) {
 
 func TestAResponseThatCannotBeIsLeftOut(t *testing.T) {
 	for name, c := range map[string][]float64{"zeros": {0, 0, 0}, "falls to nothing": {1, -1e-3}, "one": {1}, "not a number": {math.NaN(), 1}} {
-		dev := open(t, start(t, emulator.Config{Nonlinearity: c}), obp.Options{})
+		dev := open(t, drivertest.Start(t, emulator.Config{Nonlinearity: c}), obp.Options{})
 		if got := dev.Info().Nonlinearity; got != nil {
 			t.Errorf("%s: %g", name, got)
 		}
