@@ -2,10 +2,8 @@ package tcd1304
 
 import (
 	"bytes"
-	"context"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"math"
 	"os"
 	"testing"
@@ -15,8 +13,8 @@ import (
 	"pgregory.net/rapid"
 
 	"fentrace/device"
+	"fentrace/device/drivertest"
 	"fentrace/device/emulator"
-	"fentrace/device/emulator/bench"
 	"fentrace/device/hostcal"
 )
 
@@ -103,47 +101,24 @@ func TestTheBytesOfTheBoard(t *testing.T) {
 
 func start(t testing.TB, c emulator.Config) *emulator.Emulator {
 	t.Helper()
-	c.Type, c.Noiseless = "tcd1304", true
-	if c.Baud == 0 {
-		c.Baud = 460800
-	}
-	em, err := emulator.Start(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { em.Close() })
-	return em
+	c.Type = "tcd1304"
+	return drivertest.Start(t, c)
 }
-
-func within(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-var calibration = hostcal.Calibration{SerialNumber: "TCD-7", Coefficients: []float64{790, 0.06}, LaserNM: 785}
 
 func open(t testing.TB, em *emulator.Emulator) device.Spectrometer {
 	t.Helper()
-	dev, err := Open(within(t), em.Path(), Options{Baud: em.Baud(), Calibration: calibration})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { dev.Close() })
-	return dev
+	return rig().OpenOn(t, em)
 }
 
-func ramp(shift float64) float64 { return 0.1 + shift/4000 }
-
 // check repeats the detector model: 180 counts of offset, dark current, signal, 12 bits.
-func check(t *testing.T, f device.Frame, lit bool) {
+func check(t testing.TB, f device.Frame, lit bool) {
 	t.Helper()
 	first, last := 1e7/(1e7/785.0-60), 1e7/(1e7/785.0-3050) // where the emulator's pixels lie
 	for p := 1; p < Pixels-1; p++ {
 		want := 180 + 120*f.IntegrationTime.Seconds()
 		if lit && p >= 32 && p < 3680 {
 			nm := first + (last-first)*float64(p)/(Pixels-1)
-			want += 12_000 * f.IntegrationTime.Seconds() * ramp(1e7/785.0-1e7/nm)
+			want += 12_000 * f.IntegrationTime.Seconds() * drivertest.Ramp(1e7/785.0-1e7/nm)
 		}
 		if want = min(want, 4095); math.Abs(f.Counts[p]-want) > 1.2 {
 			t.Fatalf("pixel %d: %g counts, want %.2f", p, f.Counts[p], want)
@@ -152,24 +127,24 @@ func check(t *testing.T, f device.Frame, lit bool) {
 }
 
 func TestScansBringTheCountsOfTheDetector(t *testing.T) {
-	em := start(t, emulator.Config{Sample: ramp})
+	em := start(t, emulator.Config{})
 	dev := open(t, em)
 	info := dev.Info()
 	if info.SerialNumber != "TCD-7" || !info.Simulated || info.LaserNM != 785 || len(info.WavelengthsNM) != Pixels || info.WavelengthsNM[100] != 796 || len(info.DarkPixels) != 46 {
 		t.Errorf("%s %v, laser %g, %d wavelengths, %d dark", info.SerialNumber, info.Simulated, info.LaserNM, len(info.WavelengthsNM), len(info.DarkPixels))
 	}
 	for _, d := range []time.Duration{50 * time.Microsecond, 7 * time.Millisecond, 150 * time.Millisecond, time.Second} {
-		if err := dev.SetIntegrationTime(within(t), d); err != nil {
+		if err := dev.SetIntegrationTime(drivertest.Within(t), d); err != nil {
 			t.Fatal(err)
 		}
-		f, err := dev.Scan(within(t))
+		f, err := dev.Scan(drivertest.Within(t))
 		if err != nil || f.IntegrationTime != d || len(f.Raw) != 7388 {
 			t.Fatalf("%v: %v with %d bytes, %v", d, f.IntegrationTime, len(f.Raw), err)
 		}
 		check(t, f, true)
 	}
 	em.Cover(true)
-	f, err := dev.Scan(within(t))
+	f, err := dev.Scan(drivertest.Within(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,131 +153,28 @@ func TestScansBringTheCountsOfTheDetector(t *testing.T) {
 
 func TestWhatTheBoardCannotDo(t *testing.T) {
 	dev := open(t, start(t, emulator.Config{}))
-	if err := dev.Lamp(within(t), true); !errors.Is(err, device.ErrRefused) {
+	if err := dev.Lamp(drivertest.Within(t), true); !errors.Is(err, device.ErrRefused) {
 		t.Errorf("laser: %v", err)
 	}
-	if _, err := dev.Temperature(within(t)); !errors.Is(err, device.ErrRefused) {
+	if _, err := dev.Temperature(drivertest.Within(t)); !errors.Is(err, device.ErrRefused) {
 		t.Errorf("temperature: %v", err)
 	}
 	for _, d := range []time.Duration{0, 9 * time.Microsecond, time.Hour} {
-		if err := dev.SetIntegrationTime(within(t), d); !errors.Is(err, device.ErrRange) {
+		if err := dev.SetIntegrationTime(drivertest.Within(t), d); !errors.Is(err, device.ErrRange) {
 			t.Errorf("%v: %v", d, err)
 		}
 	}
 }
 
-// An earlier program, or a probe for another protocol, may have left any number of bytes in the board's ring.
-func TestARingOutOfStepIsBroughtIntoStep(t *testing.T) {
-	for n := 1; n < 12; n += 2 {
-		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			t.Parallel()
-			em := start(t, emulator.Config{Sample: ramp})
-			f, err := os.OpenFile(em.Path(), os.O_RDWR, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := f.Write(bytes.Repeat([]byte{'E'}, n)); err != nil {
-				t.Fatal(err)
-			}
-			f.Close()
-			frame, err := open(t, em).Scan(within(t))
-			if err != nil {
-				t.Fatal(err)
-			}
-			check(t, frame, true)
-		})
-	}
-}
-
-// Every fault ends in a clear error or in a right frame, and the next scan is right again.
-func TestFaults(t *testing.T) {
-	for fault, want := range map[string]error{
-		"garbage": nil, "garbage=1": nil, "garbage=9000": nil, "half": nil, "checksum": nil, "late=200": nil, "stuck=200": nil,
-		"silent": device.ErrTimeout, "late=4000": device.ErrTimeout, "half*3": device.ErrProtocol,
-	} {
-		t.Run(fault, func(t *testing.T) {
-			t.Parallel()
-			em := start(t, emulator.Config{Sample: ramp})
-			dev := open(t, em)
-			f, err := emulator.ParseFault("tcd1304", fault)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := em.Inject(f); err != nil {
-				t.Fatal(err)
-			}
-			frame, err := dev.Scan(within(t))
-			if !errors.Is(err, want) {
-				t.Fatalf("error %v, want %v", err, want)
-			}
-			if err == nil && fault != "checksum" { // a wrong bit in a frame without checksum cannot be seen
-				check(t, frame, true)
-			}
-			// Another integration time: a late frame taken for the new one would show.
-			if err := dev.SetIntegrationTime(within(t), 40*time.Millisecond); err != nil {
-				t.Fatal(err)
-			}
-			for frame, err = dev.Scan(within(t)); errors.Is(err, device.ErrTimeout); frame, err = dev.Scan(within(t)) {
-			}
-			if err != nil {
-				t.Fatalf("after the fault: %v", err)
-			}
-			check(t, frame, true)
-		})
-	}
-}
-
-func TestUnpluggedAtAnyByte(t *testing.T) {
-	for _, at := range []int{0, 1, 2, 999, 7386, 7387} {
-		t.Run(fmt.Sprint(at), func(t *testing.T) {
-			t.Parallel()
-			em := start(t, emulator.Config{})
-			dev := open(t, em)
-			if err := em.Inject(emulator.Fault{Kind: bench.Unplug, Arg: at}); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := dev.Scan(within(t)); !errors.Is(err, device.ErrGone) {
-				t.Errorf("scan: %v", err)
-			}
-			if err := dev.Close(); err != nil {
-				t.Errorf("close: %v", err)
-			}
-		})
-	}
-}
-
-func TestACancelledScanLeavesTheLinkUsable(t *testing.T) {
-	em := start(t, emulator.Config{Sample: ramp})
-	dev := open(t, em)
-	if err := dev.SetIntegrationTime(within(t), time.Second); err != nil {
-		t.Fatal(err)
-	}
-	stop := errors.New("the user pressed stop")
-	short, cancel := context.WithTimeoutCause(within(t), 200*time.Millisecond, stop)
-	_, err := dev.Scan(short)
-	cancel()
-	if !errors.Is(err, stop) {
-		t.Errorf("cancelled: %v", err)
-	}
-	if err := dev.SetIntegrationTime(within(t), 20*time.Millisecond); err != nil {
-		t.Fatal(err)
-	}
-	f, err := dev.Scan(within(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	check(t, f, true)
-}
-
 func TestSomethingElseIsNoBoard(t *testing.T) {
 	em := start(t, emulator.Config{})
-	if _, err := Open(within(t), em.Path(), Options{Baud: 9600}); !errors.Is(err, device.ErrTimeout) && !errors.Is(err, device.ErrProtocol) {
+	if _, err := Open(drivertest.Within(t), em.Path(), Options{Baud: 9600}); !errors.Is(err, device.ErrTimeout) && !errors.Is(err, device.ErrProtocol) {
 		t.Errorf("at the wrong rate: %v", err)
 	}
-	if _, err := Open(within(t), "/dev/ttyUSB999", Options{}); !errors.Is(err, device.ErrNotFound) {
+	if _, err := Open(drivertest.Within(t), "/dev/ttyUSB999", Options{}); !errors.Is(err, device.ErrNotFound) {
 		t.Errorf("missing port: %v", err)
 	}
-	if _, err := Open(within(t), em.Path(), Options{Calibration: hostcal.Calibration{Coefficients: []float64{800, 0.1, -0.1}}}); !errors.Is(err, hostcal.ErrCalibration) {
+	if _, err := Open(drivertest.Within(t), em.Path(), Options{Calibration: hostcal.Calibration{Coefficients: []float64{800, 0.1, -0.1}}}); !errors.Is(err, hostcal.ErrCalibration) {
 		t.Errorf("an axis that turns round: %v", err)
 	}
 }
