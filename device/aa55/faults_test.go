@@ -11,7 +11,7 @@ import (
 	"fentrace/device/emulator"
 )
 
-const margin = 400 * time.Millisecond
+const margin = 1500 * time.Millisecond
 
 // rate is counts per second where the signal is 1; low, so that an exposure that ends late does not saturate.
 const rate = 20_000
@@ -41,14 +41,14 @@ func TestFaultsInAScan(t *testing.T) {
 		"garbage=1*6":      device.ErrProtocol,
 		"silent":           device.ErrTimeout,
 		"late=200":         nil,
-		"late=1500":        device.ErrTimeout,
+		"late=5000":        device.ErrTimeout,
 		"stuck=300@start":  nil,
-		"stuck=3000@start": device.ErrTimeout,
+		"stuck=8000@start": device.ErrTimeout,
 	})
 }
 
 func TestFaultsWhileOpening(t *testing.T) {
-	rig(500*time.Millisecond).FaultsWhileOpening(t, drivertest.Faults{
+	rig(margin).FaultsWhileOpening(t, drivertest.Faults{
 		"garbage":    nil,
 		"half":       nil,
 		"late=300":   nil,

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"fentrace/device"
+	"fentrace/device/drivertest"
 	"fentrace/device/emulator"
 	"fentrace/device/emulator/bench"
 	"fentrace/device/obp"
@@ -34,7 +35,7 @@ func emulate(t testing.TB, c emulator.Config) (*emulator.Emulator, device.Spectr
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { em.Close() })
-	dev, err := obp.Open(within(t), em.Path(), obp.Options{Baud: c.Baud, Margin: 500 * time.Millisecond})
+	dev, err := obp.Open(within(t), em.Path(), obp.Options{Baud: c.Baud, Margin: drivertest.Margin})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"fentrace/device"
+	"fentrace/device/drivertest"
 	"fentrace/device/emulator"
 	"fentrace/device/nirscan"
 	"fentrace/spectra"
@@ -23,7 +24,7 @@ func infraredDevice(t *testing.T, sample func(float64) float64, config int) devi
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { em.Close() })
-	dev, err := nirscan.Open(within(t), em.Path(), nirscan.Options{Baud: em.Baud(), Config: config})
+	dev, err := nirscan.Open(within(t), em.Path(), nirscan.Options{Baud: em.Baud(), Config: config, Margin: drivertest.Margin})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func attach(t *testing.T, i int, change func(*laser.Options)) set {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dev, err := obp.Open(within(t), s.em.Path(), obp.Options{Baud: 460800, Margin: 400 * time.Millisecond})
+	dev, err := obp.Open(within(t), s.em.Path(), obp.Options{Baud: 460800, Margin: 1500 * time.Millisecond})
 	if err != nil {
 		l.Close()
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	margin = 700 * time.Millisecond
+	margin = 1500 * time.Millisecond
 	// exposure is the shortest integration time.
 	exposure = 635 * time.Microsecond
 )
@@ -62,8 +62,8 @@ func TestFaultsInAScan(t *testing.T) {
 		"nack@gain*2":       nil, // not every firmware tells it
 		"silent@data":       device.ErrTimeout,
 		"silent@start":      device.ErrTimeout,
-		"late=1500@data":    device.ErrTimeout,
-		"late=1500@start":   device.ErrTimeout,
+		"late=3500@data":    device.ErrTimeout,
+		"late=3500@start":   device.ErrTimeout,
 		"nack@start":        device.ErrRefused,
 		"nack@time*2":       device.ErrRefused,
 		"busy@start":        device.ErrBusy,

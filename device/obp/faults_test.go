@@ -13,7 +13,7 @@ import (
 	"fentrace/device/obp"
 )
 
-const margin = 700 * time.Millisecond
+const margin = 1500 * time.Millisecond
 
 // rig is an instrument of that type and its driver.
 func rig(typ string, o obp.Options) drivertest.Rig {
@@ -46,7 +46,7 @@ func TestFaultsInAScan(t *testing.T) {
 			"deferred":     nil,
 			"late=50":      nil,
 			"silent":       device.ErrTimeout,
-			"late=2500":    device.ErrTimeout,
+			"late=3500":    device.ErrTimeout,
 			"nack":         device.ErrRefused,
 			"nack=6":       device.ErrRange,
 			"exception":    device.ErrRefused,

@@ -19,7 +19,7 @@ func rig() drivertest.Rig {
 	return drivertest.Rig{
 		Config: emulator.Config{Type: "tcd1304"},
 		Open: func(ctx context.Context, em *emulator.Emulator) (device.Spectrometer, error) {
-			return Open(ctx, em.Path(), Options{Baud: em.Baud(), Calibration: calibration, Margin: time.Second})
+			return Open(ctx, em.Path(), Options{Baud: em.Baud(), Calibration: calibration, Margin: 1500 * time.Millisecond})
 		},
 		Check: func(t testing.TB, _ device.Spectrometer, f device.Frame, lit bool) {
 			t.Helper()

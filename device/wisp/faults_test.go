@@ -12,7 +12,7 @@ import (
 	"fentrace/device/wisp"
 )
 
-const margin = 700 * time.Millisecond
+const margin = 1500 * time.Millisecond
 
 func rig(o wisp.Options) drivertest.Rig {
 	return drivertest.Rig{
@@ -39,7 +39,7 @@ func TestFaultsInAScan(t *testing.T) {
 		"half":         nil,
 		"late=50":      nil,
 		"silent":       device.ErrTimeout,
-		"late=2000":    device.ErrTimeout,
+		"late=3500":    device.ErrTimeout,
 		"nack":         device.ErrRefused,
 		"half*4":       device.ErrProtocol,
 	})
