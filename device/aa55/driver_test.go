@@ -52,7 +52,7 @@ func TestTheHeadTellsNothingAndTheFileTheRest(t *testing.T) {
 		t.Errorf("opened twice: %v", err)
 	}
 	bare := start(t, emulator.Config{})
-	dev, err := aa55.Open(drivertest.Within(t), bare.Path(), aa55.Options{LaserNM: 785})
+	dev, err := aa55.Open(drivertest.Within(t), bare.Path(), aa55.Options{LaserNM: 785, Margin: drivertest.Margin})
 	if err != nil {
 		t.Fatal(err)
 	}

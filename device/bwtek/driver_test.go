@@ -79,7 +79,7 @@ func TestTheHostSaysWhatTheDeviceCannot(t *testing.T) {
 	if err := os.Symlink(start(t, emulator.Config{}).Path(), link); err != nil {
 		t.Fatal(err)
 	}
-	dev, err := bwtek.Open(drivertest.Within(t), link, bwtek.Options{Baud: drivertest.QuickBaud, LaserNM: 532})
+	dev, err := bwtek.Open(drivertest.Within(t), link, bwtek.Options{Baud: drivertest.QuickBaud, LaserNM: 532, Margin: drivertest.Margin})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestTheRateIsFoundAndRaised(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			em := start(t, emulator.Config{Baud: c.baud, Faults: drivertest.Fault(t, "btc110", c.fault)})
-			dev, err := bwtek.Open(drivertest.Within(t), em.Path(), bwtek.Options{Fastest: c.fastest, Calibration: calibration})
+			dev, err := bwtek.Open(drivertest.Within(t), em.Path(), bwtek.Options{Fastest: c.fastest, Calibration: calibration, Margin: 2 * time.Second})
 			if err != nil {
 				t.Fatal(err)
 			}

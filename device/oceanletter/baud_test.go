@@ -40,7 +40,7 @@ func TestTheRateIsFoundAndRaised(t *testing.T) {
 			c.config.Faults = drivertest.Fault(t, c.config.Type, c.fault)
 			em := drivertest.Start(t, c.config)
 			for range 2 { // one of them twice, after a proper close
-				dev, err := oceanletter.Open(drivertest.Within(t), em.Path(), oceanletter.Options{Baud: c.stated, Fastest: c.fastest, LaserNM: 785, ASCII: c.ascii, Compress: true})
+				dev, err := oceanletter.Open(drivertest.Within(t), em.Path(), oceanletter.Options{Baud: c.stated, Fastest: c.fastest, LaserNM: 785, Margin: 2 * time.Second, ASCII: c.ascii, Compress: true})
 				if err != nil {
 					t.Fatal(err)
 				}
