@@ -177,11 +177,11 @@ func (g *Guard) warn(ctx context.Context) error {
 
 // Off is that of device.Laser.
 func (g *Guard) Off(ctx context.Context) error {
-	defer g.endOn(errors.New("it was switched off"))()
-	if err := g.takeForOff(ctx); err != nil {
+	release, err := g.takeForOff(ctx, errors.New("it was switched off"))
+	if err != nil {
 		return err
 	}
-	defer g.release()
+	defer release()
 	g.forget()
 	if g.isClosed() {
 		return nil
@@ -272,17 +272,16 @@ func (g *Guard) ask(ctx context.Context, doing string, question func(context.Con
 
 // Close is that of device.Laser. The port is released even when the laser would not go off.
 func (g *Guard) Close() error {
-	defer g.endOn(os.ErrClosed)()
 	ctx := context.Background()
-	if err := g.takeForOff(ctx); err != nil {
+	release, err := g.takeForOff(ctx, os.ErrClosed)
+	if err != nil {
 		return err
 	}
-	defer g.release()
+	defer release()
 	if g.isClosed() {
 		return nil
 	}
 	g.forget()
-	var err error
 	if g.isLit() {
 		err = g.extinguish(ctx)
 	} else {

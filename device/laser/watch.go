@@ -27,15 +27,21 @@ func (g *Guard) take(ctx context.Context) error {
 	return nil
 }
 
-// takeForOff waits for the laser to be free as long as switching off may take, whatever ctx says.
-func (g *Guard) takeForOff(ctx context.Context) error {
+// takeForOff ends an On under way and waits for the laser to be free as long as switching off may take, whatever ctx
+// says. Until the function it returns is called, the laser is the caller's and no On begins.
+func (g *Guard) takeForOff(ctx context.Context, why error) (release func(), err error) {
+	over := g.endOn(why)
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), g.o.OffLimit, device.ErrTimeout)
 	defer cancel()
 	select {
 	case g.use <- struct{}{}:
-		return nil
+		return func() {
+			over() // first, so that who takes the laser next is not refused
+			g.release()
+		}, nil
 	case <-ctx.Done():
-		return fmt.Errorf("%w: switch the laser off: its line is in use: %w", device.ErrLaserOn, context.Cause(ctx))
+		over()
+		return nil, fmt.Errorf("%w: switch the laser off: its line is in use: %w", device.ErrLaserOn, context.Cause(ctx))
 	}
 }
 
@@ -116,13 +122,13 @@ func (g *Guard) trip(round int, why error) {
 	if !g.stands(round) {
 		return
 	}
-	defer g.endOn(why)()
 	ctx := context.Background()
-	if g.takeForOff(ctx) != nil {
+	release, err := g.takeForOff(ctx, why)
+	if err != nil {
 		g.wind(keepTrying)
 		return
 	}
-	defer g.release()
+	defer release()
 	if !g.stands(round) {
 		return
 	}
