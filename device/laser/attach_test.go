@@ -27,7 +27,7 @@ func attach(t *testing.T, i int, change func(*laser.Options)) set {
 	t.Helper()
 	s := set{light: start(t, lasers[i].emulated)}
 	var err error
-	s.em, err = emulator.Start(emulator.Config{Type: "sts", Baud: 460800, Noiseless: true, Light: s.light.Light, Sample: func(float64) float64 { return 0.5 }})
+	s.em, err = emulator.Start(emulator.Config{Type: "sts", Baud: 460800, Noiseless: true, Light: s.light.Light, Sample: func(float64) float64 { return even }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,11 +50,14 @@ func attach(t *testing.T, i int, change func(*laser.Options)) set {
 	return s
 }
 
-// signal is what every pixel of an STS counts in d, with and without light on its even sample.
+// even is the signal of the sample at every Raman shift.
+const even = 0.1
+
+// signal is what every pixel of an STS counts in d, with and without light on the sample.
 func signal(d time.Duration, lit bool) float64 {
 	v := 1500 + 50*d.Seconds()
 	if lit {
-		v += 0.5 * 40_000 * d.Seconds()
+		v += even * 40_000 * d.Seconds()
 	}
 	return v
 }
@@ -144,7 +147,7 @@ func TestALaserThatGoesOutDuringTheExposureIsNoticed(t *testing.T) {
 func TestAWatchdogThatBitesBetweenFramesIsNoticed(t *testing.T) {
 	t.Parallel()
 	for i := range lasers {
-		s := attach(t, i, func(o *laser.Options) { o.Watchdog = 300 * time.Millisecond })
+		s := attach(t, i, func(o *laser.Options) { o.Watchdog = 1500 * time.Millisecond })
 		ctx := within(t)
 		if err := s.dev.Lamp(ctx, true); err != nil {
 			t.Fatal(err)
@@ -157,7 +160,7 @@ func TestAWatchdogThatBitesBetweenFramesIsNoticed(t *testing.T) {
 		if err := s.dev.Lamp(ctx, true); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.dev.SetIntegrationTime(ctx, 500*time.Millisecond); err != nil {
+		if err := s.dev.SetIntegrationTime(ctx, 2500*time.Millisecond); err != nil {
 			t.Fatal(err)
 		}
 		if f, err := s.dev.Scan(ctx); err != nil {
