@@ -13,7 +13,8 @@ import (
 
 // switching are the emulated spectrometers that switch a laser of their own, and what has to be said to use it.
 var switching = map[string]Options{
-	"sts": {Baud: 460800}, "qepro": {Baud: 460800}, "flamex": {Baud: 460800}, "usb4000": {Baud: 230400}, "wisp": {Baud: 460800, LaserOpcodes: true},
+	"sts": {Baud: 460800}, "spark": {Baud: 460800}, "qepro": {Baud: 460800}, "flamex": {Baud: 460800},
+	"usb2000": {Baud: 115200}, "usb2000plus": {Baud: 115200}, "usb4000": {Baud: 230400}, "wisp": {Baud: 460800, LaserOpcodes: true},
 }
 
 // Whatever goes wrong in a scan, and with whatever answer, the laser is off when the scan has ended and the device is
