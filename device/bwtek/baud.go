@@ -24,28 +24,6 @@ const (
 	baudSettles = 250 * time.Millisecond
 )
 
-// findBaud looks for a device that acknowledges, rate by rate.
-func (d *Driver) findBaud(ctx context.Context, bauds []int) error {
-	_, err := d.stepAt(ctx, bauds...)
-	return err
-}
-
-// stepAt gets into step at the first of the rates that the device is at, and returns it.
-func (d *Driver) stepAt(ctx context.Context, bauds ...int) (int, error) {
-	var err error
-	for _, baud := range bauds {
-		if err = d.link.Port.SetBaud(baud); err != nil {
-			return 0, err
-		}
-		d.link.Busy(0)
-		err = d.link.Resync(ctx)
-		if err == nil || !errors.Is(err, device.ErrTimeout) && !errors.Is(err, device.ErrProtocol) {
-			return baud, err
-		}
-	}
-	return 0, err
-}
-
 // raise changes the line to the highest rate up to fastest.
 func (d *Driver) raise(ctx context.Context, fastest int) error {
 	for _, rate := range rates {
@@ -102,7 +80,7 @@ func (d *Driver) changeBaud(ctx context.Context, rate int) (int, error) {
 	case <-ctx.Done():
 		return 0, context.Cause(ctx)
 	}
-	got, serr := d.stepAt(ctx, rate, old, rate)
+	got, serr := d.link.ResyncAt(ctx, rate, old, rate)
 	if serr == nil && got == old && errors.Is(err, ErrNotACK) {
 		return old, fmt.Errorf("%w: %w", device.ErrRefused, err)
 	}

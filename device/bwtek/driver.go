@@ -94,7 +94,7 @@ func Open(ctx context.Context, path string, o Options) (device.Spectrometer, err
 }
 
 func (d *Driver) start(ctx context.Context, bauds []int, o Options) error {
-	if err := d.findBaud(ctx, bauds); err != nil {
+	if _, err := d.link.ResyncAt(ctx, bauds...); err != nil {
 		return err
 	}
 	fastest := o.Fastest

@@ -195,6 +195,23 @@ type search struct {
 // again begins anew, but with the patience learnt.
 func (s *search) again() { s.probes, s.owed, s.inStep = 1, 0, 0 }
 
+// ResyncAt gets into step at the first of the rates that the device is at, and returns it. The error is that of the last
+// rate, unless one would be the same at all.
+func (l *Link) ResyncAt(ctx context.Context, bauds ...int) (int, error) {
+	var err error
+	for _, baud := range bauds {
+		if err = l.Port.SetBaud(baud); err != nil {
+			return 0, err
+		}
+		l.Busy(0)
+		err = l.Resync(ctx)
+		if err == nil || !errors.Is(err, device.ErrTimeout) && !errors.Is(err, device.ErrProtocol) {
+			return baud, err
+		}
+	}
+	return 0, err
+}
+
 // Resync gets into step: whatever the device is still sending or doing is waited for. The error is device.ErrTimeout
 // when nothing answers within the margin after that, device.ErrProtocol when what answers is no sign of being idle.
 func (l *Link) Resync(ctx context.Context) error {

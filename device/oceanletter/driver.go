@@ -123,7 +123,7 @@ func signs(b []byte) int {
 }
 
 func (d *Driver) start(ctx context.Context, bauds []int, o Options) error {
-	if err := d.findBaud(ctx, bauds); err != nil {
+	if _, err := d.link.ResyncAt(ctx, bauds...); err != nil {
 		return err
 	}
 	mode := Binary
@@ -147,22 +147,6 @@ func (d *Driver) start(ctx context.Context, bauds []int, o Options) error {
 		return err
 	}
 	return d.apply(ctx, o)
-}
-
-// findBaud looks for a device that is idle, rate by rate.
-func (d *Driver) findBaud(ctx context.Context, bauds []int) error {
-	var err error
-	for _, baud := range bauds {
-		if err = d.link.Port.SetBaud(baud); err != nil {
-			return err
-		}
-		d.link.Busy(0)
-		err = d.link.Resync(ctx)
-		if err == nil || !errors.Is(err, device.ErrTimeout) && !errors.Is(err, device.ErrProtocol) {
-			return err
-		}
-	}
-	return err
 }
 
 // command tells and waits for the acknowledgement. All commands of the driver may be repeated without harm.
