@@ -33,6 +33,10 @@ type Result struct {
 	// Digits is how many significant figures the table shows, for figures that a tenth is too coarse for; whole numbers
 	// are never cut. 0: rounded to a tenth.
 	Digits int `json:"digits,omitempty"`
+	// Seeds is how many times the figure was measured anew with another seed of whatever is random in it, Spread the
+	// standard deviation over those, in Unit. 0: nothing in it is random.
+	Seeds  int     `json:"seeds,omitempty"`
+	Spread float64 `json:"spread,omitempty"`
 	// Detail keeps a result out of the table of README.md.
 	Detail bool `json:"detail,omitempty"`
 }
@@ -51,6 +55,15 @@ func Share(name string, k, n int, peer string, peerK int, command string) Result
 	r := Result{Name: name, Unit: "%", N: n, Low: 100 * low, High: 100 * high, Peer: peer, Command: command}
 	if n > 0 {
 		r.Value, r.PeerVal = 100*float64(k)/float64(n), 100*float64(peerK)/float64(n)
+	}
+	return r
+}
+
+// OverSeeds notes how much r differs from seed to seed; values are the figure of each seed, in r's unit.
+func (r Result) OverSeeds(values []float64) Result {
+	r.Seeds = len(values)
+	if len(values) > 1 {
+		r.Spread = stat.StdDev(values, nil)
 	}
 	return r
 }
@@ -133,7 +146,7 @@ func Save(jsonPath, mdPath, command string, rs []Result) error {
 // Table renders results as a Markdown table. One whose low and high are the same has no interval.
 func Table(rs []Result) string {
 	var b bytes.Buffer
-	b.WriteString("| measured | result | 95 % interval | n | peer in the same run | command |\n|---|---|---|---|---|---|\n")
+	b.WriteString("| measured | result | 95 % interval | n | spread over seeds | peer in the same run | command |\n|---|---|---|---|---|---|---|\n")
 	for _, r := range rs {
 		peer := ""
 		if r.Peer != "" {
@@ -143,7 +156,11 @@ func Table(rs []Result) string {
 		if r.Low != r.High {
 			interval = r.number(r.Low) + " to " + r.number(r.High)
 		}
-		fmt.Fprintf(&b, "| %s | %s %s | %s | %d | %s | `%s` |\n", r.Name, r.number(r.Value), r.Unit, interval, r.N, peer, r.Command)
+		spread := ""
+		if r.Seeds > 1 {
+			spread = fmt.Sprintf("%s (%d seeds)", r.number(r.Spread), r.Seeds)
+		}
+		fmt.Fprintf(&b, "| %s | %s %s | %s | %d | %s | %s | `%s` |\n", r.Name, r.number(r.Value), r.Unit, interval, r.N, spread, peer, r.Command)
 	}
 	return b.String()
 }

@@ -57,9 +57,14 @@ func TestFiguresAreRoundedToATenthOrToTheirDigits(t *testing.T) {
 			t.Errorf("%g with %d digits is %q, want %q", c.v, c.digits, got, c.want)
 		}
 	}
-	table := Table([]Result{{Name: "axis", Value: 0.364, Low: 0.301, High: 0.42, Unit: "cm-1", N: 14, Peer: "plain", PeerVal: 1.58, Digits: 3, Command: "make c"}})
-	if want := "| axis | 0.364 cm-1 | 0.301 to 0.42 | 14 | plain: 1.58 cm-1 | `make c` |"; !strings.Contains(table, want) {
-		t.Errorf("%s\nlacks %s", table, want)
+	axis := Result{Name: "axis", Value: 0.364, Low: 0.301, High: 0.42, Unit: "cm-1", N: 14, Peer: "plain", PeerVal: 1.58, Digits: 3, Command: "make c"}
+	for want, r := range map[string]Result{
+		"| axis | 0.364 cm-1 | 0.301 to 0.42 | 14 |  | plain: 1.58 cm-1 | `make c` |":               axis,
+		"| axis | 0.364 cm-1 | 0.301 to 0.42 | 14 | 0.02 (3 seeds) | plain: 1.58 cm-1 | `make c` |": axis.OverSeeds([]float64{0.344, 0.364, 0.384}),
+	} {
+		if table := Table([]Result{r}); !strings.Contains(table, want) {
+			t.Errorf("%s\nlacks %s", table, want)
+		}
 	}
 }
 
