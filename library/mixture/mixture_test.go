@@ -122,3 +122,163 @@ func TestFitRefusesWhatItCannotTellApart(t *testing.T) {
 		t.Errorf("no signal: %v, want ErrInput", err)
 	}
 }
+
+// derivativeNoise is what a derivative's window makes of independent noise: neighbours depend on one another.
+func derivativeNoise(seed uint64) []float64 {
+	rng := rand.New(rand.NewPCG(seed, 3))
+	white := make([]float64, points+11)
+	for i := range white {
+		white[i] = rng.NormFloat64()
+	}
+	y := make([]float64, points)
+	for i := range y {
+		for k := range 11 {
+			y[i] += float64(k-5) / 110 * white[i+k]
+		}
+	}
+	return y
+}
+
+// Of references that are not there a test at level 1 % may find 1 %, whatever the noise's neighbours have in common.
+func TestFalsePositivesComeAtTheStatedRate(t *testing.T) {
+	const runs = 1500
+	found := 0
+	for seed := range uint64(runs) {
+		y := derivativeNoise(seed)
+		for i, v := range wave(1) {
+			y[i] += v
+		}
+		if f := fit(t, y, wave(1), wave(2+seed%20)); f.P(1) < 0.01 {
+			found++
+		}
+	}
+	if found < 3 || found > 35 {
+		t.Errorf("found %d of %d references that are not there, expected about 15", found, runs)
+	}
+}
+
+func TestBackgroundIsNoPartOfTheSample(t *testing.T) {
+	y := add(0.01, 4, map[uint64]float64{1: 0.7, 2: 0.3})
+	for i := range y {
+		u := float64(i) / points
+		y[i] += 3 - 7*u + 2*u*u
+	}
+	f, err := Solve(Problem{Scan: y, References: [][]float64{wave(1), wave(2)}, Free: Background(points, 2)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if share, _, _ := f.Fraction(0); math.Abs(share-0.7) > 0.01 || f.Unexplained > 0.01 {
+		t.Errorf("share %.3f, unexplained %.4f under a sloping background", share, f.Unexplained)
+	}
+}
+
+func TestNoisyPointsCountLess(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	var plain, weighted float64
+	for range 40 {
+		y, sd := add(0, 1, map[uint64]float64{1: 1}), make([]float64, points)
+		for i := range y {
+			sd[i] = 0.01
+			if i%2 == 0 {
+				sd[i] = 1
+			}
+			y[i] += sd[i] * rng.NormFloat64()
+		}
+		n := wave(1)
+		for _, way := range []struct {
+			sd  []float64
+			sum *float64
+		}{{nil, &plain}, {sd, &weighted}} {
+			f, err := Solve(Problem{Scan: y, References: [][]float64{n}, SD: way.sd})
+			if err != nil {
+				t.Fatal(err)
+			}
+			amount, _ := f.Amount(0)
+			*way.sum += math.Abs(amount*norm(n) - 1)
+		}
+	}
+	if weighted > plain/10 {
+		t.Errorf("error %.4f with weights, %.4f without", weighted/40, plain/40)
+	}
+}
+
+func norm(v []float64) float64 {
+	var sum float64
+	for _, x := range v {
+		sum += x * x
+	}
+	return math.Sqrt(sum)
+}
+
+func TestScaleOfScanAndReferencesDoesNotMatter(t *testing.T) {
+	y := add(0.2, 6, map[uint64]float64{1: 0.6, 2: 0.4})
+	scaled := func(v []float64, by float64) []float64 {
+		out := make([]float64, len(v))
+		for i := range v {
+			out[i] = by * v[i]
+		}
+		return out
+	}
+	a := fit(t, y, wave(1), wave(2))
+	b := fit(t, scaled(y, 1e5), scaled(wave(1), 7), scaled(wave(2), 1e-3))
+	for i := range 2 {
+		if math.Abs(a.Coefficients[i]-b.Coefficients[i]) > 1e-9 || math.Abs(a.T(i)-b.T(i)) > 1e-6 {
+			t.Errorf("component %d: %.6f (t %.4f), scaled %.6f (t %.4f)", i, a.Coefficients[i], a.T(i), b.Coefficients[i], b.T(i))
+		}
+	}
+}
+
+func TestFractionsOfTheSampleLeaveTheContainerOut(t *testing.T) {
+	f := fit(t, add(0.01, 7, map[uint64]float64{1: 0.5, 2: 0.3, 3: 0.2}), wave(1), wave(2), wave(3))
+	got, low, high := f.FractionOf(1, []int{1, 2})
+	if math.Abs(got-0.6) > 0.02 || low > 0.6 || high < 0.6 {
+		t.Errorf("0.3 of 0.3 and 0.2 beside a container is %.3f (%.3f to %.3f)", got, low, high)
+	}
+}
+
+func TestCountingNoiseFollowsTheLight(t *testing.T) {
+	counts := make([]float64, 50)
+	for i := range counts {
+		counts[i] = 400
+		if i >= 25 {
+			counts[i] = 40000
+		}
+	}
+	sd := CountingSD(counts, 4, 0, []float64{-0.5, 0, 0.5})
+	// sqrt(0.25 (N/4) + 0.25 (N/4)) = sqrt(N/8)
+	for _, at := range []int{0, 10, 40, 49} {
+		if want := math.Sqrt(counts[at] / 8); math.Abs(sd[at]-want) > 1e-9 {
+			t.Errorf("noise at %d is %.3f, want %.3f", at, sd[at], want)
+		}
+	}
+	if dark := CountingSD([]float64{-5, -5, -5}, 4, 3, []float64{1})[1]; dark != 3 {
+		t.Errorf("noise without light is %g, want the read noise 3", dark)
+	}
+}
+
+func TestNoiseThatDoesNotFitTheScanIsRefused(t *testing.T) {
+	y := add(0.1, 1, map[uint64]float64{1: 1})
+	for name, p := range map[string]Problem{
+		"noise of 0":         {Scan: y, SD: make([]float64, points)},
+		"noise of few":       {Scan: y, SD: []float64{1}},
+		"background too few": {Scan: y, Free: [][]float64{{1, 1}}},
+	} {
+		if _, err := Solve(p); !errors.Is(err, ErrInput) {
+			t.Errorf("%s: %v, want ErrInput", name, err)
+		}
+	}
+}
+
+func TestWhatWouldNeedANegativeAmountIsNotThere(t *testing.T) {
+	y := add(0.05, 8, map[uint64]float64{1: 1, 2: -0.5})
+	f := fit(t, y, wave(1), wave(2))
+	if f.Coefficients[1] != 0 || f.T(1) != 0 || f.P(1) < 0.4 || f.SE[1] <= 0 {
+		t.Errorf("amount %.3f ± %.3f, t %.2f, p %.2f", f.Coefficients[1], f.SE[1], f.T(1), f.P(1))
+	}
+	if _, low, high := f.Fraction(1); low != 0 || high <= 0 || high > 0.6 {
+		t.Errorf("interval %.3f to %.3f", low, high)
+	}
+	if f := fit(t, add(0.05, 8, map[uint64]float64{1: -1}), wave(1)); f.Coefficients[0] != 0 || f.Unexplained != 1 {
+		t.Errorf("amount %.3f of the only reference, unexplained %.3f", f.Coefficients[0], f.Unexplained)
+	}
+}
