@@ -3,6 +3,7 @@
 package library
 
 import (
+	"strings"
 	"time"
 
 	"fentrace/spectra"
@@ -37,6 +38,16 @@ type Substance struct {
 	// Unverified is true when any value comes from memory rather than a checked source. It is shown beside the name.
 	Unverified bool   `json:"unverified,omitempty"`
 	Source     string `json:"source,omitempty"`
+}
+
+// Container reports whether the substance is what samples are scanned through: a bag, a vial, a window. A class that names
+// something else too, as that of cellulose, is no container: it may be what was scanned.
+func (s Substance) Container() bool {
+	switch strings.ToLower(s.Class) {
+	case "container", "plastic", "glass", "window":
+		return true
+	}
+	return false
 }
 
 // Peak is one line of a peak table.

@@ -28,7 +28,7 @@ func (b *bench) measure(ctx context.Context) ([]report.Result, error) {
 	}
 	var results []report.Result
 	for _, part := range []func(context.Context, []answered) ([]report.Result, error){
-		b.topOne, b.routes, b.answers, b.wrongAxis, b.movedAxis, b.everyday,
+		b.topOne, b.routes, b.answers, b.withheld, b.sums, b.wrongAxis, b.movedAxis, b.everyday,
 	} {
 		rs, err := part(ctx, cross)
 		if err != nil {

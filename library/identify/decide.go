@@ -55,6 +55,8 @@ func (id *Identifier) decide(ev evidence) Identification {
 		}
 		ans.Findings = ev.findings()
 		ans.Unexplained = round(ev.fit.Unexplained, 3)
+		ans.ForeignLines = ev.foreign
+		ans.Reasons = append(ans.Reasons, ev.restReasons()...)
 		ans.DetectionLimits = id.limits(ev)
 	}
 	if alarm := controlled(ans.Findings); len(alarm) > 0 {
@@ -66,7 +68,7 @@ func (id *Identifier) decide(ev evidence) Identification {
 		return ans.alarm(ans.Findings, nil)
 	}
 	if near, ok := suspect(ev, ans.Findings); ok {
-		ans.Findings, ans.DetectionLimits, ans.Unexplained = []Finding{}, []DetectionLimit{}, 1
+		ans = ans.withheld(ev)
 		return ans.inconclusive(reasonSuspect(near))
 	}
 	if !explained {
@@ -89,22 +91,6 @@ func (id *Identifier) explains(ev evidence) bool {
 		lines += id.sharedLines(ev.features, p.hit, search.PeakToleranceCM1)
 	}
 	return lines >= explainedLines
-}
-
-// findings are the parts of the explanation with their shares.
-func (ev *evidence) findings() []Finding {
-	out := make([]Finding, 0, len(ev.parts))
-	for i, p := range ev.parts {
-		f := p.finding
-		estimate, low, high := ev.fit.Fraction(i)
-		f.Fraction = &Fraction{Estimate: round(estimate, 3), Low: round(low, 3), High: round(high, 3)}
-		if i > 0 || len(ev.parts) > 1 {
-			// In a mixture the evidence is the whole explanation, and this part being far from nothing in it.
-			f.Probability = round(spectrumProbability(ev.explained), 3)
-		}
-		out = append(out, f)
-	}
-	return out
 }
 
 // alarming: listed as controlled, or of the fentanyl class even where the library knows no listing for it.
@@ -173,7 +159,7 @@ func (id *Identifier) lookAlikes(ev evidence, f Finding) []string {
 func (id *Identifier) noAlarm(ans Identification, ev evidence) Identification {
 	limit, fentanyl := ans.headlineLimit(id)
 	if limit > worstLimit {
-		ans.Findings, ans.DetectionLimits, ans.Unexplained = []Finding{}, []DetectionLimit{}, 1
+		ans = ans.withheld(ev)
 		return ans.inconclusive(reasonBlind(limit))
 	}
 	ans.Verdict = NoAlarm

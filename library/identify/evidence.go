@@ -25,28 +25,11 @@ type evidence struct {
 	fit        mixture.Fit
 	fitLow     int // first wavenumber of the fitted range
 	explained  float64
+	foreign    []float64 // cm-1, lines that no part has
 	fault      *axisFault
 }
 
-// part is one reference in the explanation of the scan.
-type part struct {
-	hit     search.Hit
-	vector  search.Vector
-	finding Finding
-}
-
-const (
-	hitsKept = 50
-	// A further reference is taken into the explanation when what is left over looks like it and its amount is far
-	// from nothing. Instruments differ in resolution, which leaves residues; these are chosen so that such residues
-	// of one pure substance on another instrument are not taken for a second substance (bench/accuracy).
-	partScore = 0.45
-	partT     = 5.0
-	partShare = 0.04
-	maxParts  = 4
-	// seedScore is the least agreement of the first reference of an explanation.
-	seedScore = 0.35
-)
+const hitsKept = 50
 
 // gather computes the evidence for s; the quality is filled as far as it got even when an error is returned.
 func (id *Identifier) gather(ctx context.Context, s spectra.Spectrum) (evidence, error) {
@@ -143,7 +126,7 @@ func (id *Identifier) finding(r library.Reference) Finding {
 	sub, _ := id.lib.Substance(r.SubstanceID)
 	return Finding{
 		Substance: cmp.Or(sub.Name, r.SubstanceID), CAS: sub.CAS, Class: sub.Class, Schedule: sub.Schedule,
-		Controlled: sub.Controlled, Unverified: sub.Unverified, Tier: r.Tier, References: []string{r.ID},
+		Controlled: sub.Controlled, Unverified: sub.Unverified, Container: sub.Container(), Tier: r.Tier, References: []string{r.ID},
 	}
 }
 

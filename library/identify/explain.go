@@ -2,6 +2,9 @@ package identify
 
 import (
 	"context"
+	"fmt"
+	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/floats"
 
@@ -9,41 +12,144 @@ import (
 	"fentrace/library/search"
 )
 
-// explain finds the few references that make up the scan: the best one, then whatever the residual looks like, as long
-// as it is far from nothing; never a forced fit.
+const (
+	// A reference is offered to the explanation when what is left over looks at least like that. Instruments differ in
+	// resolution, which leaves residues that resemble something or other; this, and what a part has to prove
+	// (explanation), are chosen so that such residues of one pure substance on another instrument are not taken for
+	// a second substance (bench/accuracy).
+	partScore = 0.5
+	// seedScore is the least agreement of the first reference of an explanation.
+	seedScore = 0.35
+	// offered is how many references compete for the next place.
+	offered = 5
+	// maxSample and maxContainers are how many parts an explanation has at most.
+	maxSample, maxContainers = 4, 2
+	// partAxisSpread (cm-1): the axis error of one scan varies slowly along the axis, so its parts share it nearly.
+	partAxisSpread = 4
+	// shapeStep (cm-1) is the distance over which derivatives of references are taken.
+	shapeStep = 2
+	// backgroundDegree of the polynomial in the derivative that is no part of the sample: the slope of fluorescence.
+	backgroundDegree = 2
+)
+
+// explanation is what a part has to prove to be taken.
+var explanation = mixture.Limits{MaxParts: maxSample + maxContainers, MinT: 6, MinShare: 0.04}
+
+// part is one reference in the explanation of the scan.
+type part struct {
+	hit     search.Hit
+	vector  search.Vector
+	finding Finding
+}
+
+// explain finds the few references that make up the scan, each proved beside the others, and looks for more in what is
+// left over; never a forced fit.
 func (id *Identifier) explain(ctx context.Context, ev *evidence) error {
 	if len(ev.hits) == 0 || ev.hits[0].Score < seedScore {
 		return nil
 	}
-	if !id.take(ev, ev.hits[0]) {
-		return nil
-	}
-	for len(ev.parts) < maxParts {
-		next, ok, err := id.inResidual(ctx, ev)
-		if err != nil {
-			return err
+	parts, _, err := mixture.Select(explanation, func(parts []part) (mixture.Fit, error) {
+		return ev.together(parts, true)
+	}, func(fit mixture.Fit, taken []part) ([]part, error) {
+		if len(taken) == 0 {
+			return id.parts(ev.hits[:1]), nil
 		}
-		if !ok || !id.take(ev, next) {
-			break
-		}
+		return id.inResidual(ctx, ev, fit, taken)
+	})
+	if err != nil || len(parts) == 0 {
+		return err
 	}
+	// How much of each there is, and how well they agree, is told by the references as they are.
+	fit, err := ev.together(parts, false)
+	if err != nil || floats.Min(fit.Coefficients) == 0 {
+		return nil // only reshaped do they go together: no explanation
+	}
+	ev.parts, ev.fit = parts, fit
+	ev.fitLow, _ = ev.shared(parts)
+	ev.explained = search.Correlation(ev.fitted(), ev.fitRange())
+	ev.foreign = id.foreignLines(ev)
 	return nil
 }
 
-// inResidual searches what is left over, near the axis error the first part was found with.
-func (id *Identifier) inResidual(ctx context.Context, ev *evidence) (search.Hit, bool, error) {
-	shift := ev.parts[0].hit.ShiftCM1
-	rest := ev.vector.With(padded(ev.fit.Residual, ev.fitLow-ev.vector.Low, len(ev.vector.D)))
-	keep := id.eligible(ev.scan)
-	hits, err := id.index.Search(ctx, rest, search.Query{K: 1, MaxShift: id.maxShift, Keep: func(ref string) bool {
-		return keep(ref) && !ev.has(id.refs[ref].SubstanceID, id)
-	}})
-	if err != nil || len(hits) == 0 {
-		return search.Hit{}, false, err
+// parts of hits.
+func (id *Identifier) parts(hits []search.Hit) []part {
+	var out []part
+	for _, h := range hits {
+		if v, ok := id.index.Vector(h.ReferenceID); ok {
+			out = append(out, part{hit: h, vector: v, finding: id.spectrumFinding(h)})
+		}
 	}
-	const axisSpread = 4 // cm-1; the axis error of one scan varies slowly along the axis
-	apart := hits[0].ShiftCM1 - shift
-	return hits[0], hits[0].Score >= partScore && apart <= axisSpread && apart >= -axisSpread, nil
+	return out
+}
+
+// inResidual searches what is left over for substances not taken yet, near the axis error the first part was found with.
+func (id *Identifier) inResidual(ctx context.Context, ev *evidence, fit mixture.Fit, taken []part) ([]part, error) {
+	low, _ := ev.shared(taken)
+	rest := ev.vector.With(padded(fit.Residual, low-ev.vector.Low, len(ev.vector.D)))
+	keep := id.eligible(ev.scan)
+	samples, containers := 0, 0
+	for _, p := range taken {
+		if p.finding.Container {
+			containers++
+		} else {
+			samples++
+		}
+	}
+	hits, err := id.index.Search(ctx, rest, search.Query{K: offered, MaxShift: id.maxShift, Keep: func(ref string) bool {
+		sub, _ := id.lib.Substance(id.refs[ref].SubstanceID)
+		room := samples < maxSample
+		if sub.Container() {
+			room = containers < maxContainers
+		}
+		return room && keep(ref) && !slices.ContainsFunc(taken, func(p part) bool {
+			return id.refs[p.hit.ReferenceID].SubstanceID == sub.ID
+		})
+	}})
+	shift := taken[0].hit.ShiftCM1
+	hits = slices.DeleteFunc(hits, func(h search.Hit) bool {
+		return h.Score < partScore || math.Abs(h.ShiftCM1-shift) > partAxisSpread
+	})
+	return id.parts(hits), err
+}
+
+// shared is the range (whole cm-1) that the scan and all parts cover.
+func (ev *evidence) shared(parts []part) (low, high int) {
+	low, high = ev.vector.Low, ev.vector.High()
+	for _, p := range parts {
+		s := int(p.hit.ShiftCM1)
+		low, high = max(low, p.vector.Low+s+1), min(high, p.vector.High()+s-1)
+	}
+	return low, high
+}
+
+// together fits parts to the scan over the range they share. With shapes, every reference may also be moved and
+// broadened a little: spectrometers differ in axis and resolution, and what that leaves of a strong line is no other
+// substance. (To first order a shift adds the reference's derivative, a broadening its second one.)
+func (ev *evidence) together(parts []part, shapes bool) (mixture.Fit, error) {
+	low, high := ev.shared(parts)
+	n := high - low + 1
+	if n < search.MinRangeCM1-1 {
+		return mixture.Fit{}, fmt.Errorf("%w: they share only %d cm-1", mixture.ErrInput, n)
+	}
+	p := mixture.Problem{Scan: ev.vector.At(low, n, 0)}
+	if shapes {
+		p.Free = mixture.Background(n, backgroundDegree)
+	}
+	for _, part := range parts {
+		at := part.hit.ShiftCM1
+		column := part.vector.At(low, n, at)
+		p.References = append(p.References, column)
+		if !shapes {
+			continue
+		}
+		moved, below := part.vector.At(low, n, at+shapeStep), part.vector.At(low, n, at-shapeStep)
+		broad := make([]float64, n)
+		floats.AddTo(broad, moved, below)
+		floats.AddScaled(broad, -2, column)
+		floats.Sub(moved, below)
+		p.Free = append(p.Free, moved, broad)
+	}
+	return mixture.Solve(p)
 }
 
 func (ev *evidence) has(substanceID string, id *Identifier) bool {
@@ -55,44 +161,30 @@ func (ev *evidence) has(substanceID string, id *Identifier) bool {
 	return false
 }
 
-// take adds hit to the explanation if every part then still has a positive amount far from nothing.
-func (id *Identifier) take(ev *evidence, hit search.Hit) bool {
-	vector, ok := id.index.Vector(hit.ReferenceID)
-	if !ok {
-		return false
-	}
-	parts := append(ev.parts[:len(ev.parts):len(ev.parts)], part{hit: hit, vector: vector, finding: id.spectrumFinding(hit)})
-	low, high := ev.vector.Low, ev.vector.High()
-	for _, p := range parts {
-		s := int(p.hit.ShiftCM1)
-		low, high = max(low, p.vector.Low+s+1), min(high, p.vector.High()+s-1)
-	}
-	if high-low < search.MinRangeCM1-2 {
-		return false
-	}
-	n := high - low + 1
-	columns := make([][]float64, len(parts))
-	for i, p := range parts {
-		columns[i] = p.vector.At(low, n, p.hit.ShiftCM1)
-	}
-	fit, err := mixture.NewFit(ev.vector.At(low, n, 0), columns)
-	if err != nil {
-		return false
-	}
-	for i := range parts {
-		share, _, _ := fit.Fraction(i)
-		if fit.Coefficients[i] <= 0 || len(parts) > 1 && (fit.T(i) < partT || share < partShare) {
-			return false
+// findings are the parts of the explanation with their tests and shares. The share of a part of the sample is that of
+// the sample's signal, without containers; the share of a container is that of all signal explained.
+func (ev *evidence) findings() []Finding {
+	var sample []int
+	for i, p := range ev.parts {
+		if !p.finding.Container {
+			sample = append(sample, i)
 		}
 	}
-	with := *ev
-	with.parts, with.fit, with.fitLow = parts, fit, low
-	with.explained = search.Correlation(with.fitted(), with.fitRange())
-	if with.explained <= ev.explained {
-		return false
+	out := make([]Finding, 0, len(ev.parts))
+	for i, p := range ev.parts {
+		f := p.finding
+		estimate, low, high := ev.fit.Fraction(i)
+		if !f.Container {
+			estimate, low, high = ev.fit.FractionOf(i, sample)
+		}
+		f.Fraction = &Fraction{Estimate: round(estimate, 3), Low: round(low, 3), High: round(high, 3)}
+		if len(ev.parts) > 1 {
+			// In a mixture the evidence is the whole explanation, and this part being far from nothing in it.
+			f.Probability = round(spectrumProbability(ev.explained), 3)
+		}
+		out = append(out, f)
 	}
-	*ev = with
-	return true
+	return out
 }
 
 // fitRange is the scan's derivative over the fitted range.

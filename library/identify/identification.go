@@ -31,7 +31,10 @@ type Identification struct {
 	Findings   []Finding `json:"findings"`
 	Candidates []Finding `json:"candidates"`
 	// Unexplained is the fraction of the scan's signal (0..1) that the findings leave over; 1 without findings.
-	Unexplained     float64          `json:"unexplained"`
+	Unexplained float64 `json:"unexplained"`
+	// ForeignLines are the positions (cm-1) of clear lines of the scan that none of the findings has, strongest first:
+	// something else is there. Empty without findings.
+	ForeignLines    []float64        `json:"foreign_lines,omitempty"`
 	Quality         Quality          `json:"quality"`
 	DetectionLimits []DetectionLimit `json:"detection_limits"`
 	Reasons         []string         `json:"reasons"`
@@ -45,13 +48,15 @@ type Identification struct {
 
 // Finding is one substance with the evidence for it.
 type Finding struct {
-	Substance  string       `json:"substance"`
-	CAS        string       `json:"cas,omitempty"`
-	Class      string       `json:"class,omitempty"`
-	Schedule   string       `json:"schedule,omitempty"`
-	Controlled bool         `json:"controlled"`
-	Unverified bool         `json:"unverified,omitempty"` // identity data of the substance is from memory
-	Tier       library.Tier `json:"tier"`
+	Substance  string `json:"substance"`
+	CAS        string `json:"cas,omitempty"`
+	Class      string `json:"class,omitempty"`
+	Schedule   string `json:"schedule,omitempty"`
+	Controlled bool   `json:"controlled"`
+	Unverified bool   `json:"unverified,omitempty"` // identity data of the substance is from memory
+	// Container: this is what the sample was scanned through, no part of the sample.
+	Container bool         `json:"container,omitempty"`
+	Tier      library.Tier `json:"tier"`
 	// Score is the correlation of first derivatives (-1..1) for a spectrum; for a peak table the F-measure of
 	// line agreement (0..1).
 	Score float64 `json:"score"`
