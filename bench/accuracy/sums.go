@@ -17,6 +17,9 @@ import (
 	"fentrace/spectra"
 )
 
+// strangeSNR of a scan is enough for its lines to be seen when it is a part of a sum.
+const strangeSNR = 20
+
 // sum is two recorded scans added.
 type sum struct {
 	first, second answered
@@ -33,7 +36,8 @@ func (b *bench) sums(ctx context.Context, cross []answered) ([]report.Result, er
 		return inLibrary(a) && !a.oil() && len(a.answer.Findings) == 1 && a.rightTop()
 	})
 	strange := filter(cross, func(a answered) bool {
-		return !inLibrary(a) && a.Sample != "AcetonitrileToluene" && a.answer.Quality.SNR > 20
+		// A solution in water has hardly any lines.
+		return !inLibrary(a) && a.Sample != "AcetonitrileToluene" && a.Sample != "Glucose100gperL" && a.answer.Quality.SNR > strangeSNR
 	})
 	var results []report.Result
 	for _, share := range []float64{0.5, 0.3, 0.15} {

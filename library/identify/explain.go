@@ -20,6 +20,9 @@ const (
 	partScore = 0.5
 	// seedScore is the least agreement of the first reference of an explanation.
 	seedScore = 0.35
+	// partLines is how many lines a further part has in common with the scan at least, unless what is left over
+	// agrees with it as well as a whole scan has to: with one line anything agrees that has a line there.
+	partLines = 2
 	// offered is how many references compete for the next place.
 	offered = 5
 	// maxSample and maxContainers are how many parts an explanation has at most.
@@ -107,7 +110,8 @@ func (id *Identifier) inResidual(ctx context.Context, ev *evidence, fit mixture.
 	}})
 	shift := taken[0].hit.ShiftCM1
 	hits = slices.DeleteFunc(hits, func(h search.Hit) bool {
-		return h.Score < partScore || math.Abs(h.ShiftCM1-shift) > partAxisSpread
+		return h.Score < partScore || math.Abs(h.ShiftCM1-shift) > partAxisSpread ||
+			h.Score < explainedScore && id.sharedLines(ev.features, h, search.PeakToleranceCM1) < partLines
 	})
 	return id.parts(hits), err
 }

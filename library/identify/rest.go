@@ -16,7 +16,7 @@ const (
 	// within foreignReach cm-1, belongs to something else. The reach allows for lines that one spectrometer resolves
 	// and another does not.
 	foreignShare = 0.10
-	foreignReach = 3 * search.PeakToleranceCM1
+	foreignReach = 2 * search.PeakToleranceCM1
 	// foreignNamed of them are named in words.
 	foreignNamed = 4
 )
