@@ -9,11 +9,9 @@ import (
 	"slices"
 	"sync"
 
-	"gonum.org/v1/gonum/floats"
-
+	"fentrace/bench/dataset"
 	"fentrace/bench/report"
 	"fentrace/library/identify"
-	"fentrace/library/search"
 	"fentrace/spectra"
 )
 
@@ -128,16 +126,16 @@ func (b *bench) added(ctx context.Context, firsts, seconds []answered, share flo
 
 // addedScan is a with as much of b that its derivative makes up share of the sum of norms, on the axis of a.
 func addedScan(a, b spectra.Spectrum, share float64) (spectra.Spectrum, error) {
-	va, err := search.Prepare(a)
+	first, err := dataset.Signal(a.Ascending())
 	if err != nil {
 		return spectra.Spectrum{}, err
 	}
-	vb, err := search.Prepare(b)
+	second, err := dataset.Signal(b.Ascending())
 	if err != nil {
 		return spectra.Spectrum{}, err
 	}
 	a, b = a.Ascending(), b.Ascending()
-	factor := share / (1 - share) * floats.Norm(va.Derivative, 2) / floats.Norm(vb.Derivative, 2)
+	factor := share / (1 - share) * first / second
 	out := a
 	out.X, out.Y = nil, nil
 	out.Title = a.Title + " + " + b.Title

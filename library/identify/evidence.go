@@ -23,7 +23,9 @@ type evidence struct {
 	candidates []Finding // one per substance, best first
 	parts      []part
 	fit        mixture.Fit
-	fitLow     int // first wavenumber of the fitted range
+	look       [2]float64  // of references in this scan, see measureLook
+	proof      mixture.Fit // of the parts with their shapes free, by which they were taken
+	fitLow     int         // first wavenumber of the fitted range
 	explained  float64
 	foreign    []float64 // cm-1, lines that no part has
 	fault      *axisFault

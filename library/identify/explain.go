@@ -51,7 +51,7 @@ func (id *Identifier) explain(ctx context.Context, ev *evidence) error {
 	if len(ev.hits) == 0 || ev.hits[0].Score < seedScore {
 		return nil
 	}
-	parts, _, err := mixture.Select(explanation, func(parts []part) (mixture.Fit, error) {
+	parts, proof, err := mixture.Select(explanation, func(parts []part) (mixture.Fit, error) {
 		return ev.together(parts, true)
 	}, func(fit mixture.Fit, taken []part) ([]part, error) {
 		if len(taken) == 0 {
@@ -67,7 +67,7 @@ func (id *Identifier) explain(ctx context.Context, ev *evidence) error {
 	if err != nil || floats.Min(fit.Coefficients) == 0 {
 		return nil // only reshaped do they go together: no explanation
 	}
-	ev.parts, ev.fit = parts, fit
+	ev.parts, ev.fit, ev.proof = parts, fit, proof
 	ev.fitLow, _ = ev.shared(parts)
 	ev.explained = search.Correlation(ev.fitted(), ev.fitRange())
 	ev.foreign = id.foreignLines(ev)
@@ -146,14 +146,19 @@ func (ev *evidence) together(parts []part, shapes bool) (mixture.Fit, error) {
 		if !shapes {
 			continue
 		}
-		moved, below := part.vector.At(low, n, at+shapeStep), part.vector.At(low, n, at-shapeStep)
-		broad := make([]float64, n)
-		floats.AddTo(broad, moved, below)
-		floats.AddScaled(broad, -2, column)
-		floats.Sub(moved, below)
-		p.Free = append(p.Free, moved, broad)
+		p.Free = append(p.Free, shapeColumns(part.vector, low, n, at)...)
 	}
 	return mixture.Solve(p)
+}
+
+// shapeColumns are what a small shift and a small broadening add to reference v at low..low+n-1.
+func shapeColumns(v search.Vector, low, n int, at float64) [][]float64 {
+	moved, below := v.At(low, n, at+shapeStep), v.At(low, n, at-shapeStep)
+	broad := make([]float64, n)
+	floats.AddTo(broad, moved, below)
+	floats.AddScaled(broad, -2, v.At(low, n, at))
+	floats.Sub(moved, below)
+	return [][]float64{moved, broad}
 }
 
 func (ev *evidence) has(substanceID string, id *Identifier) bool {

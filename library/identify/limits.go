@@ -1,12 +1,26 @@
 package identify
 
 import (
+	"math"
 	"slices"
 	"strings"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+
+	"fentrace/library/search"
 )
 
 // worstLimit: a detection limit above half of the signal excludes nothing worth saying.
 const worstLimit = 0.5
+
+// mostLimit is the largest share that is tried.
+const mostLimit = 0.95
+
+// limitMargin is how many standard errors of an amount are added to the amount that is just found. 1.28 would make nine
+// of ten scans alarm at the limit if noise were all that differs between two scans of one sample; the shift that is
+// found differs too (bench/accuracy/street measures what comes of it).
+const limitMargin = 1.645
 
 // unlisted stands for whatever the library does not hold.
 const unlisted = "any other substance"
@@ -16,17 +30,14 @@ const unlisted = "any other substance"
 func (id *Identifier) limits(ev evidence) []DetectionLimit {
 	best := map[string]float64{}
 	keep := id.eligible(ev.scan)
-	n := len(ev.fit.Residual)
+	ev.look = ev.measureLook()
 	for ref, r := range id.refs {
 		sub, _ := id.lib.Substance(r.SubstanceID)
 		v, ok := id.index.Vector(ref)
 		if !ok || ev.has(sub.ID, id) || !(sub.Controlled || sub.FentanylClass()) || r.Technique != ev.scan.Technique || !keep(ref) {
 			continue
 		}
-		limit, err := ev.fit.Limit(v.At(ev.fitLow, n, ev.parts[0].hit.ShiftCM1))
-		if err != nil {
-			continue
-		}
+		limit := ev.limit(v)
 		if had, ok := best[sub.Name]; !ok || limit < had {
 			best[sub.Name] = limit
 		}
@@ -44,8 +55,79 @@ func (id *Identifier) limits(ev evidence) []DetectionLimit {
 		}
 		return strings.Compare(a.Substance, b.Substance)
 	})
-	if other, err := ev.fit.Limit(nil); err == nil {
-		out = append(out, DetectionLimit{Substance: unlisted, Fraction: round(other, 3)})
+	if other, err := ev.proof.Limit(explanation.MinT, nil); err == nil {
+		out = append(out, DetectionLimit{Substance: unlisted, Fraction: round(max(other, explanation.MinShare), 3)})
+	}
+	return out
+}
+
+// limit is the smallest share of the signal of reference v that explain would have taken as a further part nine times out
+// of ten, had it been in this very scan. The reference is added to the scan, as its spectrometer shows it, in growing
+// amounts, until what is left over resembles it enough; what noise does to that amount, in this scan and in the
+// one that would hold it, comes on top.
+func (ev *evidence) limit(v search.Vector) float64 {
+	at, n := ev.parts[0].hit.ShiftCM1, len(ev.proof.Residual)
+	column, shapes := v.At(ev.fitLow, n, at), shapeColumns(v, ev.fitLow, n, at)
+	se, err := ev.proof.Further(column, shapes...)
+	if err != nil || math.IsInf(se, 1) {
+		return 1
+	}
+	found := floats.Sum(ev.proof.Coefficients)
+	unit := floats.Norm(ev.fitRange(), 2) / floats.Norm(column, 2)
+	rest := ev.proof.Rest(seen(column, shapes, ev.look))
+	sum := make([]float64, n)
+	resembles := func(amount float64) bool {
+		floats.AddScaledTo(sum, ev.proof.Residual, amount*unit, rest)
+		return search.Correlation(sum, column) >= partScore
+	}
+	low, high := math.Max(explanation.MinT*se, found*explanation.MinShare/(1-explanation.MinShare)), mostLimit/(1-mostLimit)*found
+	if low >= high || !resembles(high) {
+		return 1
+	}
+	if !resembles(low) {
+		for high-low > 0.001*found {
+			if mid := (low + high) / 2; resembles(mid) {
+				high = mid
+			} else {
+				low = mid
+			}
+		}
+		low = high
+	}
+	low += limitMargin * math.Sqrt2 * se
+	return low / (low + found)
+}
+
+// measureLook is how the spectrometer of the scan shows a reference: moved and broadened, in units of its shape columns. It is
+// taken from the first part.
+func (ev *evidence) measureLook() (look [2]float64) {
+	p, n := ev.parts[0], len(ev.fit.Residual)
+	columns := [][]float64{p.vector.At(ev.fitLow, n, p.hit.ShiftCM1)}
+	columns = append(columns, shapeColumns(p.vector, ev.fitLow, n, p.hit.ShiftCM1)...)
+	alone := mat.NewVecDense(n, ev.fitRange())
+	for i, other := range ev.parts[1:] {
+		amount, _ := ev.fit.Amount(i + 1)
+		alone.AddScaledVec(alone, -amount, mat.NewVecDense(n, other.vector.At(ev.fitLow, n, other.hit.ShiftCM1)))
+	}
+	design := mat.NewDense(n, len(columns), nil)
+	for i, c := range columns {
+		design.SetCol(i, c)
+	}
+	var x mat.VecDense
+	if err := x.SolveVec(design, alone); err != nil || x.AtVec(0) <= 0 {
+		return look // shown as it is in the library
+	}
+	for i := range look {
+		look[i] = x.AtVec(i+1) / x.AtVec(0)
+	}
+	return look
+}
+
+// seen is a reference as the spectrometer of the scan shows it.
+func seen(column []float64, shapes [][]float64, look [2]float64) []float64 {
+	out := slices.Clone(column)
+	for i, s := range shapes {
+		floats.AddScaled(out, look[i], s)
 	}
 	return out
 }

@@ -23,10 +23,6 @@ import (
 // ErrInput is wrapped for vectors that differ in length, are zero, or are alike.
 var ErrInput = errors.New("cannot fit the references")
 
-// limitFactor times the standard error is the smallest amount told from nothing: 3.3 for 5 % false positives and 5 %
-// false negatives (ICH Q2).
-const limitFactor = 3.3
-
 // mostAlike is the condition of the Gram matrix above which references cannot be told apart.
 const mostAlike = 1e4
 
@@ -213,14 +209,7 @@ func (f *Fit) errors() {
 // further is the standard error that the coefficient of a weighted column beside the active ones would have, and the
 // share 0..1 of the column that is unlike them.
 func (f Fit) further(column []float64) (se, unlike float64) {
-	z := append([]float64(nil), column...)
-	b := make([]float64, len(f.active))
-	for i, a := range f.active {
-		b[i] = floats.Dot(f.columns[a], column)
-	}
-	for i, a := range f.active {
-		floats.AddScaled(z, -floats.Dot(mat.Row(nil, i, f.inverse), b), f.columns[a])
-	}
+	z := f.rest(append([]float64(nil), column...))
 	whole, own := floats.Dot(column, column), floats.Dot(z, z)
 	if own <= 1e-12*whole {
 		return math.Inf(1), 0

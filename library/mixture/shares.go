@@ -3,6 +3,7 @@ package mixture
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
@@ -55,24 +56,71 @@ func (f Fit) FractionOf(i int, sample []int) (estimate, low, high float64) {
 	return estimate, math.Max(0, estimate-half), math.Min(1, estimate+half)
 }
 
-// Limit is the smallest share of the signal of a further reference that this scan would have shown: limitFactor
-// standard errors of its coefficient if it were fitted too. A nil reference stands for one with lines as wide as those
-// of the scan, but elsewhere. The result is in 0..1; 1 when the reference cannot be told from what was fitted.
-func (f Fit) Limit(ref []float64) (float64, error) {
-	var se, unlike float64
+// Further is the standard error that the coefficient of a further reference would have if it were fitted too, together
+// with free columns of its own, on the scale of Coefficients; +Inf when the reference cannot be told from what is
+// fitted already. A nil reference stands for one with lines as wide as those of the scan, but elsewhere.
+func (f Fit) Further(ref []float64, free ...[]float64) (float64, error) {
 	if ref == nil {
 		own := floats.Dot(f.course, f.course)
-		se, unlike = math.Sqrt(math.Max(covariance(f.noise, f.course, f.course), 0)/own), 1
-	} else {
-		n := floats.Norm(ref, 2)
-		if len(ref) != len(f.Residual) || n == 0 {
-			return 0, fmt.Errorf("%w: reference has %d points of %d, norm %g", ErrInput, len(ref), len(f.Residual), n)
+		return math.Sqrt(math.Max(covariance(f.noise, f.course, f.course), 0)) / own, nil
+	}
+	n := floats.Norm(ref, 2)
+	if len(ref) != len(f.Residual) || n == 0 {
+		return 0, fmt.Errorf("%w: reference has %d points of %d, norm %g", ErrInput, len(ref), len(f.Residual), n)
+	}
+	with := f
+	with.basis = slices.Clip(f.basis)
+	for _, v := range free {
+		if len(v) != len(ref) {
+			return 0, fmt.Errorf("%w: free column has %d points of %d", ErrInput, len(v), len(ref))
 		}
-		se, unlike = f.further(f.beside(f.weighted(ref, 1/n)))
+		with.addBasis(f.rest(f.weighted(v, 1)))
 	}
-	if unlike < 1e-3 {
-		return 1, nil
+	se, unlike := with.further(with.beside(f.weighted(ref, 1/n)))
+	if unlike < leastUnlike {
+		return math.Inf(1), nil
 	}
-	c := limitFactor * se
-	return math.Min(1, c/(c+floats.Sum(f.Coefficients))), nil
+	return se, nil
 }
+
+// leastUnlike is the share of a reference that has to be its own for it to be told from the others.
+const leastUnlike = 1e-3
+
+// Rest is what this fit would leave of v if v were added to the scan. It has the length of the scan.
+func (f Fit) Rest(v []float64) []float64 {
+	out := f.rest(f.weighted(v, 1))
+	if f.sd != nil {
+		floats.Mul(out, f.sd)
+	}
+	return out
+}
+
+// rest takes from a weighted vector, in place, what free columns and active references explain.
+func (f Fit) rest(v []float64) []float64 {
+	f.beside(v)
+	if len(f.active) == 0 {
+		return v
+	}
+	b := make([]float64, len(f.active))
+	for i, a := range f.active {
+		b[i] = floats.Dot(f.columns[a], v)
+	}
+	for i, a := range f.active {
+		floats.AddScaled(v, -floats.Dot(mat.Row(nil, i, f.inverse), b), f.columns[a])
+	}
+	return v
+}
+
+// Limit is the smallest share of the signal of a further reference that a test at t standard errors would find nine times
+// out of ten (Further, with its free columns). The result is in 0..1; 1 when it cannot be told from what was fitted.
+func (f Fit) Limit(t float64, ref []float64, free ...[]float64) (float64, error) {
+	se, err := f.Further(ref, free...)
+	if err != nil || math.IsInf(se, 1) {
+		return 1, err
+	}
+	c := (t + ninety) * se
+	return c / (c + floats.Sum(f.Coefficients)), nil
+}
+
+// ninety is the 90 % quantile of the normal distribution.
+var ninety = distuv.UnitNormal.Quantile(0.9)
