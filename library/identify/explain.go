@@ -17,18 +17,18 @@ const (
 	// resolution, which leaves residues that resemble something or other; this, and what a part has to prove
 	// (explanation), are chosen so that such residues of one pure substance on another instrument are not taken for
 	// a second substance (bench/accuracy).
-	partScore = 0.5
+	partScore = 0.45
 	// seedScore is the least agreement of the first reference of an explanation.
 	seedScore = 0.35
-	// partLines is how many lines a further part has in common with the scan at least, unless what is left over
-	// agrees with it as well as a whole scan has to: with one line anything agrees that has a line there.
-	partLines = 2
 	// offered is how many references compete for the next place.
 	offered = 5
 	// maxSample and maxContainers are how many parts an explanation has at most.
 	maxSample, maxContainers = 4, 2
 	// partAxisSpread (cm-1): the axis error of one scan varies slowly along the axis, so its parts share it nearly.
 	partAxisSpread = 4
+	// oneLineSpread (cm-1) holds for a part of which the scan shows one line, unless what is left over agrees with it as
+	// well as a whole scan has to: anything that has a line there agrees, so its place is all the evidence there is.
+	oneLineSpread = 1
 	// shapeStep (cm-1) is the distance over which derivatives of references are taken.
 	shapeStep = 2
 	// backgroundDegree of the polynomial in the derivative that is no part of the sample: the slope of fluorescence.
@@ -36,7 +36,7 @@ const (
 )
 
 // explanation is what a part has to prove to be taken.
-var explanation = mixture.Limits{MaxParts: maxSample + maxContainers, MinT: 6, MinShare: 0.04}
+var explanation = mixture.Limits{MaxParts: maxSample + maxContainers, MinT: 7, MinShare: 0.04}
 
 // part is one reference in the explanation of the scan.
 type part struct {
@@ -110,8 +110,9 @@ func (id *Identifier) inResidual(ctx context.Context, ev *evidence, fit mixture.
 	}})
 	shift := taken[0].hit.ShiftCM1
 	hits = slices.DeleteFunc(hits, func(h search.Hit) bool {
-		return h.Score < partScore || math.Abs(h.ShiftCM1-shift) > partAxisSpread ||
-			h.Score < explainedScore && id.sharedLines(ev.features, h, search.PeakToleranceCM1) < partLines
+		apart := math.Abs(h.ShiftCM1 - shift)
+		oneLine := h.Score < explainedScore && id.sharedLines(ev.features, h, search.PeakToleranceCM1) < 2
+		return h.Score < partScore || apart > partAxisSpread || oneLine && apart > oneLineSpread
 	})
 	return id.parts(hits), err
 }
