@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"math"
 	"os"
+	"strings"
 	"testing"
 
 	"fentrace/bench/dataset"
+	"fentrace/bench/report"
 	"fentrace/library/identify"
 )
 
@@ -33,6 +36,19 @@ func TestPromisedAccuracyHoldsOnTheDevelopmentSpectra(t *testing.T) {
 	pure := filter(ask(dataset.CrossInstrument), func(a answered) bool { return inLibrary(a) && !a.oil() })
 	if k := count(pure, answered.rightTop); len(pure) != 87 || float64(k)/float64(len(pure)) < 0.978 {
 		t.Errorf("right best candidate: %d of %d, at least 97.8 %% of 87 promised", k, len(pure))
+	}
+	b.sumsOneIn = 60
+	cross := ask(dataset.CrossInstrument)
+	for _, set := range []func(context.Context, []answered) ([]report.Result, error){b.sums, b.withheld} {
+		results, err := set(t.Context(), cross)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range results {
+			if strings.Contains(r.Name, "a sum of others stated") && r.Value > 0 || strings.Contains(r.Name, "added") && strings.HasSuffix(r.Name, "something else stated") && r.Value > 2 {
+				t.Errorf("%s: %.1f %% of %d", r.Name, r.Value, r.N)
+			}
+		}
 	}
 	for _, a := range ask(dataset.WrongAxis) {
 		if a.stated() || inLibrary(a) && !a.axisFault() {
