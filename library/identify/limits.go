@@ -55,10 +55,7 @@ func (id *Identifier) limits(ev evidence) []DetectionLimit {
 		}
 		return strings.Compare(a.Substance, b.Substance)
 	})
-	if other, err := ev.proof.Limit(explanation.MinT, nil); err == nil {
-		out = append(out, DetectionLimit{Substance: unlisted, Fraction: round(max(other, explanation.MinShare), 3)})
-	}
-	return out
+	return append(out, DetectionLimit{Substance: unlisted, Fraction: round(ev.limitElsewhere(), 3)})
 }
 
 // limit is the smallest share of the signal of reference v that explain would have taken as a further part nine times out
@@ -98,8 +95,24 @@ func (ev *evidence) limit(v search.Vector) float64 {
 	return low / (low + found)
 }
 
-// measureLook is how the spectrometer of the scan shows a reference: moved and broadened, in units of its shape columns. It is
-// taken from the first part.
+// elsewhere are an even number of moves (cm-1), beyond the width of lines and any axis error.
+var elsewhere = []int{-53, -37, 37, 53}
+
+// limitElsewhere is the limit of a substance that scatters like the first part, but with its lines elsewhere: the median
+// over a few such places, since at some of them lines meet by chance.
+func (ev *evidence) limitElsewhere() float64 {
+	limits := make([]float64, len(elsewhere))
+	for i, by := range elsewhere {
+		v := ev.parts[0].vector
+		v.Low += by
+		limits[i] = ev.limit(v)
+	}
+	slices.Sort(limits)
+	return (limits[len(limits)/2-1] + limits[len(limits)/2]) / 2
+}
+
+// measureLook finds how the spectrometer of the scan shows a reference: moved and broadened, in units of its shape
+// columns. It is taken from the first part.
 func (ev *evidence) measureLook() (look [2]float64) {
 	p, n := ev.parts[0], len(ev.fit.Residual)
 	columns := [][]float64{p.vector.At(ev.fitLow, n, p.hit.ShiftCM1)}

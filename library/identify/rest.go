@@ -58,7 +58,7 @@ func (ev *evidence) restReasons() []string {
 		for _, l := range lines {
 			at = append(at, fmt.Sprintf("%.0f", l))
 		}
-		out = append(out, fmt.Sprintf("something else is in this scan: nothing found has a line at %s cm-1", strings.Join(at, ", ")))
+		out = append(out, fmt.Sprintf("nothing found has a line at %s cm-1: something else may be in this scan", strings.Join(at, ", ")))
 	}
 	if !slices.ContainsFunc(ev.parts, func(p part) bool { return !p.finding.Container }) {
 		out = append(out, "only lines of a container were seen, none of a sample in it")

@@ -58,12 +58,8 @@ func (f Fit) FractionOf(i int, sample []int) (estimate, low, high float64) {
 
 // Further is the standard error that the coefficient of a further reference would have if it were fitted too, together
 // with free columns of its own, on the scale of Coefficients; +Inf when the reference cannot be told from what is
-// fitted already. A nil reference stands for one with lines as wide as those of the scan, but elsewhere.
+// fitted already.
 func (f Fit) Further(ref []float64, free ...[]float64) (float64, error) {
-	if ref == nil {
-		own := floats.Dot(f.course, f.course)
-		return math.Sqrt(math.Max(covariance(f.noise, f.course, f.course), 0)) / own, nil
-	}
 	n := floats.Norm(ref, 2)
 	if len(ref) != len(f.Residual) || n == 0 {
 		return 0, fmt.Errorf("%w: reference has %d points of %d, norm %g", ErrInput, len(ref), len(f.Residual), n)
