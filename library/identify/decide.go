@@ -12,8 +12,8 @@ import (
 // Limits of the decision. They are measured, not chosen: bench/accuracy prints, for the development spectra, the
 // scores of true and false answers on which they rest.
 const (
-	// explainedScore: a scan counts as explained when the sum of its parts correlates with it this well. True pairs
-	// across instruments reach 0.79 and more, substances that are not in the library at most 0.68.
+	// explainedScore: a scan counts as explained when the sum of its parts correlates with it this well, besides each part
+	// being probable.
 	explainedScore = 0.75
 	// With fewer than explainedLines lines in common the score has to reach fewLinesScore.
 	explainedLines = 3
@@ -45,11 +45,11 @@ func (id *Identifier) decide(ev evidence) Identification {
 	ans.Quality = ev.quality
 	ans.Candidates = ev.candidates[:min(candidatesKept, len(ev.candidates))]
 	if ev.fault != nil {
-		ans.Quality.Axis, ans.Quality.AxisShiftCM1 = axisFaulty, round(ev.fault.shift, 1)
+		ans.Quality.Axis, ans.Quality.AxisShiftCM1 = axisFaulty, round(ev.fault.middle(ev.features), 1)
 		for i := range ans.Candidates {
 			ans.Candidates[i].Probability = 0 // lines at wrong places make nothing probable
 		}
-		return ans.inconclusive(reasonAxis(ev.fault))
+		return ans.inconclusive(reasonAxis(ev.fault, ev.features))
 	}
 	if ev.features.saturated > 0 {
 		return ans.inconclusive(reasonSaturated(ev.features.saturated))
@@ -59,7 +59,7 @@ func (id *Identifier) decide(ev evidence) Identification {
 		if s := ev.parts[0].hit.ShiftCM1; s <= axisOKShift && s >= -axisOKShift {
 			ans.Quality.Axis = axisOK
 		}
-		ans.Findings = ev.findings()
+		ans.Findings = ev.findings(id.calibration)
 		ans.Unexplained = round(ev.fit.Unexplained, 3)
 		ans.DetectionLimits = id.limits(ev)
 	}
@@ -85,29 +85,26 @@ func (id *Identifier) decide(ev evidence) Identification {
 // line there agrees; then only a match as close as that of a substance with itself counts.
 func (id *Identifier) explains(ev evidence) bool {
 	switch {
-	case ev.explained < explainedScore:
+	case ev.explained < explainedScore || id.calibration.Probability(ev.parts[ev.weakest(id.calibration)].support) < id.calibration.Stated:
 		return false
 	case ev.explained >= fewLinesScore:
 		return true
 	}
 	lines := 0
 	for _, p := range ev.parts {
-		lines += id.sharedLines(ev.features, p.hit, search.PeakToleranceCM1)
+		lines += id.sharedLines(ev.features, p.hit.ReferenceID, search.Distortion{ShiftCM1: p.hit.ShiftCM1}, search.PeakToleranceCM1)
 	}
 	return lines >= explainedLines
 }
 
 // findings are the parts of the explanation with their shares.
-func (ev *evidence) findings() []Finding {
+func (ev *evidence) findings(c Calibration) []Finding {
 	out := make([]Finding, 0, len(ev.parts))
 	for i, p := range ev.parts {
 		f := p.finding
 		estimate, low, high := ev.fit.Fraction(i)
 		f.Fraction = &Fraction{Estimate: round(estimate, 3), Low: round(low, 3), High: round(high, 3)}
-		if i > 0 || len(ev.parts) > 1 {
-			// In a mixture the evidence is the whole explanation, and this part being far from nothing in it.
-			f.Probability = round(spectrumProbability(ev.explained), 3)
-		}
+		f.Probability = round(c.Probability(p.support), 3)
 		out = append(out, f)
 	}
 	return out
@@ -202,7 +199,7 @@ func (id *Identifier) limits(ev evidence) []DetectionLimit {
 	n := len(ev.fit.Residual)
 	for ref, r := range id.refs {
 		sub, _ := id.lib.Substance(r.SubstanceID)
-		v, ok := id.index.Vector(ref)
+		v, ok := id.reference(&ev, ref)
 		if !ok || ev.has(sub.ID, id) || !(sub.Controlled || sub.FentanylClass()) || r.Technique != ev.scan.Technique || !keep(ref) {
 			continue
 		}

@@ -2,6 +2,7 @@ package identify
 
 import (
 	"context"
+	"slices"
 
 	"gonum.org/v1/gonum/floats"
 
@@ -12,10 +13,8 @@ import (
 // explain finds the few references that make up the scan: the best one, then whatever the residual looks like, as long
 // as it is far from nothing; never a forced fit.
 func (id *Identifier) explain(ctx context.Context, ev *evidence) error {
-	if len(ev.hits) == 0 || ev.hits[0].Score < seedScore {
-		return nil
-	}
-	if !id.take(ev, ev.hits[0]) {
+	first := slices.IndexFunc(ev.hits, func(h search.Hit) bool { return !id.barredReference(ev, h.ReferenceID) })
+	if first < 0 || ev.hits[first].Score < seedScore || !id.take(ev, ev.hits[first]) {
 		return nil
 	}
 	for len(ev.parts) < maxParts {
@@ -30,17 +29,21 @@ func (id *Identifier) explain(ctx context.Context, ev *evidence) error {
 	return nil
 }
 
+// residualHits of what is left over are compared at the resolution of the scan.
+const residualHits = 5
+
 // inResidual searches what is left over, near the axis error the first part was found with.
 func (id *Identifier) inResidual(ctx context.Context, ev *evidence) (search.Hit, bool, error) {
 	shift := ev.parts[0].hit.ShiftCM1
 	rest := ev.vector.With(padded(ev.fit.Residual, ev.fitLow-ev.vector.Low, len(ev.vector.D)))
 	keep := id.eligible(ev.scan)
-	hits, err := id.index.Search(ctx, rest, search.Query{K: 1, MaxShift: id.maxShift, Keep: func(ref string) bool {
-		return keep(ref) && !ev.has(id.refs[ref].SubstanceID, id)
+	hits, err := id.index.Search(ctx, rest, search.Query{K: residualHits, MaxShift: id.maxShift, Keep: func(ref string) bool {
+		return keep(ref) && !ev.has(id.refs[ref].SubstanceID, id) && !id.barredReference(ev, ref)
 	}})
 	if err != nil || len(hits) == 0 {
 		return search.Hit{}, false, err
 	}
+	hits = id.atResolution(ev, rest, hits)
 	const axisSpread = 4 // cm-1; the axis error of one scan varies slowly along the axis
 	apart := hits[0].ShiftCM1 - shift
 	return hits[0], hits[0].Score >= partScore && apart <= axisSpread && apart >= -axisSpread, nil
@@ -57,7 +60,7 @@ func (ev *evidence) has(substanceID string, id *Identifier) bool {
 
 // take adds hit to the explanation if every part then still has a positive amount far from nothing.
 func (id *Identifier) take(ev *evidence, hit search.Hit) bool {
-	vector, ok := id.index.Vector(hit.ReferenceID)
+	vector, ok := id.reference(ev, hit.ReferenceID)
 	if !ok {
 		return false
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"fentrace/library"
 	"fentrace/library/search"
@@ -28,6 +29,8 @@ type Options struct {
 	// MaxShiftCM1 is the axis error forgiven, whole cm-1 either way, 0 for DefaultShiftCM1, at most 20: beyond that
 	// neighbouring lines of different substances meet.
 	MaxShiftCM1 int
+	// Calibration gives probabilities; nil for that of the library, and for Shipped when it has none.
+	Calibration *Calibration
 }
 
 // Identifier answers scans against one library. It is safe for concurrent use.
@@ -37,6 +40,9 @@ type Identifier struct {
 	refs     map[string]library.Reference
 	tables   []library.Reference // references that are peak tables
 	maxShift int
+	// calibration gives probabilities.
+	calibration Calibration
+	peaks       sync.Map // lines of references by id, found when first needed
 }
 
 // New prepares the library for search. It fails on options out of range only; references that cannot be searched are
@@ -49,6 +55,10 @@ func New(lib *library.Stack, opts Options) (*Identifier, error) {
 		return nil, fmt.Errorf("identify: axis error of %d cm-1 is outside 1 to 20", opts.MaxShiftCM1)
 	}
 	id := &Identifier{lib: lib, refs: map[string]library.Reference{}, maxShift: opts.MaxShiftCM1}
+	id.calibration = Shipped
+	if opts.Calibration != nil {
+		id.calibration = *opts.Calibration
+	}
 	all := lib.References()
 	id.index = search.NewIndex(all)
 	for _, r := range all {
@@ -79,6 +89,29 @@ func (id *Identifier) Identify(ctx context.Context, s spectra.Spectrum) (Identif
 		return Identification{}, err
 	}
 	return id.decide(ev), nil
+}
+
+// Supports returns the evidence for every part of the explanation of s, whether or not it would be stated: what
+// probabilities are fitted on. Errors are those of Identify and search.ErrNotSearchable.
+func (id *Identifier) Supports(ctx context.Context, s spectra.Spectrum) ([]Support, error) {
+	if err := s.Validate(); err != nil {
+		return nil, fmt.Errorf("identify %s: %w", s.Title, err)
+	}
+	ev, err := id.compare(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := id.explain(ctx, &ev); err != nil {
+		return nil, err
+	}
+	if err := id.supports(ctx, &ev); err != nil {
+		return nil, err
+	}
+	out := make([]Support, len(ev.parts))
+	for i, p := range ev.parts {
+		out[i] = p.support
+	}
+	return out, nil
 }
 
 // blank is an answer that says what was asked and by what it is answered.
