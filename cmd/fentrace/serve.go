@@ -90,12 +90,12 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 	if err != nil {
 		return server.Config{}, err
 	}
-	stack, id, err := c.identifier(env.ctx)
+	stack, err := c.open(env.ctx)
 	if err != nil {
 		return server.Config{}, err
 	}
 	config := server.Config{
-		DataDir: dir, Upstream: upstream, Listen: c.Listen, Library: stack, Identifier: id, MaxUpload: size,
+		DataDir: dir, Upstream: upstream, Listen: c.Listen, Library: stack, MaxUpload: size,
 		Acquire: c.settings(c.portFlags), Logger: logger(env.stderr),
 	}
 	if c.Port != "" {
