@@ -286,6 +286,15 @@ func (s *Server) NewLoginCode(ctx context.Context, user string) (string, error) 
 	return s.auth.NewCode(ctx, user)
 }
 
+// HasUser tells whether there is an account of this name.
+func (s *Server) HasUser(ctx context.Context, user string) (bool, error) {
+	_, err := s.store.User(ctx, user)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // SetRole gives user ("": DefaultUser) one of auth.Roles, creating the account when there is none.
 func (s *Server) SetRole(ctx context.Context, user, role string) error {
 	if user == "" {
