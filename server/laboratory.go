@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -181,14 +182,23 @@ func (s *Server) Decide(ctx context.Context, id string, d store.Decision) (store
 		return store.Proposal{}, err
 	}
 	if d.Accepted {
-		if err := s.learn(ctx, fmt.Sprintf("A scan of %s was accepted as a %s reference.", p.Substance, p.Tier)); err != nil {
+		if err := s.learn(ctx, fmt.Sprintf("A scan of %s was accepted as a %s reference.", p.Substance, tierWord(p.Tier))); err != nil {
 			return store.Proposal{}, fmt.Errorf("%w: %w", api.ErrNotLearnt, err)
 		}
 	}
 	return p, nil
 }
 
-// ProposalOverlay draws a proposed scan over the references of the same substance that are there already.
+// tierWord is how a tier is written wherever people read it.
+func tierWord(t library.Tier) string {
+	if t == library.Simulated {
+		return "SIMULATED"
+	}
+	return string(t)
+}
+
+// ProposalOverlay draws a proposed scan over the references of the same substance that are there already, each called by
+// its source.
 func (s *Server) ProposalOverlay(ctx context.Context, id string) (identify.Overlay, error) {
 	p, err := s.store.Proposal(ctx, id)
 	if err != nil {
@@ -203,7 +213,7 @@ func (s *Server) ProposalOverlay(ctx context.Context, id string) (identify.Overl
 	for _, tier := range library.Tiers {
 		for _, r := range k.lib.References() {
 			if r.SubstanceID == p.SubstanceID && r.Tier == tier && r.Technique == sp.Technique && r.ID != p.ReferenceID && len(shown.Findings) < overlaid {
-				shown.Findings = append(shown.Findings, identify.Finding{Substance: p.Substance, Tier: r.Tier, References: []string{r.ID}})
+				shown.Findings = append(shown.Findings, identify.Finding{Substance: cmp.Or(r.Provenance.Source, p.Substance), Tier: r.Tier, References: []string{r.ID}})
 			}
 		}
 	}
