@@ -51,7 +51,7 @@ func (s *Server) EnterResult(ctx context.Context, in api.ResultInput) (store.Lab
 	if err != nil {
 		return store.LaboratoryResult{}, false, err
 	}
-	if withdrew {
+	if withdrew || !created { // said again, it may be because learning failed the first time
 		if err := s.learn(ctx, fmt.Sprintf("A later laboratory result has withdrawn the reference from scan %s.", sc.ID)); err != nil {
 			return store.LaboratoryResult{}, false, fmt.Errorf("%w: a reference that the result contradicts is still in it: %w", api.ErrNotLearnt, err)
 		}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -110,6 +111,28 @@ func TestWhenTheLibraryCannotBeWrittenTheDecisionIsKeptAndMadeGoodLater(t *testi
 	}
 	if got := r.take(lines("fentanyl three", 312)); got.Verdict != "alarm" {
 		t.Errorf("verdict %s", got.Verdict)
+	}
+}
+
+func TestACorrectionThatDidNotReachTheLibraryDoesSoWhenItIsSentAgain(t *testing.T) {
+	dir := t.TempDir()
+	r := startLaboratory(t, in(dir))
+	sc, proposal := r.proposed("fentanyl", 310)
+	r.decide(proposal, "accept").want(t, http.StatusOK)
+	path := filepath.Join(dir, LearnedFile)
+	if err := errors.Join(os.Rename(path, path+".away"), os.Mkdir(path, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	correction := finding("corrected", false, "fentanyl", "caffeine")
+	r.enter(sc.ID, correction, http.StatusServiceUnavailable)
+	if err := errors.Join(os.Remove(path), os.Rename(path+".away", path)); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.enter(sc.ID, correction, http.StatusOK); !got.Current {
+		t.Errorf("%+v", got)
+	}
+	if got := r.take(lines("fentanyl two", 311)); got.Verdict != "inconclusive" || learnedIDs(t, dir) != "" {
+		t.Errorf("the answer is %s, learnt is %q", got.Verdict, learnedIDs(t, dir))
 	}
 }
 

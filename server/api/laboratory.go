@@ -32,8 +32,10 @@ type resultOutput struct {
 	Body   store.LaboratoryResult
 }
 
+const resultPath = "/v1/scans/{id}/laboratory-result"
+
 func (a *API) registerLaboratory() {
-	register(a, huma.Operation{OperationID: "enter-laboratory-result", Method: http.MethodPost, Path: "/v1/scans/{id}/laboratory-result",
+	register(a, huma.Operation{OperationID: "enter-laboratory-result", Method: http.MethodPost, Path: resultPath,
 		Summary: "Enter what a laboratory found in the sample of a scan",
 		Description: "For the roles chemist, reviewer and operator. Results are kept for good: a later one about the same scan counts instead of the " +
 			"earlier one, and the presumptive answer stays as it was given beside them. 201 when stored, 200 when the same person has said the very same last. " +
@@ -60,4 +62,6 @@ func (a *API) registerLaboratory() {
 			}
 			return out, nil
 		})
+	op := a.huma.OpenAPI().Paths[resultPath].Post
+	op.Responses["200"] = &huma.Response{Description: "The same person has said the very same last", Content: op.Responses["201"].Content}
 }

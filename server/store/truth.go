@@ -12,11 +12,12 @@ import (
 type Truth struct {
 	ScanID, SHA256 string
 	Substances     []LaboratorySubstance
+	Pure           bool
 }
 
 // Truths returns up to limit scans with a laboratory result, the one entered last first.
 func (s *Store) Truths(ctx context.Context, limit int) ([]Truth, error) {
-	rows, err := s.r.QueryContext(ctx, `SELECT r.scan_id, s.sha256, r.substances FROM laboratory_results r JOIN scans s ON s.id = r.scan_id
+	rows, err := s.r.QueryContext(ctx, `SELECT r.scan_id, s.sha256, r.substances, r.pure FROM laboratory_results r JOIN scans s ON s.id = r.scan_id
 		WHERE NOT EXISTS (SELECT 1 FROM laboratory_results l WHERE l.scan_id = r.scan_id AND l.seq > r.seq) ORDER BY r.seq DESC LIMIT ?`, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read laboratory truths: %w", err)
@@ -26,7 +27,7 @@ func (s *Store) Truths(ctx context.Context, limit int) ([]Truth, error) {
 	for rows.Next() {
 		var t Truth
 		var substances []byte
-		if err := rows.Scan(&t.ScanID, &t.SHA256, &substances); err != nil {
+		if err := rows.Scan(&t.ScanID, &t.SHA256, &substances, &t.Pure); err != nil {
 			return nil, fmt.Errorf("read laboratory truths: %w", err)
 		}
 		if err := json.Unmarshal(substances, &t.Substances); err != nil {

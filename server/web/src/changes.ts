@@ -8,19 +8,28 @@ const pollMS = 1000;
 
 /** The card of all changes, kept up to date while a comparison runs, until left ends. */
 export function changesCard(left: AbortSignal): { card: HTMLElement; reload: () => void } {
-  const body = h("div", { "aria-live": "polite" });
+  const body = h("div", {});
   const card = h("section", { class: "card", id: "changes", "data-testid": "changes", "aria-labelledby": "changes-title" }, h("h2", { id: "changes-title" }, "What changed"),
     h("p", { class: "hint" }, "Every scan whose content a laboratory has stated is answered again with the new library and compared with the answer before. Scans that are references themselves are left out: they would agree with themselves. Stored answers stay as they were given."), body);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const opened = new Set<string>();
+  const running = new Map<string, (c: LibraryChange) => void>(); // moves on the figures of a comparison, so that nobody loses his place
+  let drawn = "";
   const load = async () => {
     clearTimeout(timer);
     try {
       const { changes } = await api.libraryChanges(left);
       const all = changes ?? [];
-      body.replaceChildren(...(all.length ? [h("ol", { class: "changes" }, ...all.map((c) => item(c, opened, () => void load())))] : [h("p", { class: "empty" }, "No change was noted yet.")]));
+      const states = JSON.stringify(all.map((c) => [c.id, c.state, c.total]));
+      if (drawn === states && all.length) for (const c of all) running.get(c.id)?.(c);
+      else {
+        running.clear();
+        body.replaceChildren(...(all.length ? [h("ol", { class: "changes" }, ...all.map((c) => item(c, opened, running, () => void load())))] : [h("p", { class: "empty" }, "No change was noted yet.")]));
+      }
+      drawn = states;
       if (all.some((c) => c.state === "running") && !left.aborted) timer = setTimeout(() => void load(), pollMS);
     } catch (cause) {
+      drawn = "";
       if (!left.aborted) body.replaceChildren(problemBox(cause, "Nothing was changed.", () => void load()));
     }
   };
@@ -29,12 +38,12 @@ export function changesCard(left: AbortSignal): { card: HTMLElement; reload: () 
   return { card, reload: () => void load() };
 }
 
-function item(c: LibraryChange, opened: Set<string>, reload: () => void): HTMLElement {
+function item(c: LibraryChange, opened: Set<string>, running: Map<string, (c: LibraryChange) => void>, reload: () => void): HTMLElement {
   return h("li", { "data-state": c.state },
     h("p", {}, h("strong", {}, c.before.version ? c.cause : "The first library of this server."), h("small", {}, ` ${instant(c.noted)}`)),
     c.before.version ? h("ul", { class: "change-numbers" }, ...numbers(c.before, c.after).map((text) => h("li", {}, text))) : null,
-    compared(c, reload),
-    c.better + c.worse + c.changed > 0 ? scans(c, opened) : null,
+    compared(c, running, reload),
+    c.state !== "running" && c.better + c.worse + c.changed > 0 ? scans(c, opened) : null,
     versionText(c));
 }
 
@@ -58,10 +67,13 @@ export function numbers(before: LibrarySnapshot, after: LibrarySnapshot): string
   return out.length ? out : ["the same numbers with other content"];
 }
 
-function compared(c: LibraryChange, reload: () => void): Child {
+function compared(c: LibraryChange, running: Map<string, (c: LibraryChange) => void>, reload: () => void): Child {
   if (c.state === "running") {
     const cancel = h("button", { type: "button", class: "small", onclick: () => { cancel.disabled = true; api.cancelComparison(c.id).then(reload, reload); } }, "Cancel");
-    return h("p", { class: "row" }, h("progress", { max: Math.max(1, c.total), value: c.done, "aria-label": "Scans compared" }), `${count(c.done)} of ${scansText(c.total)} compared`, cancel);
+    const bar = h("progress", { max: Math.max(1, c.total), value: c.done, "aria-label": "Scans compared" });
+    const text = h("span", {}, `${count(c.done)} of ${scansText(c.total)} compared`);
+    running.set(c.id, (now) => { bar.value = now.done; text.textContent = `${count(now.done)} of ${scansText(now.total)} compared`; });
+    return h("p", { class: "row" }, bar, text, cancel);
   }
   const rest = c.left_out ? ` ${count(c.left_out)} left out.` : "";
   if (c.total === 0) return h("p", {}, `No scan with a laboratory result could be compared.${rest}`);

@@ -27,7 +27,7 @@ export function laboratoryLine(scan: Scan): Child {
 export function laboratoryCard(scan: Scan): HTMLElement {
   const history = h("div", {});
   const entry = h("div", { class: "no-print" });
-  const said = h("p", { role: "status", class: "laboratory-said" });
+  const said = h("p", { role: "status", class: "laboratory-said", tabindex: -1 });
   const card = h("section", { class: "card laboratory", id: "laboratory", "data-testid": "laboratory", "aria-labelledby": "laboratory-title" },
     h("h2", { id: "laboratory-title" }, "Laboratory result"), history, said, entry);
   const show = (s: Scan) => history.replaceChildren(...past(s));
@@ -41,6 +41,7 @@ export function laboratoryCard(scan: Scan): HTMLElement {
       const stored = await api.enterResult(scan.id, body);
       show(await api.scan(scan.id));
       said.textContent = stored.proposal ? "Stored. The scan is proposed as a reference; a second person reviews it on the Library page." : `Stored. Not proposed as a reference: ${stored.not_proposed}.`;
+      said.focus();
     });
     entry.replaceChildren(h("details", { class: "laboratory-entry" }, h("summary", {}, "Enter a laboratory result"), form));
   }, () => undefined);

@@ -10,14 +10,14 @@ import { watermark } from "./watermark";
 /** The card of all proposals; opened is the id of the one to show, decided is called after each decision. */
 export function proposalsCard(opened: string, decided: () => void): HTMLElement {
   const body = h("div", {});
-  const said = h("p", { role: "status", class: "laboratory-said" });
+  const said = h("p", { role: "status", class: "laboratory-said", tabindex: -1 });
   const card = h("section", { class: "card", id: "proposals", "data-testid": "proposals", "aria-labelledby": "proposals-title" }, h("h2", { id: "proposals-title" }, "Proposed references"), said, body);
   const load = () => api.proposals().then(
     ({ proposals }) => {
       const all = proposals ?? [];
       const waiting = all.filter((p) => p.status === "open");
       const past = all.filter((p) => p.status !== "open");
-      const show = (p: Proposal) => item(p, p.id === opened, (id) => { opened = id; note(new URLSearchParams(id ? { proposal: id } : {})); }, (words) => { said.textContent = words; void load(); decided(); });
+      const show = (p: Proposal) => item(p, p.id === opened, (id) => { opened = id; note(new URLSearchParams(id ? { proposal: id } : {})); }, (words) => { said.textContent = words; said.focus(); void load(); decided(); });
       body.replaceChildren(
         waiting.length ? h("ul", { class: "proposals" }, ...waiting.map(show)) : h("p", { class: "empty" }, "Nothing waits for a review. A laboratory result that says a sample is one pure substance proposes its scan here."),
         ...(past.length ? [h("details", { open: past.some((p) => p.id === opened) }, h("summary", {}, `Decided or withdrawn: ${count(past.length)}`), h("ul", { class: "proposals" }, ...past.map(show)))] : []));
@@ -52,6 +52,7 @@ function facts(p: Proposal): HTMLElement[] {
   const rows: [string, Child][] = [
     ["Laboratory", resultText(p.laboratory_result)], ["Entered by", `${p.laboratory_result.entered_by}, ${instant(p.laboratory_result.entered)}`],
     ["Presumptive answer", h("a", { href: `/scans/${encodeURIComponent(p.scan.id)}` }, p.scan.headline)],
+    ["Axis", q.axis === "ok" ? "ok" : "not checked by known lines"],
     ["Device", p.scan.device ? `${p.scan.device.model}, serial ${p.scan.device.serial_number}` : "from a file"], ["Signal to noise", q.snr > 0 ? String(Math.round(q.snr)) : "not measured"],
   ];
   if (p.laboratory_result.note) rows.push(["Note", p.laboratory_result.note]);
