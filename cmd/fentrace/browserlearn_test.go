@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -55,6 +56,10 @@ func TestALaboratoryResultEnteredAndReviewedOnThePagesNamesTheNextScan(t *testin
 	snapshot(t, ctx, "laboratory-result.png")
 	do(t, ctx, chromedp.ScrollIntoView("#laboratory"))
 	snapshot(t, ctx, "laboratory-history.png")
+	do(t, ctx, chromedp.EmulateViewport(360, 740), chromedp.Click(".laboratory-entry summary"), chromedp.WaitVisible(".laboratory-form"), chromedp.ScrollIntoView(".laboratory-form"))
+	fits(t, ctx, 360)
+	snapshot(t, ctx, "laboratory-telephone.png")
+	do(t, ctx, chromedp.EmulateViewport(1280, 1000))
 	do(t, ctx, chromedp.Click("a[href^='/library?proposal=']"), chromedp.WaitVisible(".proposals details[open] canvas"))
 	if words := get(t, ctx, chromedp.Text("#proposals")); !strings.Contains(words, "decided by a reviewer") {
 		t.Errorf("a chemist reads %q", words)
@@ -74,9 +79,7 @@ func TestALaboratoryResultEnteredAndReviewedOnThePagesNamesTheNextScan(t *testin
 	do(t, ctx, chromedp.Click(".changes details summary"), chromedp.WaitVisible(".changes table"))
 	snapshot(t, ctx, "library-changed.png")
 	do(t, ctx, chromedp.EmulateViewport(360, 740))
-	if wide := get(t, ctx, chromedp.Evaluate[float64](`document.documentElement.scrollWidth`)); wide > 360 {
-		t.Errorf("on a telephone the page is %.0f pixels wide", wide)
-	}
+	fits(t, ctx, 360)
 	snapshot(t, ctx, "library-telephone.png")
 	do(t, ctx, chromedp.EmulateViewport(1280, 1000))
 
@@ -88,4 +91,12 @@ func TestALaboratoryResultEnteredAndReviewedOnThePagesNamesTheNextScan(t *testin
 		t.Errorf("the next scan is answered %q", verdict)
 	}
 	snapshot(t, ctx, "learnt.png")
+}
+
+// fits checks that nothing of the page is to the right of the screen.
+func fits(t *testing.T, ctx context.Context, width float64) {
+	t.Helper()
+	if wide := get(t, ctx, chromedp.Evaluate[float64](`document.documentElement.scrollWidth`)); wide > width {
+		t.Errorf("on a screen of %.0f pixels the page is %.0f wide", width, wide)
+	}
 }
