@@ -88,7 +88,7 @@ func (s *Server) syncLearned(ctx context.Context) (changed bool, err error) {
 	return changed || made || len(gone) > 0, err
 }
 
-// openLearned opens the learned library; without one it makes it when make is set, else it returns nil. One that is
+// openLearned opens the learned library; without one it makes it when create is set, else it returns nil. One that is
 // damaged is put aside and made again.
 func (s *Server) openLearned(ctx context.Context, create bool) (file *library.File, made bool, err error) {
 	path := s.learnedPath()

@@ -304,7 +304,7 @@ func TestAnAnswerGradesByWhatTheLaboratoryFound(t *testing.T) {
 		{identify.Inconclusive, nil, found("cocaine"), store.GradeNone},
 	} {
 		if got := grade(lib, store.Given{Verdict: string(test.verdict), Named: test.named}, test.truth); got != test.want {
-			t.Errorf("%s %v, the laboratory found %v: grade %d, want %d", test.verdict, test.named, test.truth, got, test.want)
+			t.Errorf("%s %v, the laboratory found %v: grade %s, want %s", test.verdict, test.named, test.truth, got, test.want)
 		}
 	}
 	// Naming more of what is there never makes an answer worse.
@@ -315,8 +315,8 @@ func TestAnAnswerGradesByWhatTheLaboratoryFound(t *testing.T) {
 			Named: rapid.SliceOfDistinct(rapid.SampledFrom(names), rapid.ID).Draw(t, "named")}
 		before := grade(lib, g, found(truth...))
 		g.Named = append(g.Named, rapid.SampledFrom(truth).Draw(t, "more"))
-		if after := grade(lib, g, found(truth...)); after < before {
-			t.Errorf("from %d to %d", before, after)
+		if after := grade(lib, g, found(truth...)); before.Better(after) {
+			t.Errorf("from %s to %s", before, after)
 		}
 	})
 }

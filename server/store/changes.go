@@ -6,9 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"fentrace/library"
@@ -53,34 +53,21 @@ type LibraryChange struct {
 }
 
 // Grade is how well an answer agrees with what the laboratory found.
-type Grade int
+type Grade string
 
-// The grades, from the worst to the best.
+// The grades.
 const (
-	GradeWrong Grade = iota
-	GradeNone        // no answer
-	GradePartly
-	GradeRight
+	GradeWrong  Grade = "wrong"
+	GradeNone   Grade = "no answer"
+	GradePartly Grade = "partly right"
+	GradeRight  Grade = "right"
 )
 
-var gradeWords = []string{"wrong", "no answer", "partly right", "right"}
+// Grades lists them from the worst to the best.
+var Grades = []Grade{GradeWrong, GradeNone, GradePartly, GradeRight}
 
-// MarshalText gives the word for g.
-func (g Grade) MarshalText() ([]byte, error) {
-	if g < 0 || int(g) >= len(gradeWords) {
-		return nil, fmt.Errorf("grade %d", int(g))
-	}
-	return []byte(gradeWords[g]), nil
-}
-
-// Schema implements huma.SchemaProvider: one of the words.
-func (Grade) Schema(huma.Registry) *huma.Schema {
-	s := &huma.Schema{Type: huma.TypeString}
-	for _, w := range gradeWords {
-		s.Enum = append(s.Enum, w)
-	}
-	return s
-}
+// Better reports whether g is a better grade than other.
+func (g Grade) Better(other Grade) bool { return slices.Index(Grades, g) > slices.Index(Grades, other) }
 
 // The effects of a change on one scan.
 const (
@@ -95,7 +82,7 @@ type Given struct {
 	Verdict  string   `json:"verdict"`
 	Headline string   `json:"headline" doc:"presumptive"`
 	Named    []string `json:"named" doc:"substances it rests on"`
-	Grade    Grade    `json:"grade"`
+	Grade    Grade    `json:"grade" enum:"wrong,no answer,partly right,right"`
 }
 
 // TruthAnswer is what one scan with a laboratory result was answered before and after a change.
@@ -111,9 +98,9 @@ type TruthAnswer struct {
 // Compare sets the effect from the grades and words.
 func (a *TruthAnswer) Compare() {
 	switch {
-	case a.After.Grade > a.Before.Grade:
+	case a.After.Grade.Better(a.Before.Grade):
 		a.Effect = EffectBetter
-	case a.After.Grade < a.Before.Grade:
+	case a.Before.Grade.Better(a.After.Grade):
 		a.Effect = EffectWorse
 	case a.After.Verdict != a.Before.Verdict || a.After.Headline != a.Before.Headline:
 		a.Effect = EffectChanged

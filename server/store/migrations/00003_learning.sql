@@ -89,11 +89,11 @@ CREATE TABLE truth_answers (
     before_verdict  TEXT NOT NULL,
     before_headline TEXT NOT NULL,
     before_named    TEXT NOT NULL,    -- JSON: the substances the answer rests on
-    before_grade    INTEGER NOT NULL,
+    before_grade    TEXT NOT NULL,
     verdict         TEXT NOT NULL,
     headline        TEXT NOT NULL,
     named           TEXT NOT NULL,
-    grade           INTEGER NOT NULL, -- 0 wrong, 1 no answer, 2 partly right, 3 right
+    grade           TEXT NOT NULL,    -- wrong, no answer, partly right, right
     effect          TEXT NOT NULL,    -- better, worse, changed, same
     PRIMARY KEY (change_seq, scan_id)
 ) WITHOUT ROWID;
