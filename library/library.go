@@ -219,7 +219,10 @@ func (f *File) layer(ctx context.Context, name string) (layer, error) {
 	if l.substances, err = f.Substances(ctx); err != nil {
 		return layer{}, err
 	}
-	l.references, err = f.References(ctx)
+	if l.references, err = f.References(ctx); err != nil {
+		return layer{}, err
+	}
+	l.validations, err = f.Validations(ctx)
 	return l, err
 }
 

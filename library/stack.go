@@ -20,6 +20,8 @@ type Stack struct {
 	references []Reference // by id
 	names      *resolver
 	version    string
+	// validations of the layers, newest first.
+	validations []Validation
 }
 
 // LayerInfo describes one layer of a Stack, lowest first.
@@ -35,6 +37,8 @@ type layer struct {
 	name       string
 	substances []Substance
 	references []Reference
+	// validations are reports on stacks that had this layer on top.
+	validations []Validation
 }
 
 // OpenStack reads the embedded core (nil to leave it out) and then each library file, in order. A substance that a
@@ -89,7 +93,7 @@ func (st *Stack) WithFile(ctx context.Context, f *File) (*Stack, error) {
 // with returns st under top.
 func (st *Stack) with(top layer) *Stack {
 	top = top.withIDs()
-	out := merge([]layer{{substances: st.substances, references: st.references}, top})
+	out := merge([]layer{{substances: st.substances, references: st.references, validations: st.validations}, top})
 	out.layers = append(slices.Clone(st.layers), top.info())
 	out.version = stackVersion(out.layers)
 	return out
@@ -140,7 +144,7 @@ func merge(layers []layer) *Stack {
 			references[r.ID] = r
 		}
 	}
-	st := &Stack{names: newResolver()}
+	st := &Stack{names: newResolver(), validations: uniteValidations(layers)}
 	st.substances = slices.SortedFunc(maps.Values(substances), func(a, b Substance) int {
 		return cmp.Or(cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.ID, b.ID))
 	})

@@ -59,7 +59,7 @@ func (id *Identifier) decide(ev evidence) Identification {
 		if s := ev.parts[0].hit.ShiftCM1; s <= axisOKShift && s >= -axisOKShift {
 			ans.Quality.Axis = axisOK
 		}
-		ans.Findings = ev.findings(id.calibration)
+		ans.Findings = ev.findings()
 		ans.Unexplained = round(ev.fit.Unexplained, 3)
 		ans.DetectionLimits = id.limits(ev)
 	}
@@ -85,7 +85,7 @@ func (id *Identifier) decide(ev evidence) Identification {
 // line there agrees; then only a match as close as that of a substance with itself counts.
 func (id *Identifier) explains(ev evidence) bool {
 	switch {
-	case ev.explained < explainedScore || id.calibration.Probability(ev.parts[ev.weakest(id.calibration)].support) < id.calibration.Stated:
+	case ev.explained < explainedScore || ev.probability(ev.weakest()) < ev.calibration.Stated:
 		return false
 	case ev.explained >= fewLinesScore:
 		return true
@@ -98,13 +98,13 @@ func (id *Identifier) explains(ev evidence) bool {
 }
 
 // findings are the parts of the explanation with their shares.
-func (ev *evidence) findings(c Calibration) []Finding {
+func (ev *evidence) findings() []Finding {
 	out := make([]Finding, 0, len(ev.parts))
 	for i, p := range ev.parts {
 		f := p.finding
 		estimate, low, high := ev.fit.Fraction(i)
 		f.Fraction = &Fraction{Estimate: round(estimate, 3), Low: round(low, 3), High: round(high, 3)}
-		f.Probability = round(c.Probability(p.support), 3)
+		f.Probability = round(ev.probability(i), 3)
 		out = append(out, f)
 	}
 	return out

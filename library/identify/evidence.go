@@ -15,19 +15,20 @@ import (
 
 // evidence is everything the decision weighs.
 type evidence struct {
-	scan       spectra.Spectrum
-	vector     search.Vector
-	features   features
-	quality    Quality
-	width      float64 // by which references are widened to match the scan, cm-1
-	hits       []search.Hit
-	candidates []Finding // one per substance, best first
-	parts      []part
-	fit        mixture.Fit
-	fitLow     int // first wavenumber of the fitted range
-	explained  float64
-	barred     []string // substances that take no part in the explanation
-	fault      *axisFault
+	scan        spectra.Spectrum
+	calibration Calibration // for its technique
+	vector      search.Vector
+	features    features
+	quality     Quality
+	width       float64 // by which references are widened to match the scan, cm-1
+	hits        []search.Hit
+	candidates  []Finding // one per substance, best first
+	parts       []part
+	fit         mixture.Fit
+	fitLow      int // first wavenumber of the fitted range
+	explained   float64
+	barred      []string // substances that take no part in the explanation
+	fault       *axisFault
 }
 
 // part is one reference in the explanation of the scan.
@@ -71,7 +72,7 @@ func (id *Identifier) gather(ctx context.Context, s spectra.Spectrum) (evidence,
 
 // compare looks at s by itself and at every reference by itself.
 func (id *Identifier) compare(ctx context.Context, s spectra.Spectrum) (evidence, error) {
-	ev := evidence{quality: Quality{Axis: axisUnknown}}
+	ev := evidence{quality: Quality{Axis: axisUnknown}, calibration: id.calibrations[s.Technique]}
 	var rays int
 	var err error
 	if ev.scan, rays, err = withoutRays(s.Ascending()); err != nil {

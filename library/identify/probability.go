@@ -41,6 +41,12 @@ func (c Calibration) Probability(s Support) float64 {
 	return 1 / (1 + math.Exp(-(c.Intercept + c.With*f[0] + c.Gain*f[1] + c.LogSNR*f[2])))
 }
 
+// usable: every figure is finite and something can be stated.
+func (c Calibration) usable() bool {
+	sum := c.Intercept + c.With + c.Gain + c.LogSNR
+	return !math.IsNaN(sum) && !math.IsInf(sum, 0) && c.Stated > 0 && c.Stated < 1
+}
+
 // fisher is Fisher's z of a correlation: its spread does not depend on its value.
 func fisher(r float64) float64 {
 	return math.Atanh(math.Max(-mostCorrelation, math.Min(mostCorrelation, r)))

@@ -30,8 +30,8 @@ func (id *Identifier) justify(ctx context.Context, ev *evidence) error {
 		if err := id.supports(ctx, ev); err != nil {
 			return err
 		}
-		weakest := ev.weakest(id.calibration)
-		if len(ev.parts) < 2 || id.calibration.Probability(ev.parts[weakest].support) >= id.calibration.Stated {
+		weakest := ev.weakest()
+		if len(ev.parts) < 2 || ev.probability(weakest) >= ev.calibration.Stated {
 			return nil
 		}
 		kept := slices.Delete(slices.Clone(ev.parts), weakest, weakest+1)
@@ -44,11 +44,16 @@ func (id *Identifier) justify(ctx context.Context, ev *evidence) error {
 	}
 }
 
+// probability that part i is in the sample.
+func (ev *evidence) probability(i int) float64 {
+	return ev.calibration.Probability(ev.parts[i].support)
+}
+
 // weakest is the index of the part that is least probable.
-func (ev *evidence) weakest(c Calibration) int {
+func (ev *evidence) weakest() int {
 	weakest := 0
-	for i, p := range ev.parts {
-		if c.Probability(p.support) < c.Probability(ev.parts[weakest].support) {
+	for i := range ev.parts {
+		if ev.probability(i) < ev.probability(weakest) {
 			weakest = i
 		}
 	}
@@ -94,7 +99,7 @@ func (id *Identifier) weigh(ev *evidence) {
 				s = p.support
 			}
 		}
-		c.Probability = round(id.calibration.Probability(s), 3)
+		c.Probability = round(ev.calibration.Probability(s), 3)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"gonum.org/v1/gonum/stat/distuv"
+
 	"fentrace/library"
 	"fentrace/library/identify"
 	"fentrace/spectra"
@@ -30,9 +32,13 @@ type Report struct {
 	ECE         float64 `json:"ece"`   // expected calibration error: mean distance of the two, weighted by n
 	Brier       float64 `json:"brier"` // mean squared distance of probability and truth
 	// Known samples are those whose whole content is in the library, Unknown those of which nothing or only a part is.
-	KnownSingle, KnownMixed, Unknown Outcomes
-	RecordedScans                    Outcomes `json:"recorded_scans"`
-	Decoys                           Decoys   `json:"decoys"`
+	KnownSingle   Outcomes `json:"known_single"`
+	KnownMixed    Outcomes `json:"known_mixed"`
+	Unknown       Outcomes `json:"unknown"`
+	RecordedScans Outcomes `json:"recorded_scans"`
+	Decoys        Decoys   `json:"decoys"`
+	// Changed is what differs from the validation before, see Changes.
+	Changed []string `json:"changed,omitempty"`
 }
 
 // Bin is one step of the reliability diagram.
@@ -146,6 +152,14 @@ func (r Report) Changes(before Report) []string {
 		add("probabilities are off by %.1f %% on average, %.1f %% before", 100*r.ECE, 100*before.ECE)
 	}
 	return slices.Clip(out)
+}
+
+// wilson is the 95 % score interval (Wilson 1927) of a share found among n.
+func wilson(share float64, n int) (low, high float64) {
+	z, m := distuv.UnitNormal.Quantile(0.975), float64(n)
+	mid := (share + z*z/(2*m)) / (1 + z*z/m)
+	half := z / (1 + z*z/m) * math.Sqrt(share*(1-share)/m+z*z/(4*m*m))
+	return math.Max(0, mid-half), math.Min(1, mid+half)
 }
 
 func (n Outcomes) share(k int) float64 { return float64(k) / float64(max(n.N, 1)) }
