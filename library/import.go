@@ -263,7 +263,7 @@ func (im *importer) spectrum(b *batch, path string, s spectra.Spectrum) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", path, err)
 	}
-	name := sampleName(path, s)
+	name := SampleName(path, s)
 	m, ok := im.find(b, label.substance, s.Metadata.CAS, s.Metadata.InChIKey, name)
 	switch {
 	case ok && m.contradicts != "":
@@ -340,8 +340,8 @@ func (im *importer) reference(m match, label labels, path string, s spectra.Spec
 	return r
 }
 
-// sampleName is the name a spectrum goes by.
-func sampleName(path string, s spectra.Spectrum) string {
+// SampleName is the name a spectrum goes by.
+func SampleName(path string, s spectra.Spectrum) string {
 	base := filepath.Base(format.SourceName(path, s))
 	stem := strings.TrimSuffix(base, filepath.Ext(base))
 	return cmp.Or(cleanName(s.Metadata.SampleName), cleanName(repeatNumber.ReplaceAllString(stem, "")), cleanName(base), "unnamed")

@@ -120,19 +120,10 @@ func checkRepeats(repeats []spectra.Spectrum, tier Tier) (agreement float64, err
 		return poor("%d scans; at least %d of the same standard are needed, lifted and put back between them", len(repeats), minRepeats)
 	}
 	for i, s := range repeats {
-		if err := s.Validate(); err != nil {
-			return poor("scan %d: %v", i+1, err)
+		if why := Unfit(s, tier); why != "" {
+			return poor("scan %d %s", i+1, why)
 		}
-		switch first := repeats[0]; {
-		case unsearchable(s) != "":
-			return poor("scan %d: %s", i+1, unsearchable(s))
-		case s.Peaks:
-			return poor("scan %d is a peak table; scan the standard", i+1)
-		case s.Metadata.Simulated && tier != Simulated:
-			return poor("scan %d is SIMULATED; only scans of a real standard can be measured references", i+1)
-		case s.Metadata.SaturatedPoints > 0:
-			return poor("scan %d is saturated at %d points; shorten the integration time or lower the laser power", i+1, s.Metadata.SaturatedPoints)
-		case s.Technique != first.Technique || math.Abs(s.Metadata.LaserNM-first.Metadata.LaserNM) > 5:
+		if first := repeats[0]; s.Technique != first.Technique || math.Abs(s.Metadata.LaserNM-first.Metadata.LaserNM) > 5 {
 			return poor("scan %d was taken with %s at %g nm, the first with %s at %g nm", i+1, s.Technique, s.Metadata.LaserNM, first.Technique, first.Metadata.LaserNM)
 		}
 	}
@@ -154,6 +145,25 @@ func checkRepeats(repeats []spectra.Spectrum, tier Tier) (agreement float64, err
 		}
 	}
 	return agreement, nil
+}
+
+// Unfit says why one scan cannot be a reference of this tier, in words that follow "the scan"; empty when it can. Whether
+// its sample is what it is said to be is not asked.
+func Unfit(s spectra.Spectrum, tier Tier) string {
+	if err := s.Validate(); err != nil {
+		return fmt.Sprintf("cannot be used: %v", err)
+	}
+	switch {
+	case unsearchable(s) != "":
+		return "cannot be used: " + unsearchable(s)
+	case s.Peaks:
+		return "is a peak table; scan the standard"
+	case s.Metadata.Simulated && tier != Simulated:
+		return "is SIMULATED; only scans of a real standard can be measured references"
+	case s.Metadata.SaturatedPoints > 0:
+		return fmt.Sprintf("is saturated at %d points; shorten the integration time or lower the laser power", s.Metadata.SaturatedPoints)
+	}
+	return ""
 }
 
 func equal(a, b spectra.Spectrum) bool {

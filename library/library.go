@@ -154,6 +154,24 @@ func (f *File) PutReference(ctx context.Context, references ...Reference) (added
 	return f.put(ctx, nil, references)
 }
 
+// RemoveReference takes references out, all or none; one that is not there is no error. Substances stay.
+func (f *File) RemoveReference(ctx context.Context, ids ...string) error {
+	tx, err := f.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("write to library %s: %w", f.path, err)
+	}
+	defer tx.Rollback() // no effect after Commit
+	for _, id := range ids {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM reference_spectra WHERE id = ?`, id); err != nil {
+			return fmt.Errorf("take reference %.12s out of library %s: %w", id, f.path, err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("write to library %s: %w", f.path, err)
+	}
+	return nil
+}
+
 // put stores everything in one transaction.
 func (f *File) put(ctx context.Context, substances []Substance, references []Reference) (added int, err error) {
 	tx, err := f.db.BeginTx(ctx, nil)
@@ -201,7 +219,10 @@ func (f *File) layer(ctx context.Context, name string) (layer, error) {
 	if l.substances, err = f.Substances(ctx); err != nil {
 		return layer{}, err
 	}
-	l.references, err = f.References(ctx)
+	if l.references, err = f.References(ctx); err != nil {
+		return layer{}, err
+	}
+	l.validations, err = f.Validations(ctx)
 	return l, err
 }
 

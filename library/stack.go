@@ -20,6 +20,8 @@ type Stack struct {
 	references []Reference // by id
 	names      *resolver
 	version    string
+	// validations of the layers, newest first.
+	validations []Validation
 }
 
 // LayerInfo describes one layer of a Stack, lowest first.
@@ -35,6 +37,8 @@ type layer struct {
 	name       string
 	substances []Substance
 	references []Reference
+	// validations are reports on stacks that had this layer on top.
+	validations []Validation
 }
 
 // OpenStack reads the embedded core (nil to leave it out) and then each library file, in order. A substance that a
@@ -74,9 +78,22 @@ func NewStack(substances []Substance, references []Reference) *Stack {
 
 // With returns a new stack with one more layer on top; st is unchanged.
 func (st *Stack) With(substances []Substance, references []Reference) *Stack {
-	below := layer{substances: st.substances, references: st.references}
-	top := layer{name: "memory", substances: substances, references: references}.withIDs()
-	out := merge([]layer{below, top})
+	return st.with(layer{name: "memory", substances: substances, references: references})
+}
+
+// WithFile returns a new stack with the content of f, as it is now, on top; st is unchanged.
+func (st *Stack) WithFile(ctx context.Context, f *File) (*Stack, error) {
+	l, err := f.layer(ctx, filepath.Base(f.Path()))
+	if err != nil {
+		return nil, fmt.Errorf("read library %s: %w", f.Path(), err)
+	}
+	return st.with(l), nil
+}
+
+// with returns st under top.
+func (st *Stack) with(top layer) *Stack {
+	top = top.withIDs()
+	out := merge([]layer{{substances: st.substances, references: st.references, validations: st.validations}, top})
 	out.layers = append(slices.Clone(st.layers), top.info())
 	out.version = stackVersion(out.layers)
 	return out
@@ -127,7 +144,7 @@ func merge(layers []layer) *Stack {
 			references[r.ID] = r
 		}
 	}
-	st := &Stack{names: newResolver()}
+	st := &Stack{names: newResolver(), validations: uniteValidations(layers)}
 	st.substances = slices.SortedFunc(maps.Values(substances), func(a, b Substance) int {
 		return cmp.Or(cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.ID, b.ID))
 	})
@@ -193,6 +210,12 @@ func (st *Stack) References() []Reference { return st.references }
 func (st *Stack) Substance(id string) (Substance, bool) {
 	s, ok := st.names.substances[id]
 	return s, ok
+}
+
+// LookupForm is Lookup that also returns the salt or hydrate which the name adds to that of the substance.
+func (st *Stack) LookupForm(cas, inchikey, name string) (s Substance, form string, ok bool) {
+	m, ok := st.names.find(cas, inchikey, name)
+	return m.substance, m.form, ok
 }
 
 // Lookup finds a substance by CAS registry number, else by InChIKey, else by name or synonym as NormaliseName folds

@@ -134,7 +134,10 @@ func TestAConnectionCutAtAnyStageLosesAndRepeatsNothing(t *testing.T) {
 func TestTheAnswerGivenInTheFieldIsKeptBesideTheNewOne(t *testing.T) {
 	up := start(t)
 	field := newField(t, t.TempDir(), upstreamTo(t, up, up.URL(), nil))
-	field.cfg.Identifier = newer{} // the two disagree
+	field.cfg.NewIdentifier = answering(newer{}) // the two disagree
+	if err := field.load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	there := take(t, field, "fentanyl")
 	if _, err := field.Send(t.Context(), nil); err != nil {
 		t.Fatal(err)

@@ -112,11 +112,16 @@ func start(t *testing.T, change ...func(*Config)) *running {
 
 // testConfig is a server on a free port with the stand-in's answers and a library of two.
 func testConfig(dir string, up *forward.Config) Config {
-	return Config{DataDir: dir, Listen: "127.0.0.1:0", Identifier: byTitle{}, Logger: slog.New(slog.DiscardHandler), Upstream: up,
+	return Config{DataDir: dir, Listen: "127.0.0.1:0", NewIdentifier: answering(byTitle{}), Logger: slog.New(slog.DiscardHandler), Upstream: up,
 		Library: library.NewStack([]library.Substance{
 			{ID: "fentanyl", Name: "fentanyl", CAS: "437-38-7", InChIKey: "PJMPHNIQZUBGLI-UHFFFAOYSA-N", Class: "fentanyl", Controlled: true},
 			{ID: "caffeine", Name: "caffeine", Unverified: true},
 		}, nil)}
+}
+
+// answering answers with id whatever the library.
+func answering(id Identifier) func(*library.Stack) (Identifier, error) {
+	return func(*library.Stack) (Identifier, error) { return id, nil }
 }
 
 // answer is a response with its body read.

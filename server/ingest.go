@@ -128,7 +128,7 @@ func (s *Server) answer(ctx context.Context, sp spectra.Spectrum) (identify.Iden
 	if err := sp.Validate(); err != nil {
 		return identify.Identification{}, fmt.Errorf("%w: %w", api.ErrUnreadable, err)
 	}
-	ans, err := s.cfg.Identifier.Identify(ctx, sp)
+	ans, err := s.know().id.Identify(ctx, sp)
 	switch {
 	case err == nil:
 		return ans, nil
@@ -187,7 +187,7 @@ func (s *Server) Overlay(ctx context.Context, sc store.Scan) (identify.Overlay, 
 	if err != nil {
 		return identify.Overlay{}, err
 	}
-	ov, err := s.cfg.Identifier.Overlay(sp, sc.Identification)
+	ov, err := s.know().id.Overlay(sp, sc.Identification)
 	if err != nil {
 		return identify.Overlay{}, fmt.Errorf("overlay of scan %s: %w", sc.ID, err)
 	}
@@ -197,7 +197,7 @@ func (s *Server) Overlay(ctx context.Context, sc store.Scan) (identify.Overlay, 
 // STIX says for whom bundles speak. InChIKeys from memory are not exported.
 func (s *Server) STIX() exchange.STIXOptions {
 	return exchange.STIXOptions{Organisation: s.cfg.Organisation, TLP: s.cfg.TLP, InChIKey: func(name string) string {
-		return s.inchikeys[strings.ToLower(name)]
+		return s.know().inchikeys[strings.ToLower(name)]
 	}}
 }
 

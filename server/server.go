@@ -9,8 +9,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -49,15 +51,18 @@ type Identifier interface {
 	Overlay(s spectra.Spectrum, ans identify.Identification) (identify.Overlay, error)
 }
 
-// Config says how a server runs. DataDir, Library and Identifier are needed; zero values of the rest are defaults.
+// Config says how a server runs. DataDir and Library are needed; zero values of the rest are defaults.
 type Config struct {
 	// DataDir holds the database. It is created, readable by its owner only.
 	DataDir string
 	// Listen is host:port; DefaultListen when empty, port 0 picks a free one.
 	// Anything but a loopback address sends scans and log-ins over the network in the clear: put TLS before it.
-	Listen     string
-	Library    *library.Stack
-	Identifier Identifier
+	Listen string
+	// Library is what the server answers with, under what it learns itself (see LearnedFile).
+	Library *library.Stack
+	// NewIdentifier prepares a library for answering; identify.New with its defaults when nil. It is called again each time
+	// the server has learnt.
+	NewIdentifier func(*library.Stack) (Identifier, error)
 	// OpenDevice opens the attached spectrometer; nil: none is attached. It is called lazily, and again after the
 	// device was unplugged.
 	OpenDevice func(ctx context.Context) (device.Spectrometer, error)
@@ -93,9 +98,13 @@ type Server struct {
 	echo       *echo.Echo
 	http       *http.Server
 	instrument *instrument
-	library    api.LibrarySummary
-	inchikeys  map[string]string // by lower-case name
-	sender     *forward.Sender   // nil: scans stay here
+	knows      atomic.Pointer[knowledge] // what scans are answered with; replaced as a whole
+	learning   sync.Mutex                // held while knows, the learned library and its record change
+	comparing  *comparison               // the one that ran last; guarded by learning
+	background context.Context           // ends with the server
+	endWork    context.CancelFunc
+	works      sync.WaitGroup  // on background
+	sender     *forward.Sender // nil: scans stay here
 	sending    sync.WaitGroup
 
 	ending    chan struct{}
@@ -108,8 +117,11 @@ type Server struct {
 
 // New opens the database and wires everything; nothing listens yet. Close (or Run) releases it.
 func New(ctx context.Context, cfg Config) (*Server, error) {
-	if cfg.DataDir == "" || cfg.Library == nil || cfg.Identifier == nil {
-		return nil, errors.New("start server: data folder, library and identifier are needed")
+	if cfg.DataDir == "" || cfg.Library == nil {
+		return nil, errors.New("start server: data folder and library are needed")
+	}
+	if cfg.NewIdentifier == nil {
+		cfg.NewIdentifier = func(lib *library.Stack) (Identifier, error) { return identify.New(lib, identify.Options{}) }
 	}
 	if cfg.Listen == "" {
 		cfg.Listen = DefaultListen
@@ -131,12 +143,10 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("start server: %w", err)
 	}
 	s := &Server{cfg: cfg, store: st, auth: auth.New(st, cfg.Clock), instrument: newInstrument(cfg),
-		library: summarise(cfg.Library), inchikeys: map[string]string{},
 		ending: make(chan struct{}), stored: make(chan struct{})}
-	for _, sub := range cfg.Library.Substances() {
-		if sub.InChIKey != "" && !sub.Unverified {
-			s.inchikeys[strings.ToLower(sub.Name)] = sub.InChIKey
-		}
+	s.background, s.endWork = context.WithCancel(context.WithoutCancel(ctx))
+	if err := s.load(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("start server: %w", err), st.Close())
 	}
 	s.sender = s.newSender()
 	s.echo = s.routes()
@@ -226,6 +236,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return errors.Join(err, s.Close())
 	}
 	s.startSending()
+	s.startLearning(ctx)
 	failed := make(chan error, 1)
 	go func() { failed <- s.http.Serve(s.listening) }()
 	var err error
@@ -241,12 +252,13 @@ func (s *Server) Run(ctx context.Context) error {
 	return errors.Join(err, s.Close())
 }
 
-// Close ends live streams and sending, waits for running requests and closes device and database. It may be called twice.
+// Close ends live streams, sending and comparisons, waits for running requests and closes device and database. It may be called twice.
 func (s *Server) Close() error {
 	s.endOnce.Do(func() {
 		s.mu.Lock()
 		close(s.ending)
 		s.mu.Unlock()
+		s.endWork()
 		s.sending.Wait()
 		ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 		defer cancel()
@@ -260,6 +272,7 @@ func (s *Server) Close() error {
 			s.listening.Close() // closed by Shutdown unless Serve never ran
 		}
 		s.mu.Unlock()
+		s.works.Wait()
 		s.closeErr = errors.Join(preview, err, s.instrument.close(), s.store.Close())
 	})
 	return s.closeErr
@@ -271,6 +284,32 @@ func (s *Server) NewLoginCode(ctx context.Context, user string) (string, error) 
 		user = DefaultUser
 	}
 	return s.auth.NewCode(ctx, user)
+}
+
+// HasUser tells whether there is an account of this name.
+func (s *Server) HasUser(ctx context.Context, user string) (bool, error) {
+	_, err := s.store.User(ctx, user)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// SetRole gives user ("": DefaultUser) one of auth.Roles, creating the account when there is none.
+func (s *Server) SetRole(ctx context.Context, user, role string) error {
+	if user == "" {
+		user = DefaultUser
+	}
+	if !slices.Contains(auth.Roles, role) {
+		return fmt.Errorf("give %s the role %q: use one of %s", user, role, strings.Join(auth.Roles, ", "))
+	}
+	if err := store.ValidText("user", user); err != nil {
+		return fmt.Errorf("give a role: %w", err)
+	}
+	if err := s.store.SetRole(ctx, user, role, s.cfg.Clock()); err != nil {
+		return fmt.Errorf("give %s the role %s: %w", user, role, err)
+	}
+	return nil
 }
 
 // NewToken makes an access token, called name, for user ("": DefaultUser), creating the account when there is none. The

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 
 	"fentrace/bench/report"
+	"fentrace/library"
 	"fentrace/library/identify"
 	"fentrace/server"
 )
@@ -90,8 +91,9 @@ func (b *bench) byCommand(ctx context.Context, cross []answered) ([]identify.Ide
 
 func (b *bench) byServer(ctx context.Context, cross []answered) ([]identify.Identification, error) {
 	srv, err := server.New(ctx, server.Config{
-		DataDir: filepath.Join(b.work, "server"), Listen: "127.0.0.1:0", Library: b.stack, Identifier: b.identifier,
-		Logger: slog.New(slog.DiscardHandler),
+		DataDir: filepath.Join(b.work, "server"), Listen: "127.0.0.1:0", Library: b.stack,
+		NewIdentifier: func(*library.Stack) (server.Identifier, error) { return b.identifier, nil },
+		Logger:        slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		return nil, err

@@ -12,11 +12,12 @@ import (
 )
 
 type libraryCommands struct {
-	Import libraryImportCommand `cmd:"" help:"Store spectra from files as references."`
-	Learn  libraryLearnCommand  `cmd:"" help:"Store repeated scans of an authentic standard as references."`
-	List   libraryListCommand   `cmd:"" help:"List the substances and what speaks for them."`
-	Show   libraryShowCommand   `cmd:"" help:"Say everything about one substance and draw its references."`
-	Export libraryExportCommand `cmd:"" help:"Write the references as JCAMP-DX files."`
+	Import   libraryImportCommand   `cmd:"" help:"Store spectra from files as references."`
+	Learn    libraryLearnCommand    `cmd:"" help:"Store repeated scans of an authentic standard as references."`
+	List     libraryListCommand     `cmd:"" help:"List the substances and what speaks for them."`
+	Show     libraryShowCommand     `cmd:"" help:"Say everything about one substance and draw its references."`
+	Validate libraryValidateCommand `cmd:"" help:"Measure what answers from a library are worth, and fit its probabilities."`
+	Export   libraryExportCommand   `cmd:"" help:"Write the references as JCAMP-DX files."`
 }
 
 type libraryImportCommand struct {

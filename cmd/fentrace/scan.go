@@ -145,7 +145,13 @@ func (c *scanCommand) keeper(env *environment, stack *library.Stack, id *identif
 		}
 		return nil, nil
 	}
-	return server.New(env.ctx, server.Config{DataDir: c.Data, Library: stack, Identifier: id, Upstream: upstream, Queue: true, Logger: logger(env.stderr)})
+	prepared := func(lib *library.Stack) (server.Identifier, error) {
+		if lib == stack {
+			return id, nil
+		}
+		return identify.New(lib, identify.Options{}) // the folder holds references that were learnt
+	}
+	return server.New(env.ctx, server.Config{DataDir: c.Data, Library: stack, NewIdentifier: prepared, Upstream: upstream, Queue: true, Logger: logger(env.stderr)})
 }
 
 // answer answers the scan, and with a keeper stores both first.

@@ -6,18 +6,23 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
+	"strings"
 
 	"github.com/labstack/gommon/bytes"
 
 	"fentrace/device"
 	"fentrace/device/calibrated"
 	"fentrace/server"
+	"fentrace/server/auth"
 )
 
 type serveCommand struct {
 	Listen    string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on (${default}). Anything but this machine needs TLS before it."`
 	NewLogin  bool   `help:"Print a new log-in link for the server that runs on this folder and address, and end."`
 	NewToken  string `placeholder:"NAME" help:"Print a new access token for a program or another server, and end. It is shown this once."`
+	User      string `placeholder:"NAME" help:"Whose log-in link or token --new-login and --new-token make; the operator's by default."`
+	Role      string `placeholder:"ROLE" help:"What --user may do: technician (scan), chemist (also enter laboratory results), reviewer (also decide on references) or operator. Needed for a new user."`
 	MaxUpload string `default:"32MiB" placeholder:"SIZE" help:"Largest file accepted (${default})."`
 	dataFlags
 	upstreamFlags
@@ -38,11 +43,20 @@ Examples:
     fentrace serve --data ~/fentrace-data --port /dev/ttyUSB0 --laser-nm 785
     fentrace serve --data ~/fentrace-data --new-login
     fentrace serve --data ~/fentrace-data --new-token van-7
+    fentrace serve --data ~/fentrace-data --new-login --user ada --role chemist
     fentrace serve --data ~/fentrace-data \
         --upstream https://fentrace.example.org --upstream-token-file token`
 }
 
 func (c *serveCommand) Run(env *environment) error {
+	switch {
+	case c.User != "" && !c.NewLogin && c.NewToken == "":
+		return usagef("--user %s: say with --new-login or --new-token what to make for this person", c.User)
+	case c.Role != "" && c.User == "":
+		return usagef("--role %s: say with --user whose role it is", c.Role)
+	case c.Role != "" && !slices.Contains(auth.Roles, c.Role):
+		return usagef("--role %s: use one of %s", c.Role, strings.Join(auth.Roles, ", "))
+	}
 	config, err := c.config(env)
 	if err != nil {
 		return err
@@ -52,11 +66,16 @@ func (c *serveCommand) Run(env *environment) error {
 		return err
 	}
 	defer s.Close() // a second time after Run, which does no harm
+	if c.User != "" {
+		if err := c.setRole(env.ctx, s); err != nil {
+			return err
+		}
+	}
 	if c.NewLogin {
-		return printLogin(env, s)
+		return printLogin(env, s, c.User)
 	}
 	if c.NewToken != "" {
-		token, err := s.NewToken(env.ctx, "", c.NewToken)
+		token, err := s.NewToken(env.ctx, c.User, c.NewToken)
 		if err != nil {
 			return err
 		}
@@ -67,10 +86,22 @@ func (c *serveCommand) Run(env *environment) error {
 		return err
 	}
 	c.warnings(env)
-	if err := printLogin(env, s); err != nil {
+	if err := printLogin(env, s, ""); err != nil {
 		return err
 	}
 	return s.Run(env.ctx)
+}
+
+// setRole gives --user the role. A new user without one is refused: who is made by accident must not be an operator.
+func (c *serveCommand) setRole(ctx context.Context, s *server.Server) error {
+	if c.Role != "" {
+		return s.SetRole(ctx, c.User, c.Role)
+	}
+	known, err := s.HasUser(ctx, c.User)
+	if err == nil && !known {
+		err = usagef("--user %s: there is no such user yet; say with --role what the person may do: %s", c.User, strings.Join(auth.Roles, ", "))
+	}
+	return err
 }
 
 // config reads the libraries and fills in the defaults.
@@ -90,12 +121,12 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 	if err != nil {
 		return server.Config{}, err
 	}
-	stack, id, err := c.identifier(env.ctx)
+	stack, err := c.open(env.ctx)
 	if err != nil {
 		return server.Config{}, err
 	}
 	config := server.Config{
-		DataDir: dir, Upstream: upstream, Listen: c.Listen, Library: stack, Identifier: id, MaxUpload: size,
+		DataDir: dir, Upstream: upstream, Listen: c.Listen, Library: stack, MaxUpload: size,
 		Acquire: c.settings(c.portFlags), Logger: logger(env.stderr),
 	}
 	if c.Port != "" {
@@ -113,9 +144,9 @@ func logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
-// printLogin prints where the server is and the link that logs in once.
-func printLogin(env *environment, s *server.Server) error {
-	link, err := s.LoginLink(env.ctx, "")
+// printLogin prints where the server is and the link that logs user in once.
+func printLogin(env *environment, s *server.Server, user string) error {
+	link, err := s.LoginLink(env.ctx, user)
 	if err != nil {
 		return err
 	}

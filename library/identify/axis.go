@@ -16,16 +16,17 @@ const (
 
 // axisFault is evidence that the wavenumbers of a scan are wrong.
 type axisFault struct {
-	reversed bool    // the detector was read out the other way round
-	shift    float64 // cm-1, scan minus reference
-	score    float64
+	reversed bool // the detector was read out the other way round
+	search.DistortedHit
 }
 
 const (
-	// faultReach is how far (cm-1) a whole-axis error is looked for: a wrong laser line or wavelength coefficient.
-	faultReach = 200
-	// A fault is stated when the moved or reversed scan matches a reference well, by faultMargin better than where it
-	// is, in at least faultLines lines: one line moved far enough meets some line of some substance.
+	// faultReach is how far (cm-1) a whole-axis error is looked for: a wrong laser line or wavelength coefficient, and
+	// faultStretch how far wrong (relative) the distances between lines may be.
+	faultReach   = 200
+	faultStretch = 0.035
+	// A fault is stated when the corrected scan matches a reference well, by faultMargin better than where it is, in at
+	// least faultLines lines: one line moved far enough meets some line of some substance.
 	faultScore  = 0.72
 	faultMargin = 0.10
 	faultLines  = 3
@@ -33,12 +34,15 @@ const (
 	faultTolerance = 10
 )
 
-// findAxisFault looks for a better match at an impossible place: far along the axis, or with the detector read out
-// backwards (seen in real recordings: every line of a scan mirrored).
+// findAxisFault looks for a better match at an impossible place: far along the axis, with distances that are too long or too
+// short, or with the detector read out backwards (seen in real recordings: every line of a scan mirrored).
 func (id *Identifier) findAxisFault(ctx context.Context, ev *evidence) (*axisFault, error) {
 	here := ev.explained
 	if len(ev.hits) > 0 {
 		here = max(here, ev.hits[0].Score)
+	}
+	if here > 1-faultMargin {
+		return nil, nil // nothing could be better by enough
 	}
 	var best *axisFault
 	for _, reversed := range []bool{false, true} {
@@ -51,11 +55,12 @@ func (id *Identifier) findAxisFault(ctx context.Context, ev *evidence) (*axisFau
 				continue
 			}
 		}
-		hits, err := id.index.Search(ctx, vector, search.Query{K: 1, MaxShift: faultReach, Keep: id.eligible(ev.scan)})
+		hit, ok, err := id.index.SearchDistorted(ctx, vector, search.DistortedQuery{MaxShift: faultReach, MaxStretch: faultStretch, Keep: id.eligible(ev.scan)})
 		if err != nil {
 			return nil, err
 		}
-		if len(hits) == 0 || hits[0].Score < max(faultScore, here+faultMargin) || best != nil && hits[0].Score <= best.score {
+		possible := !reversed && hit.Largest(ev.features.low, ev.features.high) <= float64(id.maxShift)
+		if !ok || possible || hit.Score < max(faultScore, here+faultMargin) || best != nil && hit.Score <= best.Score {
 			continue
 		}
 		shown := ev.features
@@ -64,18 +69,21 @@ func (id *Identifier) findAxisFault(ctx context.Context, ev *evidence) (*axisFau
 				continue
 			}
 		}
-		if id.sharedLines(shown, hits[0], faultTolerance) >= faultLines {
-			best = &axisFault{reversed: reversed, shift: hits[0].ShiftCM1, score: hits[0].Score}
+		if id.sharedLines(shown, hit.ReferenceID, hit.Distortion, faultTolerance) >= faultLines {
+			best = &axisFault{reversed, hit}
 		}
 	}
 	return best, nil
 }
 
-// sharedLines counts the lines that scan and reference have in common at the shift of the hit.
-func (id *Identifier) sharedLines(scan features, hit search.Hit, tolerance float64) int {
-	ref, err := extract(id.refs[hit.ReferenceID].Spectrum.Ascending())
-	if err != nil {
-		return 0
+// sharedLines counts the lines that scan and reference have in common once the distortion is taken out of the scan.
+func (id *Identifier) sharedLines(scan features, referenceID string, wrong search.Distortion, tolerance float64) int {
+	found := slices.Clone(scan.peaks)
+	for i := range found {
+		found[i].Position = wrong.Undo(found[i].Position)
 	}
-	return search.MatchLines(scan.peaks, ref.peaks, hit.ShiftCM1, tolerance)
+	return search.MatchLines(found, id.referencePeaks(referenceID), 0, tolerance)
 }
+
+// middle is how much too high the scan reads in the middle of its range, cm-1.
+func (f *axisFault) middle(scan features) float64 { return f.At((scan.low + scan.high) / 2) }

@@ -11,8 +11,8 @@ import (
 // Limits of the decision. They are measured, not chosen: bench/accuracy prints, for the development spectra, the
 // scores of true and false answers on which they rest.
 const (
-	// explainedScore: a scan counts as explained when the sum of its parts correlates with it this well. True pairs
-	// across instruments reach 0.79 and more, substances that are not in the library at most 0.68.
+	// explainedScore: a scan counts as explained when the sum of its parts correlates with it this well, besides each part
+	// being probable.
 	explainedScore = 0.75
 	// With fewer than explainedLines lines in common the score has to reach fewLinesScore.
 	explainedLines = 3
@@ -39,11 +39,11 @@ func (id *Identifier) decide(ev evidence) Identification {
 	ans.Quality = ev.quality
 	ans.Candidates = ev.candidates[:min(candidatesKept, len(ev.candidates))]
 	if ev.fault != nil {
-		ans.Quality.Axis, ans.Quality.AxisShiftCM1 = axisFaulty, round(ev.fault.shift, 1)
+		ans.Quality.Axis, ans.Quality.AxisShiftCM1 = axisFaulty, round(ev.fault.middle(ev.features), 1)
 		for i := range ans.Candidates {
 			ans.Candidates[i].Probability = 0 // lines at wrong places make nothing probable
 		}
-		return ans.inconclusive(reasonAxis(ev.fault))
+		return ans.inconclusive(reasonAxis(ev.fault, ev.features))
 	}
 	if ev.features.saturated > 0 {
 		return ans.inconclusive(reasonSaturated(ev.features.saturated))
@@ -81,14 +81,14 @@ func (id *Identifier) decide(ev evidence) Identification {
 // line there agrees; then only a match as close as that of a substance with itself counts.
 func (id *Identifier) explains(ev evidence) bool {
 	switch {
-	case ev.explained < explainedScore:
+	case ev.explained < explainedScore || ev.probability(ev.weakest()) < ev.calibration.Stated:
 		return false
 	case ev.explained >= fewLinesScore:
 		return true
 	}
 	lines := 0
 	for _, p := range ev.parts {
-		lines += id.sharedLines(ev.features, p.hit, search.PeakToleranceCM1)
+		lines += id.sharedLines(ev.features, p.hit.ReferenceID, search.Distortion{ShiftCM1: p.hit.ShiftCM1}, search.PeakToleranceCM1)
 	}
 	return lines >= explainedLines
 }

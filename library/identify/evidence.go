@@ -15,27 +15,48 @@ import (
 
 // evidence is everything the decision weighs.
 type evidence struct {
-	scan       spectra.Spectrum
-	vector     search.Vector
-	features   features
-	quality    Quality
-	hits       []search.Hit
-	candidates []Finding // one per substance, best first
-	parts      []part
-	fit        mixture.Fit
-	look       [2]float64  // of references in this scan, see measureLook
-	proof      mixture.Fit // of the parts with their shapes free, by which they were taken
-	fitLow     int         // first wavenumber of the fitted range
-	explained  float64
-	foreign    []float64 // cm-1, lines that no part has
-	fault      *axisFault
+	scan        spectra.Spectrum
+	calibration Calibration // for its technique
+	vector      search.Vector
+	features    features
+	quality     Quality
+	width       float64 // by which references are widened to match the scan, cm-1
+	hits        []search.Hit
+	candidates  []Finding // one per substance, best first
+	parts       []part
+	fit         mixture.Fit
+	proof       mixture.Fit // of the parts with their shapes free, by which they were taken
+	look        [2]float64  // of references in this scan, see measureLook
+	fitLow      int         // first wavenumber of the fitted range
+	explained   float64
+	foreign     []float64 // cm-1, lines that no part has
+	barred      []string  // substances that take no part in the explanation
+	fault       *axisFault
 }
 
 const hitsKept = 50
 
 // gather computes the evidence for s; the quality is filled as far as it got even when an error is returned.
 func (id *Identifier) gather(ctx context.Context, s spectra.Spectrum) (evidence, error) {
-	ev := evidence{quality: Quality{Axis: axisUnknown}}
+	ev, err := id.compare(ctx, s)
+	if err != nil {
+		return ev, err
+	}
+	ev.candidates = id.rank(ev)
+	if err := id.explain(ctx, &ev); err != nil {
+		return ev, err
+	}
+	if err := id.justify(ctx, &ev); err != nil {
+		return ev, err
+	}
+	id.weigh(&ev)
+	ev.fault, err = id.findAxisFault(ctx, &ev)
+	return ev, err
+}
+
+// compare looks at s by itself and at every reference by itself.
+func (id *Identifier) compare(ctx context.Context, s spectra.Spectrum) (evidence, error) {
+	ev := evidence{quality: Quality{Axis: axisUnknown}, calibration: id.calibrations[s.Technique]}
 	var rays int
 	var err error
 	if ev.scan, rays, err = withoutRays(s.Ascending()); err != nil {
@@ -57,12 +78,7 @@ func (id *Identifier) gather(ctx context.Context, s spectra.Spectrum) (evidence,
 	if ev.hits, err = id.index.Search(ctx, ev.vector, query); err != nil {
 		return ev, err
 	}
-	ev.candidates = id.rank(ev)
-	if err := id.explain(ctx, &ev); err != nil {
-		return ev, err
-	}
-	ev.fault, err = id.findAxisFault(ctx, &ev)
-	return ev, err
+	return ev, id.matchResolution(ctx, &ev, query)
 }
 
 // rank merges spectra and peak tables into one candidate per substance, best first.
@@ -106,12 +122,14 @@ func (f Finding) rank() float64 {
 	if f.Tier == library.Published {
 		return tableWeight * max(f.Probability, poorWeight*f.Score*(1-*f.ChanceAgreement))
 	}
-	return max(f.Probability, poorWeight*f.Score)
+	return max(1/(1+math.Exp(-(f.Score-rankMid)/rankScale)), poorWeight*f.Score)
 }
 
 const (
 	tableWeight = 0.6
-	poorWeight  = 0.5 // orders candidates whose probability is next to nothing
+	poorWeight  = 0.5 // orders candidates that hardly agree
+	// rankMid and rankScale put scores on the scale of tables; they are no probability.
+	rankMid, rankScale = 0.584, 0.088
 	// tableLeast: a table with fewer lines within the scan is a marker, which alone says nothing.
 	tableLeast = 3
 )
@@ -119,7 +137,6 @@ const (
 func (id *Identifier) spectrumFinding(h search.Hit) Finding {
 	f := id.finding(id.refs[h.ReferenceID])
 	f.Score, f.ShiftCM1 = round(h.Score, 4), round(h.ShiftCM1, 2)
-	f.Probability = round(spectrumProbability(h.Score), 3)
 	return f
 }
 

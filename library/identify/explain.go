@@ -43,42 +43,53 @@ type part struct {
 	hit     search.Hit
 	vector  search.Vector
 	finding Finding
+	support Support
 }
 
 // explain finds the few references that make up the scan, each proved beside the others, and looks for more in what is
 // left over; never a forced fit.
 func (id *Identifier) explain(ctx context.Context, ev *evidence) error {
-	if len(ev.hits) == 0 || ev.hits[0].Score < seedScore {
+	first := slices.IndexFunc(ev.hits, func(h search.Hit) bool { return !id.barredReference(ev, h.ReferenceID) })
+	if first < 0 || ev.hits[first].Score < seedScore {
 		return nil
 	}
 	parts, proof, err := mixture.Select(explanation, func(parts []part) (mixture.Fit, error) {
 		return ev.together(parts, true)
 	}, func(fit mixture.Fit, taken []part) ([]part, error) {
 		if len(taken) == 0 {
-			return id.parts(ev.hits[:1]), nil
+			return id.parts(ev, ev.hits[first:first+1]), nil
 		}
 		return id.inResidual(ctx, ev, fit, taken)
 	})
-	if err != nil || len(parts) == 0 {
+	if err != nil {
 		return err
+	}
+	id.settle(ev, parts, proof)
+	return nil
+}
+
+// settle makes parts, as proved, the explanation, if they go together.
+func (id *Identifier) settle(ev *evidence, parts []part, proof mixture.Fit) {
+	ev.parts, ev.explained, ev.foreign = nil, 0, nil
+	if len(parts) == 0 {
+		return
 	}
 	// How much of each there is, and how well they agree, is told by the references as they are.
 	fit, err := ev.together(parts, false)
 	if err != nil || floats.Min(fit.Coefficients) == 0 {
-		return nil // only reshaped do they go together: no explanation
+		return // only reshaped do they go together: no explanation
 	}
 	ev.parts, ev.fit, ev.proof = parts, fit, proof
 	ev.fitLow, _ = ev.shared(parts)
 	ev.explained = search.Correlation(ev.fitted(), ev.fitRange())
 	ev.foreign = id.foreignLines(ev)
-	return nil
 }
 
 // parts of hits.
-func (id *Identifier) parts(hits []search.Hit) []part {
+func (id *Identifier) parts(ev *evidence, hits []search.Hit) []part {
 	var out []part
 	for _, h := range hits {
-		if v, ok := id.index.Vector(h.ReferenceID); ok {
+		if v, ok := id.reference(ev, h.ReferenceID); ok {
 			out = append(out, part{hit: h, vector: v, finding: id.spectrumFinding(h)})
 		}
 	}
@@ -104,17 +115,18 @@ func (id *Identifier) inResidual(ctx context.Context, ev *evidence, fit mixture.
 		if sub.Container() {
 			room = containers < maxContainers
 		}
-		return room && keep(ref) && !slices.ContainsFunc(taken, func(p part) bool {
+		return room && keep(ref) && !id.barredReference(ev, ref) && !slices.ContainsFunc(taken, func(p part) bool {
 			return id.refs[p.hit.ReferenceID].SubstanceID == sub.ID
 		})
 	}})
+	hits = id.atResolution(ev, rest, hits)
 	shift := taken[0].hit.ShiftCM1
 	hits = slices.DeleteFunc(hits, func(h search.Hit) bool {
 		apart := math.Abs(h.ShiftCM1 - shift)
-		oneLine := h.Score < explainedScore && id.sharedLines(ev.features, h, search.PeakToleranceCM1) < 2
+		oneLine := h.Score < explainedScore && id.sharedLines(ev.features, h.ReferenceID, search.Distortion{ShiftCM1: h.ShiftCM1}, search.PeakToleranceCM1) < 2
 		return h.Score < partScore || apart > partAxisSpread || oneLine && apart > oneLineSpread
 	})
-	return id.parts(hits), err
+	return id.parts(ev, hits), err
 }
 
 // shared is the range (whole cm-1) that the scan and all parts cover.
@@ -188,10 +200,7 @@ func (ev *evidence) findings() []Finding {
 			estimate, low, high = ev.fit.FractionOf(i, sample)
 		}
 		f.Fraction = &Fraction{Estimate: round(estimate, 3), Low: round(low, 3), High: round(high, 3)}
-		if len(ev.parts) > 1 {
-			// In a mixture the evidence is the whole explanation, and this part being far from nothing in it.
-			f.Probability = round(spectrumProbability(ev.explained), 3)
-		}
+		f.Probability = round(ev.probability(i), 3)
 		out = append(out, f)
 	}
 	return out

@@ -42,6 +42,8 @@ type Identification struct {
 	Pipeline        string           `json:"pipeline"`  // name and version of the preprocessing
 	Library         string           `json:"library"`   // version: content hash of every layer
 	Algorithm       string           `json:"algorithm"` // name and version of the decision
+	// Probabilities says which validation they are from (fentrace library validate).
+	Probabilities string `json:"probabilities,omitempty"`
 	// Error is set, and everything else but File empty, when the file could not be read.
 	Error string `json:"error,omitempty"`
 }

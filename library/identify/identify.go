@@ -2,8 +2,11 @@ package identify
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 
 	"fentrace/library"
 	"fentrace/library/search"
@@ -11,7 +14,7 @@ import (
 )
 
 // Algorithm names the decision and its version; it changes whenever an answer can.
-const Algorithm = "fentrace-identify/1"
+const Algorithm = "fentrace-identify/2"
 
 // Presumptive stands on every screen, print and file.
 const Presumptive = "Presumptive field result. Laboratory confirmation required."
@@ -28,6 +31,8 @@ type Options struct {
 	// MaxShiftCM1 is the axis error forgiven, whole cm-1 either way, 0 for DefaultShiftCM1, at most 20: beyond that
 	// neighbouring lines of different substances meet.
 	MaxShiftCM1 int
+	// Calibration gives probabilities; nil for that of the library, and for Shipped when it has none.
+	Calibration *Calibration
 }
 
 // Identifier answers scans against one library. It is safe for concurrent use.
@@ -37,10 +42,14 @@ type Identifier struct {
 	refs     map[string]library.Reference
 	tables   []library.Reference // references that are peak tables
 	maxShift int
+	// calibrations give probabilities, by technique; none is missing.
+	calibrations map[spectra.Technique]Calibration
+	validated    map[spectra.Technique]string // which validation they are from, in words
+	peaks        sync.Map                     // lines of references by id, found when first needed
 }
 
-// New prepares the library for search. It fails on options out of range only; references that cannot be searched are
-// left out (see search.Index.Skipped).
+// New prepares the library for search. It fails on options out of range and on a validation of the library that cannot be
+// read; references that cannot be searched are left out (see search.Index.Skipped).
 func New(lib *library.Stack, opts Options) (*Identifier, error) {
 	if opts.MaxShiftCM1 == 0 {
 		opts.MaxShiftCM1 = DefaultShiftCM1
@@ -49,6 +58,9 @@ func New(lib *library.Stack, opts Options) (*Identifier, error) {
 		return nil, fmt.Errorf("identify: axis error of %d cm-1 is outside 1 to 20", opts.MaxShiftCM1)
 	}
 	id := &Identifier{lib: lib, refs: map[string]library.Reference{}, maxShift: opts.MaxShiftCM1}
+	if err := id.calibrate(opts.Calibration); err != nil {
+		return nil, err
+	}
 	all := lib.References()
 	id.index = search.NewIndex(all)
 	for _, r := range all {
@@ -58,6 +70,30 @@ func New(lib *library.Stack, opts Options) (*Identifier, error) {
 		}
 	}
 	return id, nil
+}
+
+// calibrate takes the calibration given, else that which the library was validated with, else the shipped one.
+func (id *Identifier) calibrate(given *Calibration) error {
+	id.calibrations, id.validated = map[spectra.Technique]Calibration{}, map[spectra.Technique]string{}
+	for _, t := range []spectra.Technique{spectra.Raman, spectra.IR} {
+		id.calibrations[t], id.validated[t] = Shipped, "as shipped, not for this library"
+		if given != nil {
+			id.calibrations[t], id.validated[t] = *given, "given"
+			continue
+		}
+		v, ok := id.lib.Validation(t)
+		if !ok {
+			continue
+		}
+		var report struct {
+			Calibration *Calibration `json:"calibration"`
+		}
+		if err := json.Unmarshal(v.Report, &report); err != nil || report.Calibration == nil || !report.Calibration.usable() {
+			return fmt.Errorf("identify: the %s validation of library %.12s has no usable calibration: run `fentrace library validate` again", t, v.LibraryVersion)
+		}
+		id.calibrations[t], id.validated[t] = *report.Calibration, "for this library, "+v.Made.UTC().Format(time.DateOnly)
+	}
+	return nil
 }
 
 // Identify is the one front door: the command line, the server, a batch worker and the tests all call it.
@@ -81,6 +117,29 @@ func (id *Identifier) Identify(ctx context.Context, s spectra.Spectrum) (Identif
 	return id.decide(ev), nil
 }
 
+// Supports returns the evidence for every part of the explanation of s, whether or not it would be stated: what
+// probabilities are fitted on. Errors are those of Identify and search.ErrNotSearchable.
+func (id *Identifier) Supports(ctx context.Context, s spectra.Spectrum) ([]Support, error) {
+	if err := s.Validate(); err != nil {
+		return nil, fmt.Errorf("identify %s: %w", s.Title, err)
+	}
+	ev, err := id.compare(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := id.explain(ctx, &ev); err != nil {
+		return nil, err
+	}
+	if err := id.supports(ctx, &ev); err != nil {
+		return nil, err
+	}
+	out := make([]Support, len(ev.parts))
+	for i, p := range ev.parts {
+		out[i] = p.support
+	}
+	return out, nil
+}
+
 // blank is an answer that says what was asked and by what it is answered.
 func (id *Identifier) blank(s spectra.Spectrum) Identification {
 	pipeline := ""
@@ -98,7 +157,7 @@ func (id *Identifier) blank(s spectra.Spectrum) Identification {
 		SHA256: s.Metadata.SHA256, Technique: string(s.Technique), Simulated: s.Metadata.Simulated,
 		Findings: []Finding{}, Candidates: []Finding{}, DetectionLimits: []DetectionLimit{},
 		Reasons: reasons, NextSteps: []string{}, Unexplained: 1,
-		Pipeline: pipeline, Library: id.lib.Version(), Algorithm: Algorithm,
+		Pipeline: pipeline, Library: id.lib.Version(), Algorithm: Algorithm, Probabilities: id.validated[s.Technique],
 	}
 }
 

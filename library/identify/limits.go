@@ -33,7 +33,7 @@ func (id *Identifier) limits(ev evidence) []DetectionLimit {
 	ev.look = ev.measureLook()
 	for ref, r := range id.refs {
 		sub, _ := id.lib.Substance(r.SubstanceID)
-		v, ok := id.index.Vector(ref)
+		v, ok := id.reference(&ev, ref)
 		if !ok || ev.has(sub.ID, id) || !(sub.Controlled || sub.FentanylClass()) || r.Technique != ev.scan.Technique || !keep(ref) {
 			continue
 		}

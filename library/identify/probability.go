@@ -6,17 +6,50 @@ import (
 	"fentrace/library/search"
 )
 
-// Scores become probabilities by a logistic curve fitted on true and false pairs of the development spectra:
-// substances measured on five instruments against a library from a sixth, a quarter of them not in that library
-// (bench/accuracy prints the fit). It answers
-// "how often is the best match of a scan with this score right", for samples like those; a prior is not in it.
+// Calibration turns the evidence for a part into the probability that its substance is in the sample, by a logistic curve
+// fitted on parts known to be true and false (library/validate), half of them from samples whose substance the library did
+// not hold. The zero value states nothing.
+type Calibration struct {
+	Intercept float64 `json:"intercept"`
+	With      float64 `json:"with"` // per unit of Fisher's z of Support.With
+	Gain      float64 `json:"gain"` // per unit of z by which Support.With exceeds Support.Without
+	LogSNR    float64 `json:"log_snr"`
+	// Stated is the probability from which on a part is stated, chosen by the share of wrong statements that is tolerated.
+	Stated float64 `json:"stated"`
+}
+
+// Shipped is the calibration for libraries that have none of their own: fitted on 80 reference substances from one 785 nm
+// instrument, as SIMULATED other instruments would record them. `go run ./bench/accuracy` prints the fit.
+var Shipped = Calibration{Intercept: 2.64, With: 2.13, Gain: 9.4, LogSNR: -1.34, Stated: 0.9}
+
+// Limits of what evidence can say: beyond them differences are those of instruments.
 const (
-	probabilityMid   = 0.584
-	probabilityScale = 0.088
+	mostCorrelation = 0.99
+	mostSNR         = 300
 )
 
-func spectrumProbability(score float64) float64 {
-	return 1 / (1 + math.Exp(-(score-probabilityMid)/probabilityScale))
+// Features are what the curve weighs, in the order With, Gain, LogSNR.
+func (s Support) Features() [3]float64 {
+	with, without := fisher(s.With), fisher(s.Without)
+	return [3]float64{with, with - without, math.Log(math.Max(1, math.Min(s.SNR, mostSNR)))}
+}
+
+// Probability (0..1) that the substance of s is in the sample, when as many samples hold something that the library does not
+// as not.
+func (c Calibration) Probability(s Support) float64 {
+	f := s.Features()
+	return 1 / (1 + math.Exp(-(c.Intercept + c.With*f[0] + c.Gain*f[1] + c.LogSNR*f[2])))
+}
+
+// usable: every figure is finite and something can be stated.
+func (c Calibration) usable() bool {
+	sum := c.Intercept + c.With + c.Gain + c.LogSNR
+	return !math.IsNaN(sum) && !math.IsInf(sum, 0) && c.Stated > 0 && c.Stated < 1
+}
+
+// fisher is Fisher's z of a correlation: its spread does not depend on its value.
+func fisher(r float64) float64 {
+	return math.Atanh(math.Max(-mostCorrelation, math.Min(mostCorrelation, r)))
 }
 
 // tableProbability is a cautious figure for a peak table, not a calibrated one: agreement in both directions, nothing

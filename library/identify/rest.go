@@ -25,11 +25,7 @@ const (
 func (id *Identifier) foreignLines(ev *evidence) []float64 {
 	var known []float64
 	for _, p := range ev.parts {
-		ref, err := extract(id.refs[p.hit.ReferenceID].Spectrum.Ascending())
-		if err != nil {
-			return nil
-		}
-		for _, l := range ref.peaks {
+		for _, l := range id.referencePeaks(p.hit.ReferenceID) {
 			known = append(known, l.Position+p.hit.ShiftCM1)
 		}
 	}

@@ -88,10 +88,14 @@ func nearInfrared(s spectra.Spectrum) bool {
 	return s.Technique == spectra.IR && s.XUnit == spectra.Nanometre && hi < shortest
 }
 
-func reasonAxis(f *axisFault) reason {
-	long := fmt.Sprintf("the wavenumber axis is wrong: the lines fit a library substance only %+.0f cm-1 away (score %.2f)", f.shift, f.score)
-	if f.reversed {
-		long = fmt.Sprintf("the wavenumber axis is wrong: the lines fit a library substance only with the axis turned round (score %.2f)", f.score)
+func reasonAxis(f *axisFault, scan features) reason {
+	long := fmt.Sprintf("the wavenumber axis is wrong: the lines fit a library substance only %+.0f cm-1 away (score %.2f)", f.middle(scan), f.Score)
+	switch {
+	case f.reversed:
+		long = fmt.Sprintf("the wavenumber axis is wrong: the lines fit a library substance only with the axis turned round (score %.2f)", f.Score)
+	case math.Abs(f.Stretch) >= 0.0025:
+		long = fmt.Sprintf("the wavenumber axis is wrong: the lines fit a library substance only with %+.1f cm-1 at %.0f and %+.1f cm-1 at %.0f cm-1 (score %.2f)",
+			f.At(scan.low), scan.low, f.At(scan.high), scan.high, f.Score)
 	}
 	return reason{short: "axis fault", long: long, steps: []string{
 		"recalibrate the axis with polystyrene or acetaminophen, then scan again",

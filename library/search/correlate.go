@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/dsp/fourier"
+	"gonum.org/v1/gonum/floats"
 )
 
 // Alignment is the best agreement of a scan with one reference.
@@ -19,6 +20,7 @@ type correlator struct {
 	fft      *fourier.FFT
 	n        int
 	maxShift int
+	least    int // positions in common below which nothing is scored
 	query    Vector
 	qf       []complex128
 	rf       []complex128
@@ -34,7 +36,7 @@ func newCorrelator(q Vector, refLen, maxShift int) *correlator {
 		n *= 2
 	}
 	c := &correlator{
-		fft: fourier.NewFFT(n), n: n, maxShift: maxShift, query: q,
+		fft: fourier.NewFFT(n), n: n, maxShift: maxShift, least: MinRangeCM1, query: q,
 		pad: make([]float64, n), cross: make([]float64, n), scores: make([]float64, 2*maxShift+3),
 	}
 	copy(c.pad, q.D)
@@ -66,7 +68,7 @@ func (c *correlator) align(r Vector) (best Alignment, ok bool) {
 	if bestAt < 0 {
 		return Alignment{}, false
 	}
-	best.ShiftCM1 += c.fraction(bestAt)
+	best.ShiftCM1 += vertex(c.scores[bestAt-1 : bestAt+2])
 	return best, true
 }
 
@@ -75,7 +77,7 @@ func (c *correlator) at(r Vector, s int) (score float64, overlap int) {
 	q := c.query
 	lo, hi := max(r.Low, q.Low-s), min(r.High(), q.High()-s) // reference positions in common
 	m := hi - lo + 1
-	if m < MinRangeCM1 {
+	if m < c.least {
 		return math.Inf(-1), 0
 	}
 	qi, ri := lo+s-q.Low, lo-r.Low
@@ -92,12 +94,48 @@ func (c *correlator) at(r Vector, s int) (score float64, overlap int) {
 	return dot / norm, m
 }
 
-// fraction is the vertex of the parabola through the scores around the best whole shift, within ±0.5.
-func (c *correlator) fraction(i int) float64 {
-	a, b, d := c.scores[i-1], c.scores[i], c.scores[i+1]
+// vertex is where the parabola through three neighbouring scores is highest, within ±0.5 of the middle one.
+func vertex(scores []float64) float64 {
+	a, b, d := scores[0], scores[1], scores[2]
 	curve := a - 2*b + d
 	if math.IsInf(a, 0) || math.IsInf(d, 0) || curve >= 0 {
 		return 0
 	}
 	return math.Max(-0.5, math.Min(0.5, 0.5*(a-d)/curve))
+}
+
+// Align compares two spectra by themselves at the whole shifts within reach cm-1 of around, term by term, which is faster than
+// Search's way for so few; ok is false when they share less than MinRangeCM1.
+func Align(scan, reference Vector, around float64, reach int) (best Alignment, ok bool) {
+	first := int(math.Round(around)) - reach - 1
+	scores := make([]float64, 2*reach+3)
+	at := -1
+	for i := range scores {
+		score, overlap := scan.correlation(reference, first+i)
+		scores[i] = score
+		if inside := i > 0 && i < len(scores)-1; inside && overlap > 0 && (at < 0 || score > best.Score) {
+			best, at = Alignment{Score: score, ShiftCM1: float64(first + i), Overlap: overlap}, i
+		}
+	}
+	if at < 0 {
+		return Alignment{}, false
+	}
+	best.ShiftCM1 += vertex(scores[at-1 : at+2])
+	return best, true
+}
+
+// correlation is the Pearson correlation when v reads s cm-1 too high, -Inf without MinRangeCM1 in common.
+func (v Vector) correlation(r Vector, s int) (score float64, overlap int) {
+	lo, hi := max(r.Low, v.Low-s), min(r.High(), v.High()-s)
+	m := hi - lo + 1
+	if m < MinRangeCM1 {
+		return math.Inf(-1), 0
+	}
+	vi, ri := lo+s-v.Low, lo-r.Low
+	norm := math.Sqrt(v.norm2(vi, vi+m) * r.norm2(ri, ri+m))
+	if norm == 0 {
+		return 0, m
+	}
+	dot := floats.Dot(v.D[vi:vi+m], r.D[ri:ri+m]) - (v.sum[vi+m]-v.sum[vi])*(r.sum[ri+m]-r.sum[ri])/float64(m)
+	return dot / norm, m
 }

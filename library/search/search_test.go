@@ -232,3 +232,41 @@ func TestChanceAgreementIsNotOptimistic(t *testing.T) {
 		t.Errorf("chance <= 0.05 in %.3f of unrelated pairs", share)
 	}
 }
+
+// widened convolves s with a Gaussian of full width fwhm at half maximum.
+func widened(s spectra.Spectrum, fwhm float64) spectra.Spectrum {
+	sigma := fwhm / (2 * math.Sqrt(2*math.Ln2))
+	y := make([]float64, len(s.Y))
+	for i, at := range s.X {
+		var sum, weight float64
+		for j, x := range s.X {
+			w := math.Exp(-math.Pow((x-at)/sigma, 2) / 2)
+			sum, weight = sum+w*s.Y[j], weight+w
+		}
+		y[i] = sum / weight
+	}
+	s.Y = y
+	return s
+}
+
+// Align finds by itself what Search finds with the Fourier transform.
+func TestAlignAgreesWithSearch(t *testing.T) {
+	r := bands(300, 2000, 1, 402, 548, 641, 850, 919, 1040)
+	ix := NewIndex([]library.Reference{ref("r", r)})
+	rapid.Check(t, func(rt *rapid.T) {
+		shift := rapid.Float64Range(-7, 7).Draw(rt, "shift")
+		scan := bands(300, 2000, 1, 402+shift, 548+shift, 641+shift, 850+shift, 919+shift, 1045+shift)
+		v := prepare(t, scan)
+		hits, err := ix.Search(context.Background(), v, Query{K: 1, MaxShift: 8})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		a, ok := Align(v, prepare(t, r), 0, 8)
+		if !ok || math.Abs(a.Score-hits[0].Score) > 1e-9 || math.Abs(a.ShiftCM1-hits[0].ShiftCM1) > 1e-6 || a.Overlap != hits[0].Overlap {
+			rt.Fatalf("%+v, by search %+v", a, hits[0].Alignment)
+		}
+	})
+	if _, ok := Align(prepare(t, bands(300, 900, 1, 500)), prepare(t, bands(1300, 1900, 1, 1500)), 0, 8); ok {
+		t.Error("two spectra without a common range were compared")
+	}
+}

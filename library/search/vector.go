@@ -89,11 +89,17 @@ func Prepare(s spectra.Spectrum) (Vector, error) {
 
 func newVector(t spectra.Technique, low int, derivative []float64) Vector {
 	n := len(derivative)
-	v := Vector{Technique: t, Low: low, Derivative: derivative,
-		D: make([]float64, n), sum: make([]float64, n+1), sumSq: make([]float64, n+1)}
+	v := Vector{Technique: t, Low: low, Derivative: derivative, D: make([]float64, n)}
 	for i, x := range derivative {
 		v.D[i] = math.Copysign(math.Sqrt(math.Abs(x)), x)
 	}
+	return v.summed()
+}
+
+// summed fills in the prefix sums of D.
+func (v Vector) summed() Vector {
+	n := len(v.D)
+	v.sum, v.sumSq = make([]float64, n+1), make([]float64, n+1)
 	for i, x := range v.D {
 		v.sum[i+1] = v.sum[i] + x
 		v.sumSq[i+1] = v.sumSq[i] + x*x

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
 	"github.com/labstack/echo/v4"
 
+	"fentrace/library"
 	"fentrace/library/identify"
 	"fentrace/server/auth"
 	"fentrace/server/exchange"
@@ -40,6 +41,17 @@ type Backend interface {
 	// Live returns the newest frame and a channel that is closed when the next comes.
 	Live() (LiveFrame, <-chan struct{})
 	Library() LibrarySummary
+	Substances() []library.Substance
+	// EnterResult stores what a laboratory found; created is false when the same person said the very same last. Errors:
+	// store.ErrInvalid, store.ErrNotFound, store.ErrFull, ErrNotLearnt.
+	EnterResult(ctx context.Context, in ResultInput) (r store.LaboratoryResult, created bool, err error)
+	// Decide accepts or rejects a proposal; DecidedBy has been found to be a reviewer. Errors: those of store.Decide,
+	// ErrNotLearnt.
+	Decide(ctx context.Context, id string, d store.Decision) (store.Proposal, error)
+	// ProposalOverlay prepares the plot of a proposed scan over the references of the same substance.
+	ProposalOverlay(ctx context.Context, id string) (identify.Overlay, error)
+	// CancelComparison ends the comparison of a change of the library. Errors: store.ErrNotFound, store.ErrClosed.
+	CancelComparison(ctx context.Context, id string) error
 	// STIX says for whom bundles speak.
 	STIX() exchange.STIXOptions
 	// Stored returns a channel that is closed when, after this call, a scan is stored or sent on.
@@ -101,6 +113,8 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 	a.registerIntelligence()
 	a.registerDevice()
 	a.registerQueue()
+	a.registerLaboratory()
+	a.registerLearning()
 	a.registerEvents()
 	return a
 }

@@ -71,8 +71,19 @@ type LibrarySummary struct {
 	ByTier     map[string]int `json:"references_by_tier"`
 	Controlled int            `json:"controlled" doc:"controlled substances"`
 	// ControlledWithoutMeasured names those that no measured reference speaks for: no named alarm is possible.
-	ControlledWithoutMeasured []string `json:"controlled_without_measured"`
-	Unverified                int      `json:"unverified" doc:"substances with values from memory"`
+	ControlledWithoutMeasured []string       `json:"controlled_without_measured"`
+	Unverified                int            `json:"unverified" doc:"substances with values from memory"`
+	Classes                   []LibraryClass `json:"classes"`
+}
+
+// LibraryClass counts the substances of one class, and the references of each tier that speak for them.
+type LibraryClass struct {
+	Class      string `json:"class" doc:"empty: unknown"`
+	Substances int    `json:"substances"`
+	Controlled int    `json:"controlled"`
+	Measured   int    `json:"measured"`
+	Published  int    `json:"published"`
+	Simulated  int    `json:"simulated"`
 }
 
 // LibraryLayer is one library of the stack. PathBase is the file's name without its folder.

@@ -25,8 +25,10 @@ import (
 var (
 	// ErrUnreadable: the file cannot be read or not be answered; the error says where and why. Nothing was stored.
 	ErrUnreadable = errors.New("file cannot be used")
-	ErrNoDevice   = errors.New("no spectrometer is attached to this server")
-	ErrBusy       = errors.New("the spectrometer is in use by a scan or a preview; wait until it is done, or stop it")
+	// ErrNotLearnt: what was asked is stored, but the library does not follow it yet.
+	ErrNotLearnt = errors.New("the library could not be brought up to date; what was entered is kept, and it is tried again with the next decision and at the next start")
+	ErrNoDevice  = errors.New("no spectrometer is attached to this server")
+	ErrBusy      = errors.New("the spectrometer is in use by a scan or a preview; wait until it is done, or stop it")
 )
 
 // ProblemType is the media type of every error (RFC 9457).
@@ -40,10 +42,14 @@ var statuses = []struct {
 	{ErrUnreadable, http.StatusUnprocessableEntity},
 	{ErrNoDevice, http.StatusConflict},
 	{ErrBusy, http.StatusConflict},
+	{ErrNotLearnt, http.StatusServiceUnavailable},
 	{store.ErrNotFound, http.StatusNotFound},
 	{store.ErrInvalid, http.StatusUnprocessableEntity},
 	{store.ErrExists, http.StatusConflict},
 	{store.ErrKeyUsed, http.StatusUnprocessableEntity},
+	{store.ErrClosed, http.StatusConflict},
+	{store.ErrSecondPerson, http.StatusForbidden},
+	{store.ErrAlone, http.StatusConflict},
 	{store.ErrFull, http.StatusInsufficientStorage},
 	{auth.ErrDenied, http.StatusUnauthorized},
 	{auth.ErrThrottled, http.StatusTooManyRequests},

@@ -33,8 +33,6 @@ const (
 	CodeLife = 15 * time.Minute
 	// SessionLife is how long a browser stays logged in.
 	SessionLife = 12 * time.Hour
-	// RoleOperator is the role of accounts made by the program itself.
-	RoleOperator = "operator"
 
 	tokenPrefix = "ft_" // makes a leaked token easy to find by scanners
 )
@@ -52,8 +50,8 @@ func New(st *store.Store, clock func() time.Time) *Service {
 	return &Service{store: st, clock: clock, throttle: newThrottle(clock), hashing: make(chan struct{}, 2)}
 }
 
-// NewCode makes a one-time log-in code for user, creating the account when there is none. It opens once, within
-// CodeLife.
+// NewCode makes a one-time log-in code for user, creating the account, as an operator's, when there is none. It opens
+// once, within CodeLife.
 func (s *Service) NewCode(ctx context.Context, user string) (string, error) {
 	if user == "" {
 		return "", errors.New("make log-in code: no user named")

@@ -135,7 +135,7 @@ func (s *Store) ByHash(ctx context.Context, sha256 string) ([]Scan, error) {
 
 // complete fills in what lists leave out.
 func (s *Store) complete(ctx context.Context, scans []Scan) error {
-	return errors.Join(s.siblings(ctx, scans), s.fieldAnswers(ctx, scans), s.warnings(ctx, scans))
+	return errors.Join(s.siblings(ctx, scans), s.fieldAnswers(ctx, scans), s.laboratory(ctx, scans), s.warnings(ctx, scans))
 }
 
 // warnings fills in what the spectra say is wrong with them.
@@ -195,7 +195,8 @@ func readScan(rows *sql.Rows) (Scan, error) {
 	if err := json.Unmarshal(ans, &sc.Identification); err != nil {
 		return Scan{}, fmt.Errorf("stored answer of scan %s: %w", sc.ID, err)
 	}
-	sc.Created, sc.Acquired, sc.Siblings, sc.FieldAnswers, sc.Warnings = fromMicros(created), fromMicros(acquired), []string{}, []FieldAnswer{}, []string{}
+	sc.Created, sc.Acquired, sc.Siblings, sc.Warnings = fromMicros(created), fromMicros(acquired), []string{}, []string{}
+	sc.FieldAnswers, sc.LaboratoryResults = []FieldAnswer{}, []LaboratoryResult{}
 	if dev != (Device{}) {
 		sc.Device = &dev
 	}

@@ -36,6 +36,9 @@ type Scan struct {
 	// FieldAnswers, first one first, are what was said of the scan before it came here.
 	FieldAnswers []FieldAnswer `json:"field_answers" doc:"what was said of it where it was before; left out in lists"`
 
+	// LaboratoryResults, first one first, are what laboratories said of its sample. The answer stays as it was given.
+	LaboratoryResults []LaboratoryResult `json:"laboratory_results" doc:"what laboratories said of its sample, first one first: the last one counts; left out in lists"`
+
 	// Warnings are what is wrong with the measurement or its file, one sentence each, from the metadata of the spectrum.
 	Warnings []string `json:"warnings" doc:"what is wrong with the measurement or its file; left out in lists"`
 

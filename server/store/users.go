@@ -30,6 +30,15 @@ func (s *Store) EnsureUser(ctx context.Context, name, role string, now time.Time
 	})
 }
 
+// SetRole gives the user this role, adding the user when there is none.
+func (s *Store) SetRole(ctx context.Context, name, role string, now time.Time) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO users (name, role, created) VALUES (?,?,?)
+			ON CONFLICT (name) DO UPDATE SET role = excluded.role`, name, role, micros(now))
+		return err
+	})
+}
+
 // User returns the user of that name, or ErrNotFound.
 func (s *Store) User(ctx context.Context, name string) (User, error) {
 	return s.user(ctx, "SELECT name, role, password_hash FROM users WHERE name = ?", name)

@@ -19,7 +19,6 @@ import (
 	"fentrace/data"
 	"fentrace/device"
 	"fentrace/library"
-	"fentrace/library/identify"
 	"fentrace/server"
 	"fentrace/server/auth"
 	"fentrace/server/store"
@@ -106,13 +105,9 @@ func (d *demo) newServer(ctx context.Context, tray *spectrometer, place County) 
 	if err != nil {
 		return nil, fmt.Errorf("start the demo: %w", err)
 	}
-	id, err := identify.New(stack, identify.Options{})
-	if err != nil {
-		return nil, fmt.Errorf("start the demo: %w", err)
-	}
 	precision := 5000.0
 	srv, err := server.New(ctx, server.Config{
-		DataDir: d.dir, Listen: d.opts.Listen, Library: stack, Identifier: id,
+		DataDir: d.dir, Listen: d.opts.Listen, Library: stack,
 		OpenDevice:  func(ctx context.Context) (device.Spectrometer, error) { return d.openCalibrated(ctx, tray) },
 		Calibration: d.calibration, Acquire: stsSettings, Organisation: "SIMULATED Fentrace demo",
 		Place: store.Location{Latitude: &place.Latitude, Longitude: &place.Longitude, PrecisionM: &precision,

@@ -185,8 +185,8 @@ func recordedLibrary(t *testing.T, folder string) (*library.Stack, *identify.Ide
 // serveWith starts a server with an empty store and logs in.
 func serveWith(t *testing.T, stack *library.Stack, id *identify.Identifier, tray *spectrometer) *browser {
 	t.Helper()
-	cfg := server.Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0", Library: stack, Identifier: id, Acquire: stsSettings,
-		Logger: slog.New(slog.DiscardHandler)}
+	cfg := server.Config{DataDir: t.TempDir(), Listen: "127.0.0.1:0", Library: stack, Acquire: stsSettings,
+		NewIdentifier: func(*library.Stack) (server.Identifier, error) { return id, nil }, Logger: slog.New(slog.DiscardHandler)}
 	if tray != nil {
 		cfg.OpenDevice = tray.open
 	}

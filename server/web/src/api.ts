@@ -84,6 +84,8 @@ export interface Scan {
   summary: string;
   identification: Identification;
   field_answers?: FieldAnswer[] | null;
+  /** First one first; left out in lists. */
+  laboratory_results?: LaboratoryResult[] | null;
   /** What is wrong with the measurement or its file; left out in lists. */
   warnings?: string[] | null;
 }
@@ -99,6 +101,91 @@ export interface FieldAnswer {
   exhibit?: string;
   officer?: string;
   identification: Identification;
+}
+
+/** How a laboratory judges a presumptive answer; see laboratory.ts for the words. */
+export type ResultWord = "confirmed" | "refuted" | "corrected";
+
+/** What a laboratory found in the sample of a scan. Never changed; the current one of a scan counts. */
+export interface LaboratoryResult {
+  id: string;
+  scan_id: string;
+  result: ResultWord;
+  substances: { name: string; cas?: string; form?: string; substance_id: string }[];
+  pure: boolean;
+  technique: string;
+  laboratory: string;
+  note: string;
+  entered_by: string;
+  entered: string;
+  current: boolean;
+  proposal: string;
+  not_proposed: string;
+}
+
+/** A scan that may become a reference, with what the person who asks may do about it. */
+export interface Proposal {
+  id: string;
+  status: "open" | "accepted" | "rejected" | "withdrawn";
+  substance: string;
+  tier: Tier;
+  laboratory_result: LaboratoryResult;
+  decision: { accepted: boolean; reason: string; alone: boolean; decided_by: string; decided: string } | null;
+  scan: Scan;
+  may_reject: boolean;
+  may_accept: boolean;
+  must_be_alone: boolean;
+  why_not: string;
+}
+
+export interface LibrarySnapshot {
+  version: string;
+  substances: number;
+  references: number;
+  references_by_tier: Partial<Record<Tier, number>>;
+  controlled_measured: string[] | null;
+}
+
+/** One step from a library to the next; the numbers count scans with a laboratory result. */
+export interface LibraryChange {
+  id: string;
+  noted: string;
+  cause: string;
+  before: LibrarySnapshot;
+  after: LibrarySnapshot;
+  state: "running" | "done" | "cancelled" | "failed";
+  total: number;
+  done: number;
+  left_out: number;
+  error: string;
+  better: number;
+  worse: number;
+  changed: number;
+  same: number;
+}
+
+interface GradedAnswer {
+  verdict: Verdict;
+  headline: string;
+  named: string[];
+  grade: string;
+}
+
+export interface ComparedScan {
+  scan_id: string;
+  substances: string[];
+  simulated: boolean;
+  before: GradedAnswer;
+  after: GradedAnswer;
+  effect: string;
+}
+
+/** How well the thresholds hold for a library, as sentences and tables. */
+export interface ValidationReport {
+  library: string;
+  made?: string;
+  sentences?: string[] | null;
+  tables?: { title: string; columns: string[]; rows: (string | number)[][] }[] | null;
 }
 
 /** What has not been sent on to another server; the numbers count scans. */
@@ -205,6 +292,7 @@ export interface LibraryState {
   controlled: number;
   controlled_without_measured: string[] | null;
   unverified: number;
+  classes: { class: string; substances: number; controlled: number; measured: number; published: number; simulated: number }[] | null;
 }
 
 export interface PointProperties {
@@ -324,6 +412,15 @@ export const api = {
   me: () => getJSON<{ user: string; role: string }>("/v1/me"),
   device: () => getJSON<DeviceState>("/v1/device"),
   library: () => getJSON<LibraryState>("/v1/library"),
+  substances: () => getJSON<{ substances: { name: string; cas?: string }[] | null }>("/v1/library/substances"),
+  proposals: () => getJSON<{ proposals: Proposal[] | null }>("/v1/library/proposals"),
+  proposalOverlay: (id: string) => getJSON<Overlay>(`/v1/library/proposals/${encodeURIComponent(id)}/overlay`),
+  decide: (id: string, body: { decision: "accept" | "reject"; reason: string; alone: boolean }) => postJSON(`/v1/library/proposals/${encodeURIComponent(id)}/decision`, body),
+  libraryChanges: (signal?: AbortSignal) => getJSON<{ changes: LibraryChange[] | null }>("/v1/library/changes", signal),
+  libraryChange: (id: string) => getJSON<LibraryChange & { scans: ComparedScan[] | null }>(`/v1/library/changes/${encodeURIComponent(id)}`),
+  cancelComparison: (id: string) => request(`/v1/library/changes/${encodeURIComponent(id)}/cancel`, { method: "POST" }),
+  validation: () => getJSON<ValidationReport>("/v1/library/validation"),
+  enterResult: async (scan: string, body: unknown) => (await (await postJSON(`/v1/scans/${encodeURIComponent(scan)}/laboratory-result`, body)).json()) as LaboratoryResult,
   queue: (signal?: AbortSignal) => getJSON<Queue & { files: QueuedFile[] | null }>("/v1/queue", signal),
   retryRefused: () => request("/v1/queue/retry", { method: "POST" }),
   scan: (id: string) => getJSON<Scan>(`/v1/scans/${encodeURIComponent(id)}`),

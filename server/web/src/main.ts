@@ -4,6 +4,7 @@ import "./styles/result.css";
 import "./styles/pages.css";
 import "./styles/print.css";
 import { h } from "./dom";
+import { libraryPage } from "./pages/library";
 import { mapPage } from "./pages/map";
 import { queuePage } from "./pages/queue";
 import { scanPage } from "./pages/scan";
@@ -22,6 +23,7 @@ function match(path: string[]): { page: Page; title: string } {
   if (path[0] === "scans" && path.length === 1) return { page: scansPage, title: "Scans" };
   if (path[0] === "scans" && path.length === 2) return { page: scanDetailPage, title: "Scan result" };
   if (path[0] === "map" && path.length === 1) return { page: mapPage, title: "Map" };
+  if (path[0] === "library" && path.length === 1) return { page: libraryPage, title: "Library" };
   if (path[0] === "queue" && path.length === 1) return { page: queuePage, title: "Unsent scans" };
   return { page: missing, title: "No such page" };
 }

@@ -20,7 +20,7 @@ function libraryText(l: LibraryState): HTMLElement[] {
     h("ul", { class: "tiers" }, tier("measured", tiers.measured, "may support a named alarm"), tier("published", tiers.published, "peak tables: class and candidates"), tier("SIMULATED", tiers.simulated, "only for simulated scans")),
     h("p", {}, `${count(l.substances)} substances, ${count(l.controlled)} of them controlled${l.unverified ? `; ${count(l.unverified)} with unverified entries` : ""}.`),
     missing.length
-      ? h("details", { class: "missing" }, h("summary", {}, `Controlled substances without a measured reference: ${count(missing.length)}`), h("p", {}, missing.join(", ")), h("p", { class: "hint" }, "Add references with: fentrace library import PATH"))
+      ? h("details", { class: "missing" }, h("summary", {}, `Controlled substances without a measured reference: ${count(missing.length)}`), h("p", {}, missing.join(", ")), h("p", { class: "hint" }, "How to add references: ", h("a", { href: "/library" }, "Library")))
       : h("p", {}, "Every controlled substance has a measured reference."),
     h("p", { class: "hint version" }, "Version ", h("code", { title: l.version }, l.version.length > 24 ? `${l.version.slice(0, 24)}\u2026` : l.version)),
   ];

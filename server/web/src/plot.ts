@@ -12,6 +12,8 @@ import { presumptive } from "./verdict";
 
 interface About {
   id: string;
+  /** Id of the drawing where a page may hold several. */
+  plot?: string;
   title: string;
   technique: string;
   simulated: boolean;
@@ -33,7 +35,7 @@ export function overlayPlot(host: HTMLElement, overlay: Overlay, about: About): 
   let plot: uPlot | undefined;
 
   const canvasHost = h("div", {
-    id: "overlay-plot", class: "plot-canvas", tabindex: 0, role: "img", "aria-label": describe(series), "data-testid": "overlay-plot",
+    id: about.plot ?? "overlay-plot", class: "plot-canvas", tabindex: 0, role: "img", "aria-label": describe(series), "data-testid": "overlay-plot",
     "data-series": series.length,
   });
   const readout = h("output", { class: "plot-readout" }, "Drag to zoom, double-click to reset");

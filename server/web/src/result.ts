@@ -3,6 +3,7 @@ import { api, type Finding, type Scan } from "./api";
 import { h, type Child } from "./dom";
 import { fieldAnswersCard, fieldLine } from "./fieldanswers";
 import { instant, interval, percent, place, probability, techniqueName } from "./format";
+import { laboratoryCard, laboratoryLine } from "./laboratory";
 import { problemBox } from "./problem";
 import { headline, headlineText, knownVerdict, presumptive, shape } from "./verdict";
 import { watermark } from "./watermark";
@@ -19,6 +20,7 @@ export function resultView(host: HTMLElement, scan: Scan, scanAgain?: () => void
       h("div", { class: "result-columns" },
         h("div", { class: "stack" }, findingsCard(scan), limitsCard(scan), warningsCard(scan), reasonsCard(answer.reasons ?? []), stepsCard(answer.next_steps ?? [], scanAgain)),
         h("div", { class: "stack" }, overlay, map)),
+      laboratoryCard(scan),
       detailsCard(scan),
       scan.simulated ? watermark("watermark") : null),
   );
@@ -36,6 +38,7 @@ function verdictPanel(scan: Scan): HTMLElement {
         h("h1", { id: "verdict-word" }, h("span", { class: "verdict-word" }, word), " ", rest ? h("span", { class: "verdict-rest" }, rest) : null),
         h("p", { class: "verdict-summary" }, scan.summary),
         fieldLine(scan),
+        laboratoryLine(scan),
         warningsLine(scan),
         h("p", { class: "verdict-presumptive" }, presumptive),
         h("p", { class: "verdict-meta" }, scan.simulated ? h("strong", { class: "badge" }, "SIMULATED") : null,

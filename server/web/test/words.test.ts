@@ -8,6 +8,8 @@ const sources = [
   "index.html", "login.html",
 ];
 // A field result is presumptive: these words would say more than is known. ("confirmation" is what the laboratory gives.)
+// Only a laboratory confirms: its file, and the name of its result in the interface, may use that one word.
+const laboratory = ["src/laboratory.ts", "src/api.ts"];
 const forbidden = /\b(identified|confirmed|confirms|positive|safe|safely|clean|negative)\b/i;
 
 describe("the words on the pages", () => {
@@ -15,7 +17,8 @@ describe("the words on the pages", () => {
 
   it.each(sources)("%s claims no more than a presumptive result", (file) => {
     const lines = readFileSync(join(root, file), "utf8").split("\n");
-    expect(lines.filter((line) => forbidden.test(line))).toEqual([]);
+    const said = laboratory.includes(file) ? lines.map((line) => line.replace(/\bconfirmed\b/gi, "")) : lines;
+    expect(said.filter((line) => forbidden.test(line))).toEqual([]);
   });
 
   it("would notice such a word", () => expect(forbidden.test("The sample is Safe.")).toBe(true));

@@ -1,0 +1,140 @@
+package identify
+
+import (
+	"context"
+	"slices"
+
+	"fentrace/library"
+	"fentrace/library/search"
+	"fentrace/spectra/preprocess"
+)
+
+// Support is the evidence for one part of an explanation.
+type Support struct {
+	Substance string `json:"substance"`
+	// With is the correlation of the explanation with the scan, Without that of the best explanation, or single reference,
+	// without the substance and its twins; both are correlations as in search, -1..1.
+	With    float64 `json:"with"`
+	Without float64 `json:"without"`
+	SNR     float64 `json:"snr"` // strongest line of the scan over its noise
+}
+
+// twinScore: references that agree this well are one spectrum under two names; neither speaks against the other. Two
+// recordings of one substance on one instrument correlate by 0.95 to 0.99, the most alike of different ones by 0.86.
+const twinScore = 0.97
+
+// justify keeps the parts of the explanation that are probable enough to be stated: as long as one of several is not, the
+// least probable is taken out and the rest is looked at again. The last one is kept whatever it is worth.
+func (id *Identifier) justify(ctx context.Context, ev *evidence) error {
+	for {
+		if err := id.supports(ctx, ev); err != nil {
+			return err
+		}
+		weakest := ev.weakest()
+		if len(ev.parts) < 2 || ev.probability(weakest) >= ev.calibration.Stated {
+			return nil
+		}
+		kept := slices.Delete(slices.Clone(ev.parts), weakest, weakest+1)
+		proof, err := ev.together(kept, true)
+		if err != nil {
+			return nil // what is left covers too little to be looked at alone: the explanation stands as it is
+		}
+		id.settle(ev, kept, proof)
+	}
+}
+
+// probability that part i is in the sample.
+func (ev *evidence) probability(i int) float64 {
+	return ev.calibration.Probability(ev.parts[i].support)
+}
+
+// weakest is the index of the part that is least probable.
+func (ev *evidence) weakest() int {
+	weakest := 0
+	for i := range ev.parts {
+		if ev.probability(i) < ev.probability(weakest) {
+			weakest = i
+		}
+	}
+	return weakest
+}
+
+// supports finds, for every part of the explanation, how well the scan is explained without it.
+func (id *Identifier) supports(ctx context.Context, ev *evidence) error {
+	for i, p := range ev.parts {
+		other := *ev
+		other.parts, other.explained = nil, 0
+		other.barred = id.twins(ev, p)
+		if err := id.explain(ctx, &other); err != nil {
+			return err
+		}
+		ev.parts[i].support = Support{Substance: p.finding.Substance, With: ev.explained, SNR: ev.features.snr,
+			Without: max(other.explained, id.bestOther(ev.hits, other.barred))}
+	}
+	return nil
+}
+
+// bestOther is the highest score among the hits that are of none of the barred substances, 0 without one.
+func (id *Identifier) bestOther(hits []search.Hit, barred []string) float64 {
+	for _, h := range hits {
+		if !slices.Contains(barred, id.refs[h.ReferenceID].SubstanceID) {
+			return h.Score
+		}
+	}
+	return 0
+}
+
+// weigh gives every candidate that will be listed its probability: a part of the explanation that of the part, any other
+// spectrum that of being the whole explanation instead.
+func (id *Identifier) weigh(ev *evidence) {
+	for i := range ev.candidates[:min(candidatesKept, len(ev.candidates))] {
+		c := &ev.candidates[i]
+		if c.Tier == library.Published {
+			continue
+		}
+		s := Support{Substance: c.Substance, With: c.Score, Without: ev.explained, SNR: ev.features.snr}
+		for _, p := range ev.parts {
+			if p.finding.Substance == c.Substance {
+				s = p.support
+			}
+		}
+		c.Probability = round(ev.calibration.Probability(s), 3)
+	}
+}
+
+// twins are the ids of the part's substance and of those among the hits that its reference cannot be told from.
+func (id *Identifier) twins(ev *evidence, p part) []string {
+	out := []string{id.refs[p.hit.ReferenceID].SubstanceID}
+	for _, h := range ev.hits {
+		sub := id.refs[h.ReferenceID].SubstanceID
+		if slices.Contains(out, sub) {
+			continue
+		}
+		v, ok := id.reference(ev, h.ReferenceID)
+		if !ok {
+			continue
+		}
+		if a, ok := search.Align(v, p.vector, p.hit.ShiftCM1-h.ShiftCM1, id.maxShift); ok && a.Score >= twinScore {
+			out = append(out, sub)
+		}
+	}
+	return out
+}
+
+// barredReference reports whether the reference is of a substance that is left out.
+func (id *Identifier) barredReference(ev *evidence, ref string) bool {
+	return slices.Contains(ev.barred, id.refs[ref].SubstanceID)
+}
+
+// referencePeaks are the lines of a reference spectrum, found once.
+func (id *Identifier) referencePeaks(ref string) []preprocess.Peak {
+	if found, ok := id.peaks.Load(ref); ok {
+		return found.([]preprocess.Peak)
+	}
+	f, err := extract(id.refs[ref].Spectrum.Ascending())
+	if err != nil {
+		f.peaks = nil // nothing can agree with it
+	}
+	id.peaks.Store(ref, f.peaks)
+	return f.peaks
+}

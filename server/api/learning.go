@@ -1,0 +1,203 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"fentrace/library/identify"
+	"fentrace/server/auth"
+	"fentrace/server/store"
+)
+
+const (
+	// maxProposals and maxChanges are how many of them are listed.
+	maxProposals = 200
+	maxChanges   = 50
+	// maxChangedScans is how many scans one change lists.
+	maxChangedScans = 500
+)
+
+// ProposedReference is a proposal with what the person who asks may do about it.
+type ProposedReference struct {
+	store.Proposal
+	// MayReject and MayAccept hold for the person who asks. MustBeAlone: only with alone, because there is no other person.
+	MayReject   bool   `json:"may_reject"`
+	MayAccept   bool   `json:"may_accept"`
+	MustBeAlone bool   `json:"must_be_alone" doc:"accepting needs alone: you entered the laboratory result and nobody else may review"`
+	WhyNot      string `json:"why_not" doc:"why you may not accept it"`
+}
+
+// SubstanceName is one substance of the library, for choosing.
+type SubstanceName struct {
+	Name       string `json:"name"`
+	CAS        string `json:"cas,omitempty"`
+	Class      string `json:"class,omitempty"`
+	Controlled bool   `json:"controlled"`
+}
+
+// ItemID is the path parameter of everything about one proposal or one change.
+type ItemID struct {
+	ID string `path:"id" format:"uuid"`
+}
+
+type proposalOutput struct{ Body ProposedReference }
+
+type decisionInput struct {
+	ItemID
+	Body struct {
+		Decision string `json:"decision" enum:"accept,reject"`
+		Reason   string `json:"reason,omitempty" maxLength:"200" doc:"needed to reject, and to accept alone"`
+		Alone    bool   `json:"alone,omitempty" doc:"accept although you entered the laboratory result, because no other person may review; recorded as such"`
+	}
+}
+
+func (a *API) registerLearning() {
+	type substances struct {
+		Body struct {
+			Substances []SubstanceName `json:"substances" doc:"by name"`
+		}
+	}
+	register(a, huma.Operation{OperationID: "library-substances", Method: http.MethodGet, Path: "/v1/library/substances", Summary: "Substances the library knows"},
+		func(context.Context, *struct{}) (*substances, error) {
+			out := &substances{}
+			out.Body.Substances = []SubstanceName{}
+			for _, s := range a.backend.Substances() {
+				out.Body.Substances = append(out.Body.Substances, SubstanceName{Name: s.Name, CAS: s.CAS, Class: s.Class, Controlled: s.Controlled})
+			}
+			return out, nil
+		})
+	a.registerProposals()
+	a.registerChanges()
+}
+
+func (a *API) registerProposals() {
+	type proposals struct {
+		Body struct {
+			Proposals []ProposedReference `json:"proposals" doc:"open ones first, then the newest first; scans without candidates"`
+		}
+	}
+	register(a, huma.Operation{OperationID: "library-proposals", Method: http.MethodGet, Path: "/v1/library/proposals",
+		Summary: "Scans proposed as references by laboratory results"},
+		func(ctx context.Context, in *struct {
+			Status string `query:"status" enum:"open,accepted,rejected,withdrawn" doc:"all when left out"`
+		}) (*proposals, error) {
+			ps, err := a.store.Proposals(ctx, in.Status, maxProposals)
+			if err != nil {
+				return nil, err
+			}
+			out := &proposals{}
+			out.Body.Proposals = []ProposedReference{}
+			for _, p := range ps {
+				one, err := a.proposed(ctx, p)
+				if err != nil {
+					return nil, err
+				}
+				out.Body.Proposals = append(out.Body.Proposals, one)
+			}
+			return out, nil
+		})
+	type overlay struct{ Body identify.Overlay }
+	register(a, huma.Operation{OperationID: "proposal-overlay", Method: http.MethodGet, Path: "/v1/library/proposals/{id}/overlay",
+		Summary: "A proposed scan and the references of the same substance, prepared for plotting", Errors: []int{http.StatusNotFound}},
+		func(ctx context.Context, in *ItemID) (*overlay, error) {
+			ov, err := a.backend.ProposalOverlay(ctx, in.ID)
+			return &overlay{ov}, err
+		})
+	register(a, huma.Operation{OperationID: "decide-proposal", Method: http.MethodPost, Path: "/v1/library/proposals/{id}/decision",
+		Summary: "Accept or reject a proposed reference",
+		Description: "For the roles reviewer and operator, once for each proposal. Whoever entered the laboratory result may reject it; to accept it takes " +
+			"a second person. Where no other account may review, the same person may accept with alone and a reason, which is recorded. An accepted " +
+			"scan answers from then on as a reference; answers given before stay as they are, with the version of their library.",
+		Errors: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusInsufficientStorage, http.StatusServiceUnavailable}},
+		a.decide)
+}
+
+func (a *API) decide(ctx context.Context, in *decisionInput) (*proposalOutput, error) {
+	c, err := caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !c.Reviews() {
+		return nil, huma.Error403Forbidden("your role is " + c.Role + ": proposals are decided by a reviewer or the operator")
+	}
+	p, err := a.backend.Decide(ctx, in.ID, store.Decision{Accepted: in.Body.Decision == "accept", Reason: in.Body.Reason, Alone: in.Body.Alone, DecidedBy: c.User})
+	if err != nil {
+		return nil, err
+	}
+	out := &proposalOutput{}
+	out.Body, err = a.proposed(ctx, p)
+	return out, err
+}
+
+// proposed adds what the caller may do with p.
+func (a *API) proposed(ctx context.Context, p store.Proposal) (ProposedReference, error) {
+	p.Scan.Identification.Candidates = []identify.Finding{}
+	out := ProposedReference{Proposal: p}
+	c, err := caller(ctx)
+	if err != nil || p.Status != store.ProposalOpen {
+		return out, err
+	}
+	if !c.Reviews() {
+		out.WhyNot = "Proposals are decided by a reviewer or the operator; your role is " + c.Role + "."
+		return out, nil
+	}
+	out.MayReject, out.MayAccept = true, true
+	if p.Result.EnteredBy != c.User {
+		return out, nil
+	}
+	others, err := a.store.OtherReviewers(ctx, c.User, auth.Reviewers)
+	if err != nil {
+		return out, err
+	}
+	out.MayAccept, out.MustBeAlone = len(others) == 0, len(others) == 0
+	out.WhyNot = "You entered this laboratory result: a second person must accept it."
+	return out, nil
+}
+
+func (a *API) registerChanges() {
+	type changes struct {
+		Body struct {
+			Changes []store.LibraryChange `json:"changes" doc:"newest first"`
+		}
+	}
+	register(a, huma.Operation{OperationID: "library-changes", Method: http.MethodGet, Path: "/v1/library/changes",
+		Summary: "What changed with each version of the library this server has answered with"},
+		func(ctx context.Context, _ *struct{}) (*changes, error) {
+			cs, err := a.store.LibraryChanges(ctx, maxChanges)
+			out := &changes{}
+			out.Body.Changes = cs
+			return out, err
+		})
+	type change struct {
+		Body struct {
+			store.LibraryChange
+			Scans []store.TruthAnswer `json:"scans" doc:"those whose answer is another, worst first"`
+		}
+	}
+	register(a, huma.Operation{OperationID: "library-change", Method: http.MethodGet, Path: "/v1/library/changes/{id}",
+		Summary: "One change of the library and what it does to scans with a laboratory result",
+		Description: "Every scan whose content a laboratory has stated is answered again and compared with the answer of the library before (the first time, " +
+			"with the one stored). Scans that are references themselves are left out: they would agree with themselves. Stored answers are not changed.",
+		Errors: []int{http.StatusNotFound}},
+		func(ctx context.Context, in *ItemID) (*change, error) {
+			out := &change{}
+			var err error
+			out.Body.LibraryChange, out.Body.Scans, err = a.store.LibraryChange(ctx, in.ID, maxChangedScans)
+			return out, err
+		})
+	register(a, huma.Operation{OperationID: "cancel-comparison", Method: http.MethodPost, Path: "/v1/library/changes/{id}/cancel",
+		Summary: "End the comparison of a change; what it has found is kept", DefaultStatus: http.StatusNoContent,
+		Errors: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict}},
+		func(ctx context.Context, in *ItemID) (*struct{}, error) {
+			c, err := caller(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if !c.Reviews() {
+				return nil, huma.Error403Forbidden("your role is " + c.Role + ": comparisons are cancelled by a reviewer or the operator")
+			}
+			return nil, a.backend.CancelComparison(ctx, in.ID)
+		})
+}

@@ -1,0 +1,247 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// What a laboratory can say of a presumptive answer.
+const (
+	// ResultConfirmed: at least one of the substances the answer names is in the sample.
+	ResultConfirmed = "confirmed"
+	// ResultRefuted: none of them is.
+	ResultRefuted = "refuted"
+	// ResultCorrected: the sample holds something else, or something more.
+	ResultCorrected = "corrected"
+)
+
+const (
+	// MaxSubstances is how many substances one laboratory result may name.
+	MaxSubstances = 50
+	// MaxNote is the longest note, in characters.
+	MaxNote = 2000
+)
+
+// LaboratoryResult is what a laboratory said of the sample of a scan. It is never changed, and changes nothing of the
+// presumptive answer: both are kept. Of several results about one scan the last one counts.
+type LaboratoryResult struct {
+	ID         string                `json:"id" doc:"UUID"`
+	ScanID     string                `json:"scan_id"`
+	Result     string                `json:"result" enum:"confirmed,refuted,corrected"`
+	Substances []LaboratorySubstance `json:"substances" doc:"present according to the laboratory"`
+	Pure       bool                  `json:"pure" doc:"the sample is this one substance and nothing else"`
+	Technique  string                `json:"technique" doc:"second technique, such as GC-MS"`
+	Laboratory string                `json:"laboratory"`
+	Note       string                `json:"note"`
+	EnteredBy  string                `json:"entered_by"`
+	Entered    time.Time             `json:"entered"`
+	Current    bool                  `json:"current" doc:"false: a later result about the scan counts instead"`
+	// Proposal is the id of the Proposal the result led to; without one NotProposed says why there is none.
+	Proposal    string `json:"proposal" doc:"id of the proposal as a reference; empty: none"`
+	NotProposed string `json:"not_proposed" doc:"why the scan was not proposed as a reference"`
+}
+
+// LaboratorySubstance is one substance of a laboratory result. SubstanceID is its key in the library, empty when no
+// library of this server had it.
+type LaboratorySubstance struct {
+	Name        string `json:"name"`
+	CAS         string `json:"cas,omitempty"`
+	Form        string `json:"form,omitempty" doc:"salt or hydrate"`
+	SubstanceID string `json:"substance_id" doc:"empty: in no library of this server when the result was entered"`
+}
+
+// Validate reports what cannot be stored, wrapped around ErrInvalid.
+func (r LaboratoryResult) Validate() error {
+	bad := func(format string, args ...any) error {
+		return fmt.Errorf("%w: "+format, append([]any{ErrInvalid}, args...)...)
+	}
+	switch r.Result {
+	case ResultConfirmed, ResultCorrected:
+		if len(r.Substances) == 0 {
+			return bad("name at least one substance that the laboratory found")
+		}
+	case ResultRefuted:
+	default:
+		return bad("result %.40q is none of confirmed, refuted, corrected", r.Result)
+	}
+	switch {
+	case len(r.Substances) > MaxSubstances:
+		return bad("%d substances, at most %d", len(r.Substances), MaxSubstances)
+	case r.Pure && len(r.Substances) != 1:
+		return bad("a pure sample holds one substance, %d are named", len(r.Substances))
+	case strings.TrimSpace(r.Technique) == "":
+		return bad("technique: say with which second technique the laboratory worked, such as GC-MS")
+	case strings.TrimSpace(r.Laboratory) == "":
+		return bad("laboratory: say which laboratory it was")
+	}
+	for _, t := range []struct{ name, value string }{{"technique", r.Technique}, {"laboratory", r.Laboratory}} {
+		if err := ValidText(t.name, t.value); err != nil {
+			return err
+		}
+	}
+	for i, s := range r.Substances {
+		if strings.TrimSpace(s.Name) == "" {
+			return bad("substance %d has no name", i+1)
+		}
+		if err := ValidText("substances", s.Name); err != nil {
+			return err
+		}
+	}
+	switch {
+	case !utf8.ValidString(r.Note):
+		return bad("note is not UTF-8 text")
+	case utf8.RuneCountInString(r.Note) > MaxNote:
+		return bad("note is longer than %d characters", MaxNote)
+	case strings.ContainsFunc(r.Note, func(c rune) bool { return c < ' ' && c != '\n' && c != '\t' || c == 0x7f }):
+		return bad("note holds control characters")
+	}
+	return nil
+}
+
+// says reports whether a and b say the same by the same person.
+func (r LaboratoryResult) says(b LaboratoryResult) bool {
+	return r.Result == b.Result && slices.Equal(r.Substances, b.Substances) && r.Pure == b.Pure && r.Technique == b.Technique &&
+		r.Laboratory == b.Laboratory && r.Note == b.Note && r.EnteredBy == b.EnteredBy
+}
+
+// AddLaboratoryResult stores r and, when p is not nil, the proposal it leads to, both or none; p needs a pure result of a
+// substance of the library. ID, Current and Proposal are filled in, NotProposed when the scan was proposed before. Told
+// the same twice in a row by the same person, it returns the stored one and created is false. withdrew: r contradicts a
+// proposal that was accepted, whose reference must go. Errors wrap ErrInvalid, ErrNotFound or ErrFull.
+func (s *Store) AddLaboratoryResult(ctx context.Context, r LaboratoryResult, p *NewProposal) (stored LaboratoryResult, created, withdrew bool, err error) {
+	if err := r.Validate(); err != nil {
+		return LaboratoryResult{}, false, false, err
+	}
+	substances, err := json.Marshal(r.Substances)
+	if err != nil {
+		return LaboratoryResult{}, false, false, fmt.Errorf("%w: substances: %w", ErrInvalid, err)
+	}
+	only := ""
+	if r.Pure {
+		only = r.Substances[0].SubstanceID
+	}
+	r.ID, r.Current, r.Entered = uuid.NewString(), true, r.Entered.UTC().Truncate(time.Microsecond)
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		last, err := lastResult(ctx, tx, r.ScanID)
+		if err != nil {
+			return err
+		}
+		if last != nil && last.says(r) {
+			r = *last
+			return nil
+		}
+		created = true
+		withdrew, err = r.contradicts(ctx, tx, only)
+		if err != nil {
+			return err
+		}
+		if p != nil {
+			var standing bool
+			if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM proposals WHERE scan_id = ? AND substance_id = ? AND status IN ('open', 'accepted'))`,
+				r.ScanID, only).Scan(&standing); err != nil {
+				return err
+			}
+			if standing {
+				p, r.NotProposed = nil, "an earlier result of the same substance has proposed this scan already"
+			}
+		}
+		return insertResult(ctx, tx, &r, string(substances), only, p)
+	})
+	if err != nil {
+		return LaboratoryResult{}, false, false, fmt.Errorf("store laboratory result: %w", err)
+	}
+	return r, created, withdrew, nil
+}
+
+// lastResult returns the result that counts for a scan, nil without any; ErrNotFound when there is no such scan.
+func lastResult(ctx context.Context, tx *sql.Tx, scanID string) (*LaboratoryResult, error) {
+	var last string
+	err := tx.QueryRowContext(ctx, `SELECT coalesce((SELECT id FROM laboratory_results WHERE scan_id = s.id ORDER BY seq DESC LIMIT 1), '')
+		FROM scans s WHERE s.id = ?`, scanID).Scan(&last)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fmt.Errorf("scan %s: %w", scanID, ErrNotFound)
+	}
+	if err != nil || last == "" {
+		return nil, err
+	}
+	had, err := laboratoryResults(ctx, tx, "r.id = ?", last)
+	if err != nil {
+		return nil, err
+	}
+	return &had[0], nil
+}
+
+// contradicts: a proposal of the scan was accepted that does not stand beside r.
+func (r LaboratoryResult) contradicts(ctx context.Context, tx *sql.Tx, only string) (is bool, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM proposals WHERE scan_id = ? AND status = 'accepted' AND NOT (? AND substance_id = ?))`,
+		r.ScanID, r.Pure, only).Scan(&is)
+	return is, err
+}
+
+// insertResult stores r, with the id of its substance when it is pure, and its proposal when p is not nil.
+func insertResult(ctx context.Context, tx *sql.Tx, r *LaboratoryResult, substances, only string, p *NewProposal) error {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO laboratory_results (id, scan_id, result, substances, pure, substance_id, technique, laboratory,
+			note, entered_by, entered, not_proposed) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`, r.ID, r.ScanID, r.Result, substances, r.Pure, only,
+		r.Technique, r.Laboratory, r.Note, r.EnteredBy, micros(r.Entered), r.NotProposed); err != nil {
+		return err
+	}
+	if p == nil {
+		return nil
+	}
+	r.Proposal = uuid.NewString()
+	_, err := tx.ExecContext(ctx, `INSERT INTO reference_proposals (id, result_id, substance_id, substance, tier, reference_id) VALUES (?,?,?,?,?,?)`,
+		r.Proposal, r.ID, only, r.Substances[0].Name, string(p.Tier), p.ReferenceID)
+	return err
+}
+
+// queryer is the database or a transaction.
+type queryer interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// laboratoryResults reads the results that fit cond, in the order of entering.
+func laboratoryResults(ctx context.Context, q queryer, cond string, args ...any) ([]LaboratoryResult, error) {
+	rows, err := q.QueryContext(ctx, `SELECT r.id, r.scan_id, r.result, r.substances, r.pure, r.technique, r.laboratory, r.note, r.entered_by, r.entered,
+			r.not_proposed, coalesce(p.id, ''), NOT EXISTS (SELECT 1 FROM laboratory_results l WHERE l.scan_id = r.scan_id AND l.seq > r.seq)
+		FROM laboratory_results r LEFT JOIN reference_proposals p ON p.result_id = r.id WHERE `+cond+` ORDER BY r.seq`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read laboratory results: %w", err)
+	}
+	defer rows.Close()
+	out := []LaboratoryResult{}
+	for rows.Next() {
+		var r LaboratoryResult
+		var substances []byte
+		var entered int64
+		if err := rows.Scan(&r.ID, &r.ScanID, &r.Result, &substances, &r.Pure, &r.Technique, &r.Laboratory, &r.Note, &r.EnteredBy, &entered,
+			&r.NotProposed, &r.Proposal, &r.Current); err != nil {
+			return nil, fmt.Errorf("read laboratory results: %w", err)
+		}
+		if err := json.Unmarshal(substances, &r.Substances); err != nil {
+			return nil, fmt.Errorf("stored laboratory result %s: %w", r.ID, err)
+		}
+		r.Entered = fromMicros(entered)
+		out = append(out, r)
+	}
+	return out, rows.Err()
+}
+
+// laboratory fills in what laboratories said of the scans, first one first.
+func (s *Store) laboratory(ctx context.Context, scans []Scan) error {
+	for i := range scans {
+		var err error
+		if scans[i].LaboratoryResults, err = laboratoryResults(ctx, s.r, "r.scan_id = ?", scans[i].ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
