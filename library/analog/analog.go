@@ -74,8 +74,8 @@ type Options struct {
 	// substances that there would be more than 2,000 in all. The time of Fit grows with the third power of that number:
 	// about 5 s on one core for 150 substances.
 	ScansPerSubstance int
-	// LowCM1 and HighCM1 are the range compared, 378 and 1872 by default, at least search.MinRangeCM1 apart. References
-	// and scans must cover 28 cm-1 more on either side (350 to 1900), or they are left out.
+	// LowCM1 and HighCM1 are the range compared, 382 and 1866 by default, at least search.MinRangeCM1 apart. References
+	// and scans must cover 32 cm-1 more on either side (350 to 1900), or they are left out.
 	LowCM1, HighCM1 int
 }
 
@@ -133,7 +133,7 @@ const (
 	// kernelSharpness and kernelRidge were chosen on simulated substances; the scores change little between half and
 	// twice of each.
 	kernelSharpness = 8.
-	kernelRidge     = 1.
+	kernelRidge     = 0.5
 )
 
 // Score looks at a prepared Raman scan. It returns ErrScan, with the reason, for another technique, a scan that does

@@ -11,10 +11,10 @@ import (
 )
 
 const (
-	stepCM1   = 3   // between the wavenumbers compared; what is smoothed by smoothCM1 has nothing finer
-	smoothCM1 = 4.5 // standard deviation of the Gaussian that derivatives are smoothed with
-	marginCM1 = 20  // beyond the range compared, for smoothing and for the error of the axis
-	maxShift  = 4   // cm-1 by which a scan's axis may be off
+	stepCM1   = 4  // between the wavenumbers compared; what is smoothed by smoothCM1 has nothing finer
+	smoothCM1 = 6  // standard deviation of the Gaussian that derivatives are smoothed with: lines of an analog are some cm-1 off those of its relatives
+	marginCM1 = 24 // beyond the range compared, for smoothing and for the error of the axis
+	maxShift  = 4  // cm-1 by which a scan's axis may be off
 )
 
 // referenceCM1 is the resolution references are taken to have, instruments those of scans.
@@ -33,7 +33,7 @@ type bank struct {
 
 // smoothed is the derivative of v at low+first-marginCM1, 1 cm-1 apart, smoothed; v covers it.
 func smoothed(v search.Vector, low, n int, sigma float64) []float64 {
-	reach := int(math.Ceil(3.3 * sigma))
+	reach := int(math.Ceil(3 * sigma))
 	kernel := make([]float64, 2*reach+1)
 	for i := range kernel {
 		u := float64(i-reach) / sigma

@@ -25,7 +25,7 @@ const leastAlarm = 0.05
 const (
 	mostScans  = 2000
 	leastScans = 3
-	edgeCM1    = 28 // covered by references beyond the range compared: marginCM1, what Prepare drops, and a detector element
+	edgeCM1    = 32 // covered by references beyond the range compared: marginCM1, what Prepare drops, and a detector element
 )
 
 // Fit makes a model from the references of a library. Errors: ErrOptions; ErrTooFew when fewer than MinFentanyls,
@@ -65,18 +65,18 @@ func (o Options) complete() (Options, error) {
 		o.ScansPerSubstance = 9
 	}
 	if o.LowCM1 == 0 {
-		o.LowCM1 = 378
+		o.LowCM1 = 382
 	}
 	if o.HighCM1 == 0 {
-		o.HighCM1 = 1872
+		o.HighCM1 = 1866
 	}
 	switch {
 	case !(o.FalseAlarmRate >= 1e-4 && o.FalseAlarmRate <= 0.5):
 		return o, fmt.Errorf("%w: false-alarm rate %g: must be 0.0001 to 0.5", ErrOptions, o.FalseAlarmRate)
 	case o.ScansPerSubstance < leastScans || o.ScansPerSubstance > 60:
 		return o, fmt.Errorf("%w: %d scans per substance: must be %d to 60", ErrOptions, o.ScansPerSubstance, leastScans)
-	case o.LowCM1 < 378 || o.HighCM1 > 1872 || o.HighCM1-o.LowCM1 < search.MinRangeCM1:
-		return o, fmt.Errorf("%w: range %d to %d cm-1: must be inside 378 to 1872 and at least %d long", ErrOptions, o.LowCM1, o.HighCM1, search.MinRangeCM1)
+	case o.LowCM1 < 382 || o.HighCM1 > 1866 || o.HighCM1-o.LowCM1 < search.MinRangeCM1:
+		return o, fmt.Errorf("%w: range %d to %d cm-1: must be inside 382 to 1866 and at least %d long", ErrOptions, o.LowCM1, o.HighCM1, search.MinRangeCM1)
 	}
 	return o, nil
 }
