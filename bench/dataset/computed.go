@@ -1,14 +1,13 @@
 package dataset
 
 import (
+	"compress/gzip"
 	"encoding/csv"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-
-	"compress/gzip"
 
 	"fentrace/spectra/simulate"
 )
@@ -93,7 +92,6 @@ type atom struct {
 	aromatic bool
 	bracket  bool
 	hydrogen int // of a bracket
-	charge   int
 }
 
 // molarMass reads the part of SMILES that the table uses: no isotopes, no %nn ring numbers, one molecule.

@@ -61,7 +61,11 @@ func Measure(ctx context.Context, root string) ([]report.Result, error) {
 	}
 	b.printCurve()
 	b.printHardest()
-	return b.results(), nil
+	recorded, err := b.recorded(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	return append(b.results(), recorded), nil
 }
 
 // bench holds the substances and what was measured.
