@@ -88,7 +88,7 @@ var elements = map[string]struct {
 // atom of a SMILES while it is read.
 type atom struct {
 	element  string
-	bonds    int // sum of orders; an aromatic bond counts 1, and the ring adds 1 for carbon and pyridine nitrogen
+	bonds    int // sum of orders; an aromatic bond counts 1, and its ring adds 1 to carbon
 	aromatic bool
 	bracket  bool
 	hydrogen int // of a bracket

@@ -14,6 +14,9 @@ const ridge = 1e-4
 // any of them.
 const leastGain = 1e-3
 
+// mostUsed bounds the references of one solution, far above what a scan can tell apart.
+const mostUsed = 64
+
 // nonNegative finds the non-negative amounts of unit references that leave least of a unit scan, given the scalar
 // products among the references (gram, n×n, row by row) and with the scan: the active-set method of C. L. Lawson,
 // R. J. Hanson, Solving Least Squares Problems (1974), chapter 23, on the normal equations (R. Bro, S. de Jong,
@@ -23,7 +26,8 @@ type nonNegative struct {
 	gram    []float64
 	passive []int     // references with an amount, in the order in which they came in
 	amounts []float64 // of passive
-	factor  []float64 // lower Cholesky factor of the passive part of gram, rows packed n apart
+	most    int       // of passive
+	factor  []float64 // lower Cholesky factor of the passive part of gram, rows most apart
 	trial   []float64
 	slope   []float64 // of the fit with respect to every amount
 	in      []bool
@@ -31,9 +35,10 @@ type nonNegative struct {
 }
 
 func newNonNegative(gram []float64, n int) *nonNegative {
+	most := min(n, mostUsed)
 	return &nonNegative{
-		n: n, gram: gram, factor: make([]float64, n*n), trial: make([]float64, n), slope: make([]float64, n),
-		in: make([]bool, n), barred: make([]bool, n), passive: make([]int, 0, n), amounts: make([]float64, 0, n),
+		n: n, gram: gram, most: most, factor: make([]float64, most*most), trial: make([]float64, most), slope: make([]float64, n),
+		in: make([]bool, n), barred: make([]bool, n), passive: make([]int, 0, most), amounts: make([]float64, 0, most),
 	}
 }
 
@@ -70,7 +75,7 @@ func (s *nonNegative) solve(b []float64, allowed []bool) float64 {
 				best = j
 			}
 		}
-		if best < 0 {
+		if best < 0 || len(s.passive) == s.most {
 			break
 		}
 		if !s.enter(best, b) {
@@ -152,7 +157,7 @@ func (s *nonNegative) extend(k int) bool {
 	return rest > ridge/2
 }
 
-func (s *nonNegative) row(k int) []float64 { return s.factor[k*s.n : k*s.n+s.n] }
+func (s *nonNegative) row(k int) []float64 { return s.factor[k*s.most : (k+1)*s.most] }
 
 // solvePassive returns the unconstrained amounts of the passive references, in trial.
 func (s *nonNegative) solvePassive(b []float64) []float64 {

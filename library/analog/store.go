@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // version of what is stored and of the method; a model of another version is refused and has to be fitted again.
@@ -58,7 +59,7 @@ func (m *Model) UnmarshalJSON(raw []byte) error {
 	n := (opts.HighCM1-opts.LowCM1)/stepCM1 + 1
 	read.bank = bank{low: opts.LowCM1, n: n, substances: s.Substances, fentanyl: s.Fentanyl}
 	refs := len(s.Substances)
-	if refs == 0 || len(s.Names) != refs || len(s.Fentanyl) != refs || len(s.References) != len(instruments) || len(s.Weights) == 0 {
+	if !slices.Contains(s.Fentanyl, true) || len(s.Names) != refs || len(s.Fentanyl) != refs || len(s.References) != len(instruments) || len(s.Weights) == 0 {
 		return fmt.Errorf("%w: its parts do not fit together", ErrModel)
 	}
 	for _, packed := range s.References {
