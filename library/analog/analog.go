@@ -1,14 +1,14 @@
 // Package analog says of a scan that no reference explains whether what is left of it looks like a fentanyl.
 //
-// The references that are no fentanyls are fitted to the scan (non-negative least squares on smoothed first
-// derivatives, search.Vector, with the error of the axis and the resolution fitted along) and taken off. What is left,
+// The references are fitted to the scan (non-negative least squares on smoothed first derivatives, search.Vector, with
+// the error of the axis and the resolution fitted along), and those that are no fentanyls are taken off. What is left,
 // whatever it is worth in the mixture, is scaled to unit length and compared, by a Gaussian kernel, with what is left
 // of many scans of known substances after the same treatment: kernel ridge regression on the class (C. Saunders, A.
-// Gammerman, V. Vovk, ICML 1998, 515). Each of those known scans is simulated from a reference with other instruments,
-// axes, noise, fluorescence and cuts, and looked at without the references of its own substance, so that the model
-// learns how a substance looks that the library does not have. What is like nothing known scores near 0, unlike in a
-// linear model. The detection of novel analogs from pure compounds follows the question of P. Koshute et al., Forensic
-// Chem. 34 (2023) 100506; the method is not theirs.
+// Gammerman, V. Vovk, ICML 1998, 515). The whole scan counts a little, too. Each of those known scans is simulated from
+// a reference with other instruments, axes, noise, fluorescence and cuts, and looked at without the references of its
+// own substance, so that the model learns how a substance looks that the library does not have. What is like nothing
+// known scores near 0, unlike in a linear model. The question, novel analogs from their spectra, is that of P. Koshute
+// et al., Forensic Chem. 34 (2023) 100506; the method is not theirs.
 //
 // The threshold is that of the false-alarm rate wanted, on known substances that are no fentanyls: each scored by a
 // model without its scans (leave one substance out), alone and in mixtures, and each as the library has it, of which
@@ -85,7 +85,7 @@ type Model struct {
 	options   Options
 	bank      bank
 	names     []string  // of every reference of the bank
-	centres   []float64 // residuals of known scans, one after the other, bank.n each
+	centres   []float64 // views of known scans, one after the other, viewCount*bank.n each
 	weights   []float64 // of the centres; positive speaks for a fentanyl
 	threshold float64
 	logistic  [2]float64 // intercept and slope from score to log-odds at even odds
@@ -129,13 +129,7 @@ type Neighbour struct {
 	Similarity float64
 }
 
-const (
-	nearest = 3
-	// kernelSharpness and kernelRidge were chosen on simulated substances: half the sharpness costs a few percent of
-	// detections, twice as much makes most residuals like nothing known.
-	kernelSharpness = 8.
-	kernelRidge     = 0.5
-)
+const nearest = 3
 
 // Score looks at a prepared Raman scan. It returns ErrScan, with the reason, for another technique, a scan that does
 // not cover the range of the model with its margin, or one without signal. It takes a few milliseconds.
@@ -151,7 +145,7 @@ func (m *Model) Score(v search.Vector) (Score, error) {
 	if !ok {
 		return Score{}, fmt.Errorf("%w: it has no signal", ErrScan)
 	}
-	s := Score{Value: m.value(r.unit), Unexplained: r.norm * r.norm, ShiftCM1: r.shift}
+	s := Score{Value: m.value(r.views), Unexplained: r.norm * r.norm, ShiftCM1: r.shift}
 	s.Alarm = s.Value > m.threshold
 	s.Probability = 1 / (1 + math.Exp(-m.logistic[0]-m.logistic[1]*s.Value))
 	var best int
@@ -162,16 +156,13 @@ func (m *Model) Score(v search.Vector) (Score, error) {
 	return s, nil
 }
 
-// value is the kernel regression for a residual at unit length.
+// value is the kernel regression for the joined views of a scan.
 func (m *Model) value(u []float64) (sum float64) {
 	for i, w := range m.weights {
 		sum += w * kernel(floats.Dot(u, m.centres[i*len(u):(i+1)*len(u)]))
 	}
 	return sum
 }
-
-// kernel of two unit vectors with this scalar product.
-func kernel(product float64) float64 { return math.Exp(-kernelSharpness * (1 - product)) }
 
 // neighbours returns the nearest fentanyls, one entry a substance, and the reference that is nearest of all.
 func (m *Model) neighbours(r residual) (list []Neighbour, best int) {

@@ -108,6 +108,7 @@ func (k *bank) newFitter() *fitter {
 // residual is what the references that are no fentanyls leave of a scan.
 type residual struct {
 	unit       []float64 // at unit length, on the bank's wavenumbers
+	views      []float64 // what the regression compares, see kernel: three unit vectors, scaled, one after the other
 	norm       float64   // its length; the scan has 1
 	shift      float64   // of the scan's axis, cm-1
 	resolution int       // index into instruments
@@ -154,15 +155,28 @@ func (f *fitter) look(v search.Vector, leftOut string) (r residual, ok bool) {
 		}
 	}
 	s := f.solvers[r.resolution]
+	f.try(r.resolution, r.shift, f.all)
+	apart := f.withoutOthers(r.resolution)
+	unit(apart)
 	s.begin(s.passive, s.amounts, f.others)
 	f.try(r.resolution, r.shift, f.others)
-	r.unit = append([]float64(nil), f.scan...)
 	r.known = append([]int(nil), s.passive...)
-	for i, j := range s.passive {
-		floats.AddScaled(r.unit, -s.amounts[i], k.row(r.resolution, j))
-	}
+	r.unit = f.withoutOthers(r.resolution)
 	r.norm = unit(r.unit)
+	r.views = joined(r.unit, apart, f.scan)
 	return r, true
+}
+
+// withoutOthers is the scan less the amounts of references that are no fentanyls in the last fit.
+func (f *fitter) withoutOthers(resolution int) []float64 {
+	left := append([]float64(nil), f.scan...)
+	s := f.solvers[resolution]
+	for i, j := range s.passive {
+		if !f.bank.fentanyl[j] {
+			floats.AddScaled(left, -s.amounts[i], f.bank.row(resolution, j))
+		}
+	}
+	return left
 }
 
 // try fits the scan moved back by shift with the references allowed, as seen at one of the resolutions.

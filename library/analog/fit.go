@@ -31,7 +31,7 @@ func Fit(ctx context.Context, examples []Example, opts Options) (*Model, error) 
 	if err := m.simulate(ctx, samples, scans); err != nil {
 		return nil, err
 	}
-	scans = slices.DeleteFunc(scans, func(s scan) bool { return s.unit == nil })
+	scans = slices.DeleteFunc(scans, func(s scan) bool { return s.views == nil })
 	held, err := m.regress(scans)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,38 @@ import (
 // however easy to tell apart makes a reason for an alarm.
 const leastAlarm = 0.05
 
+// A scan is looked at in three ways, each at unit length: what the references that are no fentanyls leave of it; what
+// they leave when fentanyls may explain it as well, which keeps more of what both could explain; and the whole scan.
+// The sharpness of each says how much it counts. Sharpness and ridge were chosen on simulated substances; half or twice
+// as sharp changes detection by a few percent.
+const (
+	leftSharpness  = 2.
+	apartSharpness = 1.
+	wholeSharpness = 0.5
+	kernelRidge    = 1.
+	viewCount      = 3
+)
+
+// joined are the three views of a scan, so scaled that kernel is a function of one scalar product.
+func joined(left, apart, whole []float64) []float64 {
+	all := make([]float64, 0, viewCount*len(left))
+	for _, view := range []struct {
+		v         []float64
+		sharpness float64
+	}{{left, leftSharpness}, {apart, apartSharpness}, {whole, wholeSharpness}} {
+		for _, x := range view.v {
+			all = append(all, math.Sqrt(view.sharpness)*x)
+		}
+	}
+	return all
+}
+
+// kernel of two scans whose joined views have this scalar product: the product of one Gaussian kernel for each view,
+// 1 for the same scan.
+func kernel(product float64) float64 {
+	return math.Exp(product - leftSharpness - apartSharpness - wholeSharpness)
+}
+
 // regress fits the kernel regression and returns for every scan the score of a model without the scans of its
 // substance. With A the inverse of the kernel matrix plus ridge, a = A y, and S the scans of one substance, the scores
 // without them miss y by A[S,S]^-1 a[S] (the block form of the leave-one-out identity, R. M. Rifkin, R. A. Lippert,
@@ -24,9 +56,9 @@ func (m *Model) regress(scans []scan) (held []float64, err error) {
 	y := mat.NewVecDense(n, nil)
 	for i, a := range scans {
 		y.SetVec(i, a.class)
-		m.centres = append(m.centres, a.unit...)
+		m.centres = append(m.centres, a.views...)
 	}
-	rows := mat.NewDense(n, m.bank.n, m.centres)
+	rows := mat.NewDense(n, viewCount*m.bank.n, m.centres)
 	k.SymOuterK(1, rows)
 	for i := range n {
 		for j := i; j < n; j++ {

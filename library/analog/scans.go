@@ -23,8 +23,8 @@ type scan struct {
 	class   float64
 	pure    bool
 	checked bool      // as one that the library has, too
-	unit    []float64 // residual without the references of its substance; nil when nothing was left
-	known   []float64 // residual with them, of one scan of every other substance in cuts, else nil
+	views   []float64 // without the references of its substance; nil when nothing was left
+	known   []float64 // with them, of one scan of every other substance in cuts, else nil
 }
 
 // plan lists the scans, those of one substance together. Where the substances are too many, others chosen by the seed
@@ -65,7 +65,7 @@ func (m *Model) rank(reference int) int {
 	return 1
 }
 
-// simulate fills in the residuals, on all cores; each scan has a stream of random numbers of its own.
+// simulate fills in the views, on all cores; each scan has a stream of random numbers of its own.
 func (m *Model) simulate(ctx context.Context, samples []sample, scans []scan) error {
 	var cuts []sample
 	for i, s := range samples {
@@ -92,11 +92,11 @@ func (m *Model) simulate(ctx context.Context, samples []sample, scans []scan) er
 					return
 				}
 				if r, ok := f.look(v, s.substance); ok && r.norm > 0 {
-					scans[i].unit = rounded(r.unit)
+					scans[i].views = rounded(r.views)
 				}
 				if scans[i].checked {
 					if r, ok := f.look(v, ""); ok {
-						scans[i].known = r.unit
+						scans[i].known = r.views
 					}
 				}
 			}
