@@ -125,34 +125,8 @@ func (f *fitter) look(v search.Vector, leftOut string) (r residual, ok bool) {
 		f.others[i] = f.all[i] && !k.fentanyl[i]
 	}
 	f.fine = smoothed(v, k.low-maxShift-1, (k.n-1)*stepCM1+1+2*(maxShift+1), smoothCM1)
-	first := f.solvers[0]
-	first.begin(nil, nil, f.all)
-	var left [2*maxShift + 1]float64
-	best := 0
-	for i := range left {
-		if left[i], ok = f.try(0, float64(i-maxShift), f.all); !ok {
-			return residual{}, false
-		}
-		if left[i] < left[best] {
-			best = i
-		}
-	}
-	r.shift = float64(best - maxShift)
-	lowest := left[best]
-	if best > 0 && best < len(left)-1 {
-		a, b, c := left[best-1], left[best], left[best+1]
-		if curve := a - 2*b + c; curve > 0 {
-			between := r.shift + math.Max(-0.5, math.Min(0.5, 0.5*(a-c)/curve))
-			if l, _ := f.try(0, between, f.all); l < lowest {
-				r.shift, lowest = between, l
-			}
-		}
-	}
-	for w := 1; w < len(instruments); w++ {
-		f.solvers[w].begin(first.passive, first.amounts, f.all)
-		if l, _ := f.try(w, r.shift, f.all); l < lowest {
-			r.resolution, lowest = w, l
-		}
+	if r.shift, r.resolution, ok = f.instrument(); !ok {
+		return residual{}, false
 	}
 	s := f.solvers[r.resolution]
 	f.try(r.resolution, r.shift, f.all)
@@ -165,6 +139,41 @@ func (f *fitter) look(v search.Vector, leftOut string) (r residual, ok bool) {
 	r.norm = unit(r.unit)
 	r.views = joined(r.unit, apart, f.scan)
 	return r, true
+}
+
+// instrument finds the error of the scan's axis, cm-1, and the resolution (an index into instruments) at which all
+// references leave least.
+func (f *fitter) instrument() (shift float64, resolution int, ok bool) {
+	first := f.solvers[0]
+	first.begin(nil, nil, f.all)
+	var left [2*maxShift + 1]float64
+	best := 0
+	for i := range left {
+		if left[i], ok = f.try(0, float64(i-maxShift), f.all); !ok {
+			return 0, 0, false
+		}
+		if left[i] < left[best] {
+			best = i
+		}
+	}
+	shift = float64(best - maxShift)
+	lowest := left[best]
+	if best > 0 && best < len(left)-1 {
+		a, b, c := left[best-1], left[best], left[best+1]
+		if curve := a - 2*b + c; curve > 0 {
+			between := shift + math.Max(-0.5, math.Min(0.5, 0.5*(a-c)/curve))
+			if l, _ := f.try(0, between, f.all); l < lowest {
+				shift, lowest = between, l
+			}
+		}
+	}
+	for w := 1; w < len(instruments); w++ {
+		f.solvers[w].begin(first.passive, first.amounts, f.all)
+		if l, _ := f.try(w, shift, f.all); l < lowest {
+			resolution, lowest = w, l
+		}
+	}
+	return shift, resolution, true
 }
 
 // withoutOthers is the scan less the amounts of references that are no fentanyls in the last fit.
