@@ -50,7 +50,7 @@ func kernel(product float64) float64 {
 // substance. With A the inverse of the kernel matrix plus ridge, a = A y, and S the scans of one substance, the scores
 // without them miss y by A[S,S]^-1 a[S] (the block form of the leave-one-out identity, R. M. Rifkin, R. A. Lippert,
 // MIT-CSAIL-TR-2007-025).
-func (m *Model) regress(scans []scan) (held []float64, err error) {
+func (m *Model) regress(scans []scan) ([]float64, error) {
 	n := len(scans)
 	k := mat.NewSymDense(n, nil)
 	y := mat.NewVecDense(n, nil)
@@ -79,14 +79,20 @@ func (m *Model) regress(scans []scan) (held []float64, err error) {
 	a := mat.NewVecDense(n, nil)
 	a.MulVec(k, y)
 	m.weights = a.RawVector().Data
-	held = make([]float64, n)
-	for from := 0; from < n; {
+	return m.leaveEachOut(scans, k, a)
+}
+
+// leaveEachOut returns the scores without the scans of each substance, from the inverse of the kernel matrix plus ridge
+// and the weights.
+func (m *Model) leaveEachOut(scans []scan, inverse *mat.SymDense, weights *mat.VecDense) ([]float64, error) {
+	held := make([]float64, len(scans))
+	for from := 0; from < len(scans); {
 		to := from
-		for to < n && scans[to].group == scans[from].group {
+		for to < len(scans) && scans[to].group == scans[from].group {
 			to++
 		}
 		var miss mat.VecDense
-		if err := miss.SolveVec(k.SliceSym(from, to), a.SliceVec(from, to)); err != nil {
+		if err := miss.SolveVec(inverse.SliceSym(from, to), weights.SliceVec(from, to)); err != nil {
 			return nil, fmt.Errorf("%w: leave out %s: %w", ErrTooFew, m.bank.substances[scans[from].sample], err)
 		}
 		for i := from; i < to; i++ {
@@ -108,13 +114,14 @@ const fewScans = 30
 // others: of substances the library does not have, those alone and those in mixtures by themselves where a substance is
 // most of the scan, and of substances it has, of which noise is left. They are at least leastAlarm.
 func (m *Model) limits(scans []scan, held []float64) (limits [2]float64) {
-	var alone, mixed, known, all [2][]float64
+	var all []float64
+	var alone, mixed, known [2][]float64
 	for i, s := range scans {
 		if s.class > 0 {
 			continue
 		}
 		k := part(s.unexplained)
-		all[0] = append(all[0], held[i])
+		all = append(all, held[i])
 		if s.pure && k == 1 {
 			alone[k] = append(alone[k], held[i])
 		} else {
@@ -128,7 +135,7 @@ func (m *Model) limits(scans []scan, held []float64) (limits [2]float64) {
 	for k := range limits {
 		limits[k] = leastAlarm
 		if len(mixed[k])+len(alone[k]) < fewScans {
-			limits[k] = math.Max(limits[k], m.exceeded(all[0]))
+			limits[k] = math.Max(limits[k], m.exceeded(all))
 		}
 		for _, scores := range [][]float64{alone[k], mixed[k], known[k]} {
 			limits[k] = math.Max(limits[k], m.exceeded(scores))

@@ -27,7 +27,7 @@ var measuredCuts = []string{
 	"Alanine", "Sodium Acetate", "Sodium Sulfate", "Ketoprofen", "Methyl Parabene",
 }
 
-// resolution of the recorded cuts and of the instrument that the references are simulated with, cm-1.
+// referenceCM1 is the resolution of the recorded cuts and of the instrument that the references are simulated with.
 const referenceCM1 = 6
 
 // substance is one material: lines for a computed one, a curve for a measured one, both as intensity per gram.
@@ -172,30 +172,30 @@ func (s substance) draw(share float64, cuts []substance, seed uint64) (search.Ve
 	c := simulate.Conditions{Counts: fullCounts, Fluorescence: 6 * rng.Float64(), Seed: rng.Uint64()}
 	var parts []part
 	if share < 1 {
-		total := 0.0
-		for _, k := range rng.Perm(len(cuts)) {
-			if cuts[k].id == s.id {
-				continue
-			}
-			w := rng.ExpFloat64()
-			parts, total = append(parts, part{cuts[k], w}), total+w
-			if len(parts) == 3 {
-				break
-			}
-		}
-		kept := 1 + rng.IntN(3)
-		total = 0
-		for _, p := range parts[:kept] {
-			total += p.share
-		}
-		parts = parts[:kept]
-		for i := range parts {
-			parts[i].share *= (1 - share) / total
-		}
+		parts = s.mixture(1-share, cuts, rng)
 	}
 	spectrum, err := s.scan(parts, share, in, c)
 	if err != nil {
 		return search.Vector{}, err
 	}
 	return search.Prepare(spectrum)
+}
+
+// mixture divides a share by mass among one to three cuts other than the substance itself.
+func (s substance) mixture(share float64, cuts []substance, rng *rand.Rand) (parts []part) {
+	const most = 3
+	for _, k := range rng.Perm(len(cuts)) {
+		if cuts[k].id != s.id && len(parts) < most {
+			parts = append(parts, part{cuts[k], rng.ExpFloat64()})
+		}
+	}
+	parts = parts[:1+rng.IntN(most)]
+	total := 0.0
+	for _, p := range parts {
+		total += p.share
+	}
+	for i := range parts {
+		parts[i].share *= share / total
+	}
+	return parts
 }
