@@ -12,7 +12,7 @@
 //
 // The threshold is that of the false-alarm rate wanted, on known substances that are no fentanyls: each scored by a
 // model without its scans (leave one substance out), alone and in mixtures, and each as the library has it, of which
-// noise is left; the highest of the three, for scans well explained by others and for the rest separately.
+// noise is left; the highest of the three.
 //
 // It works on Raman spectra: the noise and the instruments simulated are those of dispersive Raman spectrometers. A
 // model from simulated references is for simulated scans alone. A Model is immutable and safe for concurrent use, and
@@ -82,23 +82,22 @@ type Options struct {
 
 // Model scores scans. Make one with Fit, or read one back with json.Unmarshal.
 type Model struct {
-	options    Options
-	bank       bank
-	names      []string   // of every reference of the bank
-	centres    []float64  // views of known scans, one after the other, viewCount*bank.n each
-	weights    []float64  // of the centres; positive speaks for a fentanyl
-	thresholds [2]float64 // for well explained scans and for others
-	logistic   [2]float64 // intercept and slope from score to log-odds at even odds
-	simulated  bool
-	leftOut    []string
+	options   Options
+	bank      bank
+	names     []string  // of every reference of the bank
+	centres   []float64 // views of known scans, one after the other, viewCount*bank.n each
+	weights   []float64 // of the centres; positive speaks for a fentanyl
+	threshold float64
+	logistic  [2]float64 // intercept and slope from score to log-odds at even odds
+	simulated bool
+	leftOut   []string
 }
 
 // Simulated says whether any reference was simulated: then the model is for simulated scans alone.
 func (m *Model) Simulated() bool { return m.simulated }
 
-// Threshold is the score above which a scan with this unexplained part (Score.Unexplained, 0..1) alarms: one for scans
-// that the other references explain well, one for the rest.
-func (m *Model) Threshold(unexplained float64) float64 { return m.thresholds[part(unexplained)] }
+// Threshold is the score above which a scan alarms.
+func (m *Model) Threshold() float64 { return m.threshold }
 
 // LeftOut names the references that could not take part, with the reason, one sentence each.
 func (m *Model) LeftOut() []string { return slices.Clone(m.leftOut) }
@@ -106,7 +105,7 @@ func (m *Model) LeftOut() []string { return slices.Clone(m.leftOut) }
 // Score is how much a scan looks like one of a fentanyl.
 type Score struct {
 	// Value is about 1 for what is like known fentanyls, about -1 for what is like known other substances, and near 0
-	// or below for what is like nothing known and for a scan of which the other references leave only noise.
+	// for what is like nothing known and for a scan of which the other references leave only noise.
 	Value float64
 	// Alarm says whether Value is above the threshold of the false-alarm rate wanted.
 	Alarm bool
@@ -147,7 +146,7 @@ func (m *Model) Score(v search.Vector) (Score, error) {
 		return Score{}, fmt.Errorf("%w: it has no signal", ErrScan)
 	}
 	s := Score{Value: m.value(r.views), Unexplained: r.norm * r.norm, ShiftCM1: r.shift}
-	s.Alarm = s.Value > m.Threshold(s.Unexplained)
+	s.Alarm = s.Value > m.threshold
 	s.Probability = 1 / (1 + math.Exp(-m.logistic[0]-m.logistic[1]*s.Value))
 	var best int
 	s.Nearest, best = m.neighbours(r)

@@ -106,7 +106,7 @@ func TestAnAnalogTheLibraryDoesNotHaveAlarmsAloneAndInACut(t *testing.T) {
 			for _, fentanyl := range []bool{true, false} {
 				s := score(t, m, scanOf(t, mixed(t, material(fentanyl, seed), cut, share), seed))
 				if s.Alarm != fentanyl || (s.Probability > 0.5) != fentanyl {
-					t.Errorf("fentanyl %v, share %g, seed %d: %+v, threshold %g", fentanyl, share, seed, s, m.Threshold(s.Unexplained))
+					t.Errorf("fentanyl %v, share %g, seed %d: %+v, threshold %g", fentanyl, share, seed, s, m.Threshold())
 				}
 			}
 		}
@@ -220,7 +220,7 @@ func TestTheSameSeedGivesTheSameModelAndAStoredOneTheSameScores(t *testing.T) {
 	if a, b := score(t, m, s), score(t, &read, s); !reflect.DeepEqual(a, b) {
 		t.Errorf("%+v became %+v", a, b)
 	}
-	if !read.Simulated() || read.Threshold(0) != m.Threshold(0) || read.Threshold(1) != m.Threshold(1) {
+	if !read.Simulated() || read.Threshold() != m.Threshold() {
 		t.Error("the model read back lost its marks")
 	}
 }

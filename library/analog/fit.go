@@ -36,7 +36,7 @@ func Fit(ctx context.Context, examples []Example, opts Options) (*Model, error) 
 	if err != nil {
 		return nil, err
 	}
-	m.thresholds = m.limits(scans, held)
+	m.threshold = m.limit(scans, held)
 	m.logistic = logistic(scans, held)
 	return m, nil
 }

@@ -19,8 +19,8 @@ const leastAlarm = 0.05
 // The sharpness of each says how much it counts. Sharpness and ridge were chosen on simulated substances; half or twice
 // as sharp changes detection by a few percent.
 const (
-	leftSharpness  = 1.
-	apartSharpness = 0.5
+	leftSharpness  = 2.
+	apartSharpness = 1.
 	wholeSharpness = 0.5
 	kernelRidge    = 1.
 	viewCount      = 3
@@ -103,62 +103,30 @@ func (m *Model) leaveEachOut(scans []scan, inverse *mat.SymDense, weights *mat.V
 	return held, nil
 }
 
-// wellExplained is the unexplained part of a scan below which the threshold for well explained scans holds: of a small
-// part less can be said than of a scan that is one substance, and the scores of fentanyls and others are both lower.
-const wellExplained = 0.08
-
-// fewScans is how many scores a threshold of its own needs.
-const fewScans = 30
-
-// limits are the scores that at most the wanted part of the scans of others exceeds, of well explained scans and of the
-// others: of substances the library does not have, those alone and those in mixtures by themselves where a substance is
-// most of the scan, and of substances it has, of which noise is left. They are at least leastAlarm.
-func (m *Model) limits(scans []scan, held []float64) (limits [2]float64) {
-	var all []float64
-	var alone, mixed, known [2][]float64
+// limit is the score that at most the wanted part of the scans of others exceeds: of substances the library does not
+// have, alone and in mixtures, and of those it has, of which noise is left.
+func (m *Model) limit(scans []scan, held []float64) float64 {
+	var alone, mixed, known []float64
 	for i, s := range scans {
-		if s.class > 0 {
-			continue
-		}
-		k := part(s.unexplained)
-		all = append(all, held[i])
-		if s.pure && k == 1 {
-			alone[k] = append(alone[k], held[i])
-		} else {
-			mixed[k] = append(mixed[k], held[i])
+		switch {
+		case s.class > 0:
+		case s.pure:
+			alone = append(alone, held[i])
+		default:
+			mixed = append(mixed, held[i])
 		}
 		if s.known != nil {
-			k := part(s.knownUnexplained)
-			known[k] = append(known[k], m.value(s.known))
+			known = append(known, m.value(s.known))
 		}
 	}
-	for k := range limits {
-		limits[k] = leastAlarm
-		if len(mixed[k])+len(alone[k]) < fewScans {
-			limits[k] = math.Max(limits[k], m.exceeded(all))
-		}
-		for _, scores := range [][]float64{alone[k], mixed[k], known[k]} {
-			limits[k] = math.Max(limits[k], m.exceeded(scores))
+	top := leastAlarm
+	for _, scores := range [][]float64{alone, mixed, known} {
+		if len(scores) > 0 {
+			slices.Sort(scores)
+			top = math.Max(top, stat.Quantile(1-m.options.FalseAlarmRate, stat.Empirical, scores, nil))
 		}
 	}
-	return limits
-}
-
-// exceeded is the score that the wanted part of these exceeds; minus infinity without any.
-func (m *Model) exceeded(scores []float64) float64 {
-	if len(scores) == 0 {
-		return math.Inf(-1)
-	}
-	slices.Sort(scores)
-	return stat.Quantile(1-m.options.FalseAlarmRate, stat.Empirical, scores, nil)
-}
-
-// part is 0 for a well explained scan, 1 for another.
-func part(unexplained float64) int {
-	if unexplained < wellExplained {
-		return 0
-	}
-	return 1
+	return top
 }
 
 // logistic fits log-odds of the class to the scores (J. Platt, Advances in Large Margin Classifiers, 2000, 61), both

@@ -18,14 +18,13 @@ const (
 
 // scan is one simulated scan.
 type scan struct {
-	sample                        int
-	group                         int // of its substance
-	class                         float64
-	pure                          bool
-	checked                       bool      // as one that the library has, too
-	views                         []float64 // without the references of its substance; nil when nothing was left
-	unexplained, knownUnexplained float64   // squared norms of what is left, of 1, for views and known
-	known                         []float64 // with them, of one scan of every other substance in cuts, else nil
+	sample  int
+	group   int // of its substance
+	class   float64
+	pure    bool
+	checked bool      // as one that the library has, too
+	views   []float64 // without the references of its substance; nil when nothing was left
+	known   []float64 // with them, of one scan of every other substance in cuts, else nil
 }
 
 // plan lists the scans, those of one substance together. Where the substances are too many, others chosen by the seed
@@ -93,11 +92,11 @@ func (m *Model) simulate(ctx context.Context, samples []sample, scans []scan) er
 					return
 				}
 				if r, ok := f.look(v, s.substance); ok && r.norm > 0 {
-					scans[i].views, scans[i].unexplained = rounded(r.views), r.norm*r.norm
+					scans[i].views = rounded(r.views)
 				}
 				if scans[i].checked {
 					if r, ok := f.look(v, ""); ok {
-						scans[i].known, scans[i].knownUnexplained = r.views, r.norm*r.norm
+						scans[i].known = r.views
 					}
 				}
 			}

@@ -22,7 +22,7 @@ type stored struct {
 	References [][]byte   `json:"references"` // by resolution
 	Centres    []byte     `json:"centres"`
 	Weights    []float64  `json:"weights"`
-	Thresholds [2]float64 `json:"thresholds"`
+	Threshold  float64    `json:"threshold"`
 	Logistic   [2]float64 `json:"logistic"`
 	LeftOut    []string   `json:"left_out,omitempty"`
 }
@@ -31,7 +31,7 @@ type stored struct {
 func (m *Model) MarshalJSON() ([]byte, error) {
 	s := stored{
 		Version: version, Options: m.options, Simulated: m.simulated, Substances: m.bank.substances, Names: m.names,
-		Fentanyl: m.bank.fentanyl, Centres: pack(m.centres), Weights: m.weights, Thresholds: m.thresholds,
+		Fentanyl: m.bank.fentanyl, Centres: pack(m.centres), Weights: m.weights, Threshold: m.threshold,
 		Logistic: m.logistic, LeftOut: m.leftOut,
 	}
 	for _, rows := range m.bank.rows {
@@ -54,7 +54,7 @@ func (m *Model) UnmarshalJSON(raw []byte) error {
 	if err != nil || opts != s.Options {
 		return fmt.Errorf("%w: options %+v", ErrModel, s.Options)
 	}
-	read := Model{options: opts, names: s.Names, weights: s.Weights, thresholds: s.Thresholds, logistic: s.Logistic,
+	read := Model{options: opts, names: s.Names, weights: s.Weights, threshold: s.Threshold, logistic: s.Logistic,
 		simulated: s.Simulated, leftOut: s.LeftOut}
 	n := (opts.HighCM1-opts.LowCM1)/stepCM1 + 1
 	read.bank = bank{low: opts.LowCM1, n: n, substances: s.Substances, fentanyl: s.Fentanyl}

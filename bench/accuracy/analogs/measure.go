@@ -145,7 +145,7 @@ func (b *bench) score(i int, m *analog.Model, p *peer) error {
 					return err
 				}
 				b.ours[s][seed][i] = append(b.ours[s][seed][i], score.Value)
-				b.margins[s][seed][i] = append(b.margins[s][seed][i], score.Value-m.Threshold(score.Unexplained))
+				b.margins[s][seed][i] = append(b.margins[s][seed][i], score.Value-m.Threshold())
 				b.peers[s][seed][i] = append(b.peers[s][seed][i], p.score(v, i))
 			}
 		}
@@ -159,7 +159,7 @@ func scanSeed(seed, share, substance, k int) uint64 {
 }
 
 // threshold for the scans of one seed: at each share at most one in a hundred scans of the other substances, made with
-// the other seeds, scores higher. Of the margins it is what the models' own thresholds have to be moved by.
+// the other seeds, scores higher.
 func (b *bench) threshold(of scores, seed int) float64 {
 	top := math.Inf(-1)
 	for s := range shares {

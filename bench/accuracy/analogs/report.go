@@ -20,14 +20,14 @@ func (b *bench) results() (results []report.Result) {
 		if name == "" {
 			name = fmt.Sprintf("%g %% w/w", 100*share)
 		}
-		ours, bySeed := b.alarms(b.margins, s, 0, b.fentanyls, b.threshold)
+		ours, bySeed := b.alarms(b.ours, s, 0, b.fentanyls, b.threshold)
 		peers, _ := b.alarms(b.peers, s, 0, b.fentanyls, b.threshold)
 		r := report.Mean("SIMULATED fentanyl analogs the library does not have, noticed at 1 % false alarms: "+name, "%", ours,
 			peerName, stat.Mean(peers, nil), command).OverSeeds(bySeed)
 		if stated[share] == "" {
 			r = report.AsDetail(r)[0]
 		}
-		false1, falseBySeed := b.alarms(b.margins, s, b.fentanyls, n, b.threshold)
+		false1, falseBySeed := b.alarms(b.ours, s, b.fentanyls, n, b.threshold)
 		peerFalse, _ := b.alarms(b.peers, s, b.fentanyls, n, b.threshold)
 		own, ownBySeed := b.alarms(b.margins, s, 0, b.fentanyls, b.own)
 		ownFalse, ownFalseBySeed := b.alarms(b.margins, s, b.fentanyls, n, b.own)
@@ -53,9 +53,9 @@ func (b *bench) printCurve() {
 			v, _ := b.alarms(of, s, from, to, threshold)
 			return stat.Mean(v, nil)
 		}
-		_, bySeed := b.alarms(b.margins, s, 0, b.fentanyls, b.threshold)
+		_, bySeed := b.alarms(b.ours, s, 0, b.fentanyls, b.threshold)
 		fmt.Printf("%8.0f %%   %6.1f (%.1f)            %6.2f                  %6.1f  %6.2f          %6.1f  %6.2f\n", 100*share,
-			mean(b.margins, 0, b.fentanyls, b.threshold), stat.StdDev(bySeed, nil), mean(b.margins, b.fentanyls, n, b.threshold),
+			mean(b.ours, 0, b.fentanyls, b.threshold), stat.StdDev(bySeed, nil), mean(b.ours, b.fentanyls, n, b.threshold),
 			mean(b.margins, 0, b.fentanyls, b.own), mean(b.margins, b.fentanyls, n, b.own),
 			mean(b.peers, 0, b.fentanyls, b.threshold), mean(b.peers, b.fentanyls, n, b.threshold))
 	}
@@ -69,7 +69,7 @@ func (b *bench) printHardest() {
 		if stated[share] == "" {
 			continue
 		}
-		noticed, _ := b.alarms(b.margins, s, 0, b.fentanyls, b.threshold)
+		noticed, _ := b.alarms(b.ours, s, 0, b.fentanyls, b.threshold)
 		fmt.Printf("missed most, %s:", stated[share])
 		for _, i := range order(noticed)[:min(hardest, len(noticed))] {
 			fmt.Printf(" %s (%.0f %% noticed)", b.computed[i].id, noticed[i])
