@@ -11,8 +11,10 @@ import (
 )
 
 const (
-	stepCM1   = 4  // between the wavenumbers compared; what is smoothed by smoothCM1 has nothing finer
-	smoothCM1 = 6  // standard deviation of the Gaussian that derivatives are smoothed with: lines of an analog are some cm-1 off those of its relatives
+	// smoothCM1 is the standard deviation of the Gaussian that derivatives are smoothed with: lines of an analog are some
+	// cm-1 off those of its relatives. Nothing finer than stepCM1 is left.
+	smoothCM1 = 6
+	stepCM1   = 4
 	marginCM1 = 24 // beyond the range compared, for smoothing and for the error of the axis
 	maxShift  = 4  // cm-1 by which a scan's axis may be off
 )
