@@ -45,11 +45,23 @@ type Conditions struct {
 // elements that clip at full scale. Values may be slightly negative. A sample without lines gives background and
 // noise. Errors: ErrSample, ErrInstrument, ErrConditions.
 func Spectrum(name string, lines []Line, in Instrument, c Conditions) (spectra.Spectrum, error) {
+	return Mixture(name, lines, nil, in, c)
+}
+
+// Mixture is Spectrum of a sample part of which is known by its lines and part by recorded curves. Intensities of both
+// are on one scale, that of summed band areas.
+func Mixture(name string, lines []Line, curves []Curve, in Instrument, c Conditions) (spectra.Spectrum, error) {
 	if err := validate(lines, in, c); err != nil {
 		return spectra.Spectrum{}, err
 	}
 	x := in.axis()
 	light := bands(x, lines, in)
+	for _, curve := range curves {
+		if err := curve.validate(); err != nil {
+			return spectra.Spectrum{}, err
+		}
+		addCurve(light, x, curve, in)
+	}
 	if top := slices.Max(light); top > 0 {
 		for i := range light {
 			light[i] *= c.Counts / top

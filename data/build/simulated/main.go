@@ -18,14 +18,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"fentrace/spectra/simulate"
 )
 
 const (
 	frequencyScale = 0.95
 	mostLines      = 40
-	laserCM1       = 1e7 / 785
-	kelvinPerCM1   = 1.438777 // h c / k
-	roomKelvin     = 298
+	laserNM        = 785
 )
 
 // chosen are names of the table of vibrations: what is seized most, what it is cut with, what is confused with it.
@@ -46,15 +46,8 @@ type technique struct {
 }
 
 var techniques = []technique{
-	{"raman", "raman_activity", 200, 2000, ramanIntensity},
+	{"raman", "raman_activity", 200, 2000, func(cm1, v float64) float64 { return simulate.RamanIntensity(cm1, v, laserNM) }},
 	{"ir", "ir_intensity_km_per_mol", 400, 4000, func(_, v float64) float64 { return v }},
-}
-
-// ramanIntensity is the Stokes intensity of an activity for 785 nm excitation at room temperature: the fourth
-// power of the scattered wavenumber, the zero-point amplitude and the thermal population (D. A. Long, The Raman
-// Effect, 2002, chapter 5).
-func ramanIntensity(cm1, activity float64) float64 {
-	return activity * math.Pow((laserCM1-cm1)/laserCM1, 4) / cm1 / (1 - math.Exp(-kelvinPerCM1*cm1/roomKelvin))
 }
 
 func main() {

@@ -1,0 +1,101 @@
+package analogs
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+
+	"fentrace/bench/report"
+)
+
+// stated are the shares that have a goal.
+var stated = map[float64]string{1: "pure", 0.5: "50 % w/w", 0.2: "20 % w/w"}
+
+func (b *bench) results() (results []report.Result) {
+	n := len(b.computed)
+	for s, share := range shares {
+		name := stated[share]
+		if name == "" {
+			name = fmt.Sprintf("%g %% w/w", 100*share)
+		}
+		ours, bySeed := b.alarms(b.ours, s, 0, b.fentanyls, b.threshold)
+		peers, _ := b.alarms(b.peers, s, 0, b.fentanyls, b.threshold)
+		r := report.Mean("SIMULATED fentanyl analogs the library does not have, noticed at 1 % false alarms: "+name, "%", ours,
+			peerName, stat.Mean(peers, nil), command).OverSeeds(bySeed)
+		if stated[share] == "" {
+			r = report.AsDetail(r)[0]
+		}
+		false1, falseBySeed := b.alarms(b.ours, s, b.fentanyls, n, b.threshold)
+		peerFalse, _ := b.alarms(b.peers, s, b.fentanyls, n, b.threshold)
+		own, ownBySeed := b.alarms(b.margins, s, 0, b.fentanyls, b.own)
+		ownFalse, ownFalseBySeed := b.alarms(b.margins, s, b.fentanyls, n, b.own)
+		results = append(results, r)
+		results = append(results, report.AsDetail(
+			report.Mean("SIMULATED false alarms over other substances at that threshold: "+name, "%", false1, peerName,
+				stat.Mean(peerFalse, nil), command).OverSeeds(falseBySeed),
+			report.Mean("SIMULATED analogs noticed at the threshold each model set itself: "+name, "%", own, "", 0, command).OverSeeds(ownBySeed),
+			report.Mean("SIMULATED false alarms at the threshold each model set itself: "+name, "%", ownFalse, "", 0, command).OverSeeds(ownFalseBySeed),
+		)...)
+	}
+	return results
+}
+
+// printCurve prints detection and false alarms by share.
+func (b *bench) printCurve() {
+	n := len(b.computed)
+	fmt.Printf("\nSIMULATED analogs left out (%d) and other substances left out (%d), %d seeds x %d scans, %%\n",
+		b.fentanyls, n-b.fentanyls, seeds, scansPerSeed)
+	fmt.Println("share w/w   noticed (sd over seeds)  false   own threshold: noticed  false   ridge: noticed  false")
+	for s, share := range shares {
+		mean := func(of scores, from, to int, threshold func(scores, int) float64) float64 {
+			v, _ := b.alarms(of, s, from, to, threshold)
+			return stat.Mean(v, nil)
+		}
+		_, bySeed := b.alarms(b.ours, s, 0, b.fentanyls, b.threshold)
+		fmt.Printf("%8.0f %%   %6.1f (%.1f)            %6.2f                  %6.1f  %6.2f          %6.1f  %6.2f\n", 100*share,
+			mean(b.ours, 0, b.fentanyls, b.threshold), stat.StdDev(bySeed, nil), mean(b.ours, b.fentanyls, n, b.threshold),
+			mean(b.margins, 0, b.fentanyls, b.own), mean(b.margins, b.fentanyls, n, b.own),
+			mean(b.peers, 0, b.fentanyls, b.threshold), mean(b.peers, b.fentanyls, n, b.threshold))
+	}
+}
+
+const hardest = 8
+
+// printHardest names the fentanyls missed most and the other substances most like fentanyls.
+func (b *bench) printHardest() {
+	for s, share := range shares {
+		if stated[share] == "" {
+			continue
+		}
+		noticed, _ := b.alarms(b.ours, s, 0, b.fentanyls, b.threshold)
+		fmt.Printf("missed most, %s:", stated[share])
+		for _, i := range order(noticed)[:min(hardest, len(noticed))] {
+			fmt.Printf(" %s (%.0f %% noticed)", b.computed[i].id, noticed[i])
+		}
+		var highest []float64
+		for i := b.fentanyls; i < len(b.computed); i++ {
+			var all []float64
+			for seed := range seeds {
+				all = append(all, b.ours[s][seed][i]...)
+			}
+			highest = append(highest, -stat.Mean(all, nil))
+		}
+		fmt.Printf("\nmost like fentanyls, %s:", stated[share])
+		for _, i := range order(highest)[:min(hardest, len(highest))] {
+			fmt.Printf(" %s (mean score %.2f)", b.computed[b.fentanyls+i].id, -highest[i])
+		}
+		fmt.Println()
+	}
+}
+
+// order returns the indices of values, lowest first.
+func order(values []float64) []int {
+	at := make([]int, len(values))
+	for i := range at {
+		at[i] = i
+	}
+	slices.SortStableFunc(at, func(i, j int) int { return cmp.Compare(values[i], values[j]) })
+	return at
+}
