@@ -116,6 +116,9 @@ func (c *libraryValidateCommand) print(env *environment, report validate.Report)
 	for _, l := range report.Summary() {
 		sheet.line(plain(l))
 	}
+	if report.NoAnalogs != "" {
+		sheet.block("why", report.NoAnalogs)
+	}
 	for _, l := range report.Changed {
 		sheet.block("changed", l)
 	}

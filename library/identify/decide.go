@@ -63,6 +63,11 @@ func (id *Identifier) decide(ev evidence) Identification {
 		slices.SortStableFunc(ans.Findings, alarmingFirst)
 		return ans.alarm(alarm, id.lookAlikes(ev, alarm[0]))
 	}
+	if f, score, ok := id.unlistedFinding(ev, explained); ok {
+		ans.Findings = append([]Finding{f}, ans.Findings...)
+		ans.Reasons = append(ans.Reasons, unlistedReasons(score)...)
+		return ans.alarm(ans.Findings[:1], nil)
+	}
 	if table, ok := controlledTable(ev.candidates); ok && !explained {
 		ans.Findings = []Finding{table}
 		return ans.alarm(ans.Findings, nil)

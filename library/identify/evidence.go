@@ -16,8 +16,9 @@ import (
 // evidence is everything the decision weighs.
 type evidence struct {
 	scan        spectra.Spectrum
-	calibration Calibration // for its technique
-	vector      search.Vector
+	calibration Calibration   // for its technique
+	recorded    search.Vector // as it came
+	vector      search.Vector // as it is compared, see matchResolution
 	features    features
 	quality     Quality
 	width       float64 // by which references are widened to match the scan, cm-1
@@ -62,9 +63,10 @@ func (id *Identifier) compare(ctx context.Context, s spectra.Spectrum) (evidence
 	if ev.scan, rays, err = withoutRays(s.Ascending()); err != nil {
 		return ev, err
 	}
-	if ev.vector, err = search.Prepare(ev.scan); err != nil {
+	if ev.recorded, err = search.Prepare(ev.scan); err != nil {
 		return ev, err
 	}
+	ev.vector = ev.recorded
 	if ev.features, err = extract(ev.scan); err != nil {
 		return ev, err
 	}

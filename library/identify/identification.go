@@ -55,7 +55,9 @@ type Finding struct {
 	Class      string `json:"class,omitempty"`
 	Schedule   string `json:"schedule,omitempty"`
 	Controlled bool   `json:"controlled"`
-	Unverified bool   `json:"unverified,omitempty"` // identity data of the substance is from memory
+	// Unlisted: no reference has it; a model of the class says so (library/analog), and Score is that of the model.
+	Unlisted   bool `json:"unlisted,omitempty"`
+	Unverified bool `json:"unverified,omitempty"` // identity data of the substance is from memory
 	// Container: this is what the sample was scanned through, no part of the sample.
 	Container bool         `json:"container,omitempty"`
 	Tier      library.Tier `json:"tier"`

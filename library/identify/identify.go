@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fentrace/library"
+	"fentrace/library/analog"
 	"fentrace/library/search"
 	"fentrace/spectra"
 )
@@ -45,6 +46,7 @@ type Identifier struct {
 	// calibrations give probabilities, by technique; none is missing.
 	calibrations map[spectra.Technique]Calibration
 	validated    map[spectra.Technique]string // which validation they are from, in words
+	analogs      *analog.Model                // nil when the library was not validated, or has too few fentanyls
 	peaks        sync.Map                     // lines of references by id, found when first needed
 }
 
@@ -86,12 +88,16 @@ func (id *Identifier) calibrate(given *Calibration) error {
 			continue
 		}
 		var report struct {
-			Calibration *Calibration `json:"calibration"`
+			Calibration *Calibration  `json:"calibration"`
+			Analogs     *analog.Model `json:"analogs"`
 		}
 		if err := json.Unmarshal(v.Report, &report); err != nil || report.Calibration == nil || !report.Calibration.usable() {
-			return fmt.Errorf("identify: the %s validation of library %.12s has no usable calibration: run `fentrace library validate` again", t, v.LibraryVersion)
+			return fmt.Errorf("identify: the %s validation of library %.12s has no usable calibration (%v): run `fentrace library validate` again", t, v.LibraryVersion, err)
 		}
 		id.calibrations[t], id.validated[t] = *report.Calibration, "for this library, "+v.Made.UTC().Format(time.DateOnly)
+		if t == spectra.Raman {
+			id.analogs = report.Analogs
+		}
 	}
 	return nil
 }

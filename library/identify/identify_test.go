@@ -113,7 +113,7 @@ var (
 	sugar           = entry{name: "sugar", class: "cutting agent", tier: library.Measured}
 	oil             = entry{name: "oil", class: "container", tier: library.Measured}
 	opioid          = entry{name: "opioid", class: "fentanyl", schedule: "CSA II", tier: library.Measured}
-	analog          = entry{name: "analog", class: "fentanyl", schedule: "CSA I", tier: library.Measured}
+	lookalike       = entry{name: "analog", class: "fentanyl", schedule: "CSA I", tier: library.Measured}
 	threeSubstances = []entry{sugar, oil, opioid}
 )
 
@@ -187,7 +187,7 @@ func TestControlledSubstanceRaisesAlarmPureAndInAMixture(t *testing.T) {
 func TestAnalogsThatCannotBeToldApartAreNamedByClass(t *testing.T) {
 	noisy := pure("opioid")
 	noisy.noise = 150
-	ans := answer(t, identifier(t, sugar, opioid, analog), noisy.spectrum())
+	ans := answer(t, identifier(t, sugar, opioid, lookalike), noisy.spectrum())
 	if ans.Verdict != Alarm || ans.Headline != "ALARM: fentanyl-type substance" {
 		t.Fatalf("%s: %s (%s)", ans.Verdict, ans.Headline, ans.Summary)
 	}

@@ -29,11 +29,17 @@ func (ans Identification) alarm(found []Finding, alike []string) Identification 
 	ans.Verdict = Alarm
 	top := found[0]
 	what := top.Substance
-	if len(alike) > 0 || top.Tier == library.Published {
+	if len(alike) > 0 || top.Tier == library.Published || top.Unlisted {
 		what = className(top)
 	}
 	ans.Headline = "ALARM: " + what
 	ans.Summary = fmt.Sprintf("The scan indicates %s (%s, probability %s).", names(found), className(top), probability(top.Probability))
+	if top.Unlisted {
+		ans.Summary = fmt.Sprintf("The scan looks like a fentanyl that the library does not hold (probability %s).", probability(top.Probability))
+		if top.Tier == library.Simulated {
+			ans.Summary = "SIMULATED: " + ans.Summary
+		}
+	}
 	if top.Tier == library.Published {
 		ans.Summary = fmt.Sprintf("The lines of the scan agree with the published table of %s (%s).", top.Substance, className(top))
 		ans.Reasons = append(ans.Reasons, "the evidence is a published peak table: it supports the class, not the name")

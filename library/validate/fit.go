@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math"
@@ -20,14 +21,38 @@ const (
 	enoughScans = 200
 )
 
-// fit finds the calibration from all outcomes, and by cross-fitting over groups of samples what it is worth.
+// fit finds the calibration from all outcomes, and by cross-fitting over groups of samples what it is worth. A library in
+// which hardly anything is mistaken for anything else does not determine a curve: it keeps the shipped one.
 func (v *validation) fit(lib *library.Stack) (Report, error) {
+	c, left, err := v.curves()
+	fitted := err == nil
+	switch {
+	case errors.Is(err, ErrTooFew):
+		c, left = identify.Shipped, nil
+		for _, o := range v.outcomes {
+			left = append(left, probabilities(c, o.parts))
+		}
+	case err != nil:
+		return Report{}, err
+	}
+	c.Stated = v.threshold(left)
+	if !fitted {
+		c.Stated = max(c.Stated, identify.Shipped.Stated)
+	}
+	r := v.report(lib, c, left)
+	r.Fitted = fitted
+	return r, nil
+}
+
+// curves are the calibration from all outcomes, and the probabilities of every outcome's parts by a curve that did not see
+// its sample.
+func (v *validation) curves() (c identify.Calibration, left [][]float64, err error) {
 	weights := v.weights()
-	left := make([][]float64, len(v.outcomes)) // probabilities from curves that did not see the sample
+	left = make([][]float64, len(v.outcomes))
 	for fold := range folds {
 		c, err := logistic(v.outcomes, weights, func(o outcome) bool { return foldOf(o.group) != fold })
 		if err != nil {
-			return Report{}, err
+			return c, nil, err
 		}
 		for i, o := range v.outcomes {
 			if foldOf(o.group) == fold {
@@ -35,12 +60,8 @@ func (v *validation) fit(lib *library.Stack) (Report, error) {
 			}
 		}
 	}
-	c, err := logistic(v.outcomes, weights, func(outcome) bool { return true })
-	if err != nil {
-		return Report{}, err
-	}
-	c.Stated = v.threshold(left)
-	return v.report(lib, c, left), nil
+	c, err = logistic(v.outcomes, weights, func(outcome) bool { return true })
+	return c, left, err
 }
 
 // weights of the outcomes: recorded scans count up to as much as the drawn ones together.
@@ -97,60 +118,33 @@ func (v *validation) threshold(left [][]float64) float64 {
 	return math.Min(0.99, math.Max(0.5, math.Floor(100*at+1)/100))
 }
 
+// terms of the curve: a constant and the features.
+const terms = 4
+
+// observation is one judged part.
+type observation struct {
+	x             [terms]float64
+	truth, weight float64
+}
+
+// leastOfEach is how many parts that are right, and how many that are wrong, determine a curve.
+const leastOfEach = 20
+
 // logistic fits the curve to the parts of the outcomes wanted by iteratively reweighted least squares (Newton's method on
 // the penalised likelihood; McCullagh, Nelder, Generalized Linear Models, section 2.5).
 func logistic(outcomes []outcome, weights []float64, want func(outcome) bool) (identify.Calibration, error) {
-	const k = 4
-	var rows [][k]float64
-	var truth, weight []float64
-	right := 0
-	for i, o := range outcomes {
-		if !want(o) {
-			continue
-		}
-		for _, p := range o.parts {
-			f := p.support.Features()
-			rows = append(rows, [k]float64{1, f[0], f[1], f[2]})
-			weight = append(weight, weights[i])
-			if p.right {
-				truth = append(truth, 1)
-				right++
-			} else {
-				truth = append(truth, 0)
-			}
-		}
+	rows, right := observations(outcomes, weights, want)
+	if right < leastOfEach || len(rows)-right < leastOfEach {
+		return identify.Calibration{}, fmt.Errorf("validate: %w: %d parts were right and %d wrong, %d of each are needed", ErrTooFew, right, len(rows)-right, leastOfEach)
 	}
-	if right < 20 || len(rows)-right < 20 {
-		return identify.Calibration{}, fmt.Errorf("validate: %w: %d parts were right and %d wrong, 20 of each are needed: draw more scans", ErrTooFew, right, len(rows)-right)
-	}
-	var beta [k]float64
+	var beta [terms]float64
 	for range 50 {
-		hessian, gradient := mat.NewSymDense(k, nil), mat.NewVecDense(k, nil)
-		for j := 1; j < k; j++ {
-			hessian.SetSym(j, j, ridge)
-			gradient.SetVec(j, -ridge*beta[j])
-		}
-		for i, x := range rows {
-			eta := 0.0
-			for j := range k {
-				eta += beta[j] * x[j]
-			}
-			p := 1 / (1 + math.Exp(-eta))
-			for a := range k {
-				gradient.SetVec(a, gradient.AtVec(a)+weight[i]*(truth[i]-p)*x[a])
-				for b := a; b < k; b++ {
-					hessian.SetSym(a, b, hessian.At(a, b)+weight[i]*p*(1-p)*x[a]*x[b])
-				}
-			}
-		}
-		hessian.SetSym(0, 0, hessian.At(0, 0)+1e-9)
-		var chol mat.Cholesky
-		var step mat.VecDense
-		if !chol.Factorize(hessian) || chol.SolveVecTo(&step, gradient) != nil {
-			return identify.Calibration{}, fmt.Errorf("validate: %w: right and wrong parts do not determine a curve: draw more scans", ErrTooFew)
+		step, ok := newton(rows, beta)
+		if !ok {
+			return identify.Calibration{}, fmt.Errorf("validate: %w: right and wrong parts do not determine a curve", ErrTooFew)
 		}
 		largest := 0.0
-		for j := range k {
+		for j := range terms {
 			beta[j] += step.AtVec(j)
 			largest = math.Max(largest, math.Abs(step.AtVec(j)))
 		}
@@ -159,4 +153,47 @@ func logistic(outcomes []outcome, weights []float64, want func(outcome) bool) (i
 		}
 	}
 	return identify.Calibration{Intercept: beta[0], With: beta[1], Gain: beta[2], LogSNR: beta[3]}, nil
+}
+
+func observations(outcomes []outcome, weights []float64, want func(outcome) bool) (rows []observation, right int) {
+	for i, o := range outcomes {
+		if !want(o) {
+			continue
+		}
+		for _, p := range o.parts {
+			f := p.support.Features()
+			row := observation{x: [terms]float64{1, f[0], f[1], f[2]}, weight: weights[i]}
+			if p.right {
+				row.truth = 1
+				right++
+			}
+			rows = append(rows, row)
+		}
+	}
+	return rows, right
+}
+
+// newton is the next step from beta; ok is false when the rows do not determine one.
+func newton(rows []observation, beta [terms]float64) (step mat.VecDense, ok bool) {
+	hessian, gradient := mat.NewSymDense(terms, nil), mat.NewVecDense(terms, nil)
+	for j := 1; j < terms; j++ {
+		hessian.SetSym(j, j, ridge)
+		gradient.SetVec(j, -ridge*beta[j])
+	}
+	for _, r := range rows {
+		eta := 0.0
+		for j := range terms {
+			eta += beta[j] * r.x[j]
+		}
+		p := 1 / (1 + math.Exp(-eta))
+		for a := range terms {
+			gradient.SetVec(a, gradient.AtVec(a)+r.weight*(r.truth-p)*r.x[a])
+			for b := a; b < terms; b++ {
+				hessian.SetSym(a, b, hessian.At(a, b)+r.weight*p*(1-p)*r.x[a]*r.x[b])
+			}
+		}
+	}
+	var chol mat.Cholesky
+	ok = chol.Factorize(hessian) && chol.SolveVecTo(&step, gradient) == nil
+	return step, ok
 }

@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"fentrace/library"
+	"fentrace/library/analog"
 	"fentrace/library/identify"
 	"fentrace/spectra"
 )
@@ -27,6 +28,9 @@ type Report struct {
 	Recorded       int                  `json:"recorded"` // scans of the user, each answered with and without its content in the library
 	WrongRate      float64              `json:"wrong_rate"`
 	Calibration    identify.Calibration `json:"calibration"`
+	// Fitted: the curve is this library's own. Otherwise it is the shipped one, because hardly anything was mistaken for
+	// anything else here.
+	Fitted bool `json:"fitted"`
 	// Reliability compares probabilities with how often they were right, in ten equal steps.
 	Reliability []Bin   `json:"reliability"`
 	ECE         float64 `json:"ece"`   // expected calibration error: mean distance of the two, weighted by n
@@ -37,6 +41,10 @@ type Report struct {
 	Unknown       Outcomes `json:"unknown"`
 	RecordedScans Outcomes `json:"recorded_scans"`
 	Decoys        Decoys   `json:"decoys"`
+	// Analogs tells fentanyls that the library does not hold; nil when it has too few references for that, which
+	// NoAnalogs says.
+	Analogs   *analog.Model `json:"analogs,omitempty"`
+	NoAnalogs string        `json:"no_analogs,omitempty"`
 	// Changed is what differs from the validation before, see Changes.
 	Changed []string `json:"changed,omitempty"`
 }
@@ -182,7 +190,11 @@ func (r Report) Summary() []string {
 	}
 	out = append(out, "",
 		fmt.Sprintf("A substance is stated from a probability of %.2f on: at most %.1f %% of scans", r.Calibration.Stated, 100*r.WrongRate),
-		"then have something wrong stated.", "",
+		"then have something wrong stated.", "")
+	if !r.Fitted {
+		out = append(out, "Too little was mistaken to fit probabilities: they are those shipped.", "")
+	}
+	out = append(out,
 		fmt.Sprintf("Probabilities are off by %.1f %% on average (expected calibration error):", 100*r.ECE),
 		"said      right     n")
 	for _, b := range r.Reliability {
@@ -194,5 +206,8 @@ func (r Report) Summary() []string {
 	for _, n := range r.Decoys.Counts {
 		out = append(out, fmt.Sprintf("%11.2f   %6d  %6d  %18.1f %%  %12d", n.Probability, n.Stated, n.Decoys, 100*n.FDR, n.Wrong))
 	}
-	return out
+	if r.Analogs == nil {
+		return append(out, "", "Fentanyls that are not in the library cannot be told.")
+	}
+	return append(out, "", fmt.Sprintf("Fentanyls that are not in the library alarm from a class score of %.2f on.", r.Analogs.Threshold()))
 }

@@ -90,8 +90,10 @@ func Run(ctx context.Context, lib *library.Stack, opts Options) (Report, error) 
 	if err != nil {
 		return Report{}, err
 	}
-	report.Decoys, err = v.decoys(ctx, report.Calibration)
-	return report, err
+	if report.Decoys, err = v.decoys(ctx, report.Calibration); err != nil {
+		return Report{}, err
+	}
+	return report, v.analogs(ctx, &report)
 }
 
 // validation collects judged parts.
