@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"math"
 	"os"
 	"strings"
 	"testing"
@@ -59,25 +58,6 @@ func TestPromisedAccuracyHoldsOnTheDevelopmentSpectra(t *testing.T) {
 		if a.answer.Verdict == identify.Alarm {
 			t.Errorf("%s: %s; no alarm promised", a.Path, a.answer.Summary)
 		}
-	}
-}
-
-func TestPlattFindsTheCurveScoresWereDrawnFrom(t *testing.T) {
-	const mid, scale = 0.6, 0.05
-	var right, wrong []float64
-	for i := range 2000 {
-		score := float64(i) / 2000
-		p := 1 / (1 + math.Exp(-(score-mid)/scale))
-		for k := range 50 {
-			if float64(k)+0.5 < 50*p {
-				right = append(right, score)
-			} else {
-				wrong = append(wrong, score)
-			}
-		}
-	}
-	if m, s := platt(right, wrong); math.Abs(m-mid) > 0.005 || math.Abs(s-scale) > 0.005 {
-		t.Errorf("fit %.3f, %.3f; drawn from %.3f, %.3f", m, s, mid, scale)
 	}
 }
 

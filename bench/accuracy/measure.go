@@ -3,16 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/optimize"
-
+	"fentrace/bench/accuracy/analogs"
+	"fentrace/bench/accuracy/powders"
+	"fentrace/bench/accuracy/street"
 	"fentrace/bench/dataset"
 	"fentrace/bench/report"
-	"fentrace/library"
 	"fentrace/library/identify"
-	"fentrace/spectra"
 	"fentrace/spectra/format"
 )
 
@@ -28,7 +26,8 @@ func (b *bench) measure(ctx context.Context) ([]report.Result, error) {
 	}
 	var results []report.Result
 	for _, part := range []func(context.Context, []answered) ([]report.Result, error){
-		b.topOne, b.routes, b.answers, b.withheld, b.sums, b.wrongAxis, b.movedAxis, b.everyday,
+		b.topOne, b.routes, b.answers, b.instruments, b.withheld, b.sums, b.wrongAxis, b.drawnAxis, b.everyday, b.thin,
+		elsewhere(b.root, powders.Measure), elsewhere(b.root, street.Measure), elsewhere(b.root, analogs.Measure),
 	} {
 		rs, err := part(ctx, cross)
 		if err != nil {
@@ -36,8 +35,12 @@ func (b *bench) measure(ctx context.Context) ([]report.Result, error) {
 		}
 		results = append(results, rs...)
 	}
-	calibration(cross)
 	return results, nil
+}
+
+// elsewhere is a part that has data of its own.
+func elsewhere(root string, measure func(context.Context, string) ([]report.Result, error)) func(context.Context, []answered) ([]report.Result, error) {
+	return func(ctx context.Context, _ []answered) ([]report.Result, error) { return measure(ctx, root) }
 }
 
 func count(as []answered, is func(answered) bool) (n int) {
@@ -66,7 +69,7 @@ func (b *bench) topOne(_ context.Context, cross []answered) ([]report.Result, er
 		as   []answered
 	}{{"right best candidate, five other spectrometers", pure}, {"the same with oils", in}} {
 		k := count(set.as, answered.rightTop)
-		for _, p := range []*peer{hqi(), derivative()} {
+		for _, p := range []*peer{hqi(), derivative(), openSpecy()} {
 			if err := p.load(b.stack); err != nil {
 				return nil, err
 			}
@@ -86,7 +89,7 @@ func (b *bench) topOne(_ context.Context, cross []answered) ([]report.Result, er
 // answers: what is stated, not only ranked.
 func (b *bench) answers(_ context.Context, cross []answered) ([]report.Result, error) {
 	in := filter(cross, inLibrary)
-	mixture := func(a answered) bool { return a.Sample == "AcetonitrileToluene" }
+	mixture := func(a answered) bool { return a.Sample == liquids }
 	out := filter(cross, func(a answered) bool { return !inLibrary(a) && !mixture(a) })
 	for _, a := range append(slices.Clone(in), out...) {
 		if a.wrongFinding() {
@@ -102,10 +105,22 @@ func (b *bench) answers(_ context.Context, cross []answered) ([]report.Result, e
 		slices.Sort(names)
 		return slices.Equal(names, []string{"acetonitrile", "toluene"})
 	})
+	open := openSpecy()
+	if err := open.load(b.stack); err != nil {
+		return nil, err
+	}
+	peerIn, err := open.statesWrongly(in)
+	if err != nil {
+		return nil, err
+	}
+	peerOut, err := open.statesWrongly(out)
+	if err != nil {
+		return nil, err
+	}
 	return []report.Result{
 		report.Share("in the library: stated, and right", count(in, func(a answered) bool { return len(a.answer.Findings) > 0 && !a.wrongFinding() }), len(in), "", 0, command),
-		report.Share("in the library: stated wrongly", count(in, answered.wrongFinding), len(in), "", 0, command),
-		report.Share("not in the library: stated wrongly", count(out, answered.wrongFinding), len(out), "", 0, command),
+		report.Share("in the library: stated wrongly", count(in, answered.wrongFinding), len(in), open.name, peerIn, command),
+		report.Share("not in the library: stated wrongly", count(out, answered.wrongFinding), len(out), open.name, peerOut, command),
 		report.Share("mixture of two liquids: both stated and nothing else", both, len(mixtures), "", 0, command),
 	}, nil
 }
@@ -130,45 +145,14 @@ func (b *bench) wrongAxis(ctx context.Context, _ []answered) ([]report.Result, e
 func (a answered) stated() bool    { return a.answer.Verdict != identify.Inconclusive }
 func (a answered) axisFault() bool { return a.answer.Quality.Axis == "fault" }
 
-// movedAxis moves the axis of every cross-instrument scan by amounts no instrument in order shows.
-func (b *bench) movedAxis(ctx context.Context, cross []answered) ([]report.Result, error) {
-	var all []answered
-	for _, by := range []float64{-143, -69, -30, 30, 69, 143} {
-		qs := make([]dataset.Query, len(cross))
-		for i, a := range cross {
-			qs[i] = a.Query
-		}
-		as, err := b.answer(ctx, qs, func(s spectra.Spectrum) spectra.Spectrum {
-			s.X = slices.Clone(s.X)
-			for i := range s.X {
-				s.X[i] += by
-			}
-			return s
-		})
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, as...)
-	}
-	in := filter(all, inLibrary)
-	for _, a := range all {
-		if a.wrongFinding() {
-			fmt.Printf("wrong on a moved axis: %s: %s\n", a.Path, a.answer.Summary)
-		}
-	}
-	return []report.Result{
-		report.Share("axis moved by 30, 69 or 143 cm-1: stated wrongly", count(all, answered.wrongFinding), len(all), "", 0, command),
-		report.Share("axis moved by 30, 69 or 143 cm-1, sample in the library: stated as an axis fault", count(in, answered.axisFault), len(in), "", 0, command),
-	}, nil
-}
-
-// everyday: objects that hold nothing controlled.
-func (b *bench) everyday(ctx context.Context, _ []answered) ([]report.Result, error) {
-	var results []report.Result
+// everyday: what holds nothing controlled, as scans and as references answered like scans.
+func (b *bench) everyday(ctx context.Context, cross []answered) ([]report.Result, error) {
+	alarmed := func(a answered) bool { return a.answer.Verdict == identify.Alarm }
+	results := []report.Result{report.Share("scans of five other spectrometers: alarms", count(cross, alarmed), len(cross), "", 0, command)}
 	for _, set := range []struct {
 		name string
 		list func(string) ([]dataset.Query, error)
-	}{{"Raman", dataset.EverydayRaman}, {"infrared", dataset.EverydayIR}} {
+	}{{"everyday objects, Raman", dataset.EverydayRaman}, {"everyday objects, infrared", dataset.EverydayIR}, {"references that are not controlled, as scans", dataset.References}} {
 		qs, err := set.list(b.root)
 		if err != nil {
 			return nil, err
@@ -177,8 +161,7 @@ func (b *bench) everyday(ctx context.Context, _ []answered) ([]report.Result, er
 		if err != nil {
 			return nil, err
 		}
-		alarms := count(as, func(a answered) bool { return a.answer.Verdict == identify.Alarm })
-		results = append(results, report.Share("everyday objects, "+set.name+": alarms", alarms, len(as), "", 0, command))
+		results = append(results, report.Share(set.name+": alarms", count(as, alarmed), len(as), "", 0, command))
 	}
 	return results, nil
 }
@@ -193,50 +176,3 @@ func readable(qs []dataset.Query) []dataset.Query {
 		return err != nil
 	})
 }
-
-// calibration prints the scores of best candidates that are true and of those that are not, and Platt's fit of
-// probability to score (Platt 1999, with his smoothed targets), on which the constants of library/identify rest.
-func calibration(cross []answered) {
-	var right, wrong []float64
-	for _, a := range cross {
-		best := slices.IndexFunc(a.answer.Candidates, func(f identify.Finding) bool { return f.Tier == library.Measured })
-		switch {
-		case a.Sample == "AcetonitrileToluene" || best < 0:
-		case a.Right(a.answer.Candidates[best].Substance):
-			right = append(right, a.answer.Candidates[best].Score)
-		default:
-			wrong = append(wrong, a.answer.Candidates[best].Score)
-		}
-	}
-	slices.Sort(right)
-	slices.Sort(wrong)
-	mid, scale := platt(right, wrong)
-	fmt.Printf("best candidates: %d true, 5 %% score below %.3f, median %.3f; %d false, highest score %.3f\n",
-		len(right), right[len(right)/20], right[len(right)/2], len(wrong), wrong[len(wrong)-1])
-	fmt.Printf("probability = 1/(1+exp(-(score-%.3f)/%.3f))\n", mid, scale)
-}
-
-func platt(right, wrong []float64) (mid, scale float64) {
-	high := (float64(len(right)) + 1) / (float64(len(right)) + 2)
-	low := 1 / (float64(len(wrong)) + 2)
-	loss := func(x []float64) float64 {
-		var sum float64
-		add := func(scores []float64, target float64) {
-			for _, s := range scores {
-				z := (s - x[0]) / math.Exp(x[1])
-				// -log p and -log(1-p) of the logistic, without overflow.
-				sum += target*softplus(-z) + (1-target)*softplus(z)
-			}
-		}
-		add(right, high)
-		add(wrong, low)
-		return sum
-	}
-	res, err := optimize.Minimize(optimize.Problem{Func: loss}, []float64{0.7, math.Log(0.05)}, nil, &optimize.NelderMead{})
-	if err != nil {
-		return math.NaN(), math.NaN()
-	}
-	return res.X[0], math.Exp(res.X[1])
-}
-
-func softplus(z float64) float64 { return math.Max(z, 0) + math.Log1p(math.Exp(-math.Abs(z))) }

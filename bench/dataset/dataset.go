@@ -95,6 +95,9 @@ func WrongAxis(root string) ([]Query, error) {
 	return Queries(root, "raman/cross-instrument/wrong-axis")
 }
 
+// References lists the spectra of library-785, none of which is of anything controlled.
+func References(root string) ([]Query, error) { return Queries(root, "raman/library-785") }
+
 // EverydayRaman lists Raman spectra of everyday objects, none of which holds anything controlled.
 func EverydayRaman(root string) ([]Query, error) { return Queries(root, "everyday-objects/raman") }
 
