@@ -14,16 +14,17 @@ import (
 )
 
 type libraryValidateCommand struct {
-	Scans     []string `placeholder:"PATH" sep:"none" help:"Your own scans of known content, files or folders; the names are those of the files, a+b.csv for a mixture of two."`
-	Technique string   `enum:"raman,ir" default:"raman" help:"raman or ir (${default})."`
-	Tier      string   `enum:"measured,simulated" default:"measured" help:"References to draw from: measured, or simulated for training (${default})."`
-	WrongRate float64  `default:"0.01" help:"Share of scans for which something wrong may be stated (${default})."`
-	Rounds    int      `default:"12" help:"Rounds; each hides other substances (${default})."`
-	Draws     int      `default:"80" help:"Scans drawn in each round (${default})."`
-	Seed      uint64   `default:"1" help:"Of everything drawn; the same seed gives the same report (${default})."`
-	Plot      string   `placeholder:"FILE.png" help:"Draw the reliability diagram."`
-	DryRun    bool     `help:"Only report; answers stay as they are."`
-	JSON      bool     `name:"json" help:"Print the report as JSON."`
+	Scans       []string `placeholder:"PATH" sep:"none" help:"Your own scans of known content, files or folders; the names are those of the files, a+b.csv for a mixture of two."`
+	Technique   string   `enum:"raman,ir" default:"raman" help:"raman or ir (${default})."`
+	Tier        string   `enum:"measured,simulated" default:"measured" help:"References to draw from: measured, or simulated for training (${default})."`
+	WrongRate   float64  `default:"0.01" help:"Share of scans for which something wrong may be stated (${default})."`
+	FalseAlarms float64  `default:"0.01" help:"Share of scans in which a controlled substance may alarm by chance (${default})."`
+	Rounds      int      `default:"12" help:"Rounds; each hides other substances (${default})."`
+	Draws       int      `default:"80" help:"Scans drawn in each round (${default})."`
+	Seed        uint64   `default:"1" help:"Of everything drawn; the same seed gives the same report (${default})."`
+	Plot        string   `placeholder:"FILE.png" help:"Draw the reliability diagram."`
+	DryRun      bool     `help:"Only report; answers stay as they are."`
+	JSON        bool     `name:"json" help:"Print the report as JSON."`
 	libraryFlags
 }
 
@@ -53,7 +54,7 @@ func (c *libraryValidateCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	opts := validate.Options{Technique: spectra.Technique(c.Technique), Tier: library.Tier(c.Tier), Seed: c.Seed, Rounds: c.Rounds, Draws: c.Draws, WrongRate: c.WrongRate}
+	opts := validate.Options{Technique: spectra.Technique(c.Technique), Tier: library.Tier(c.Tier), Seed: c.Seed, Rounds: c.Rounds, Draws: c.Draws, WrongRate: c.WrongRate, FalseAlarms: c.FalseAlarms}
 	if opts.Scans, err = c.known(env, stack); err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func TestWhatCannotBeValidatedIsRefusedBeforeAnyWork(t *testing.T) {
 		{[]string{"library", "validate", "--dry-run"}, "0 substances have a measured raman spectrum of their own, 20 are needed", exitFailed},
 		{[]string{"library", "validate", "--dry-run", "--plot", "x.txt"}, "the name has to end in", exitUsage},
 		{[]string{"library", "validate", "--dry-run", "--scans", "nowhere"}, "read nowhere", exitUsage},
-		{[]string{"library", "validate", "--dry-run", "--wrong-rate", "0.9"}, "share of 0.9 wrong statements", exitFailed},
+		{[]string{"library", "validate", "--dry-run", "--wrong-rate", "0.9"}, "shares of 0.9 wrong statements", exitFailed},
 	} {
 		code, _, stderr := run(t, "", c.args...)
 		if code != c.code || !strings.Contains(stderr, c.want) {

@@ -86,7 +86,7 @@ func (id *Identifier) decide(ev evidence) Identification {
 // line there agrees; then only a match as close as that of a substance with itself counts.
 func (id *Identifier) explains(ev evidence) bool {
 	switch {
-	case ev.explained < explainedScore || ev.probability(ev.weakest()) < ev.calibration.Stated:
+	case ev.explained < explainedScore || !ev.enough(ev.weakest()):
 		return false
 	case ev.explained >= fewLinesScore:
 		return true

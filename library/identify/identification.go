@@ -64,7 +64,7 @@ type Finding struct {
 	// Score is the correlation of first derivatives (-1..1) for a spectrum; for a peak table the F-measure of
 	// line agreement (0..1).
 	Score float64 `json:"score"`
-	// Probability (0..1) that this substance is in the sample, given the score.
+	// Probability (0..1) that this substance is in the sample; of a fentanyl among the findings, that any fentanyl is.
 	Probability float64 `json:"probability"`
 	// ChanceAgreement is, for a peak table, the probability that unrelated lines agree as well.
 	ChanceAgreement *float64  `json:"chance_agreement,omitempty"`

@@ -38,11 +38,12 @@ type Options struct {
 
 // Identifier answers scans against one library. It is safe for concurrent use.
 type Identifier struct {
-	lib      *library.Stack
-	index    *search.Index
-	refs     map[string]library.Reference
-	tables   []library.Reference // references that are peak tables
-	maxShift int
+	lib       *library.Stack
+	index     *search.Index
+	refs      map[string]library.Reference
+	tables    []library.Reference // references that are peak tables
+	fentanyls []string            // ids of the substances of that class
+	maxShift  int
 	// calibrations give probabilities, by technique; none is missing.
 	calibrations map[spectra.Technique]Calibration
 	validated    map[spectra.Technique]string // which validation they are from, in words
@@ -62,6 +63,11 @@ func New(lib *library.Stack, opts Options) (*Identifier, error) {
 	id := &Identifier{lib: lib, refs: map[string]library.Reference{}, maxShift: opts.MaxShiftCM1}
 	if err := id.calibrate(opts.Calibration); err != nil {
 		return nil, err
+	}
+	for _, s := range lib.Substances() {
+		if s.FentanylClass() {
+			id.fentanyls = append(id.fentanyls, s.ID)
+		}
 	}
 	all := lib.References()
 	id.index = search.NewIndex(all)

@@ -60,7 +60,7 @@ func (id *Identifier) limits(ev evidence) []DetectionLimit {
 
 // limit is the smallest share of the signal of reference v that explain would have taken as a further part nine times out
 // of ten, had it been in this very scan. The reference is added to the scan, as its spectrometer shows it, in growing
-// amounts, until what is left over resembles it enough; what noise does to that amount, in this scan and in the
+// amounts, until what is left over resembles it enough for it to be taken and stated; what noise does to that amount, in this scan and in the
 // one that would hold it, comes on top.
 func (ev *evidence) limit(v search.Vector) float64 {
 	at, n := ev.parts[0].hit.ShiftCM1, len(ev.proof.Residual)
@@ -71,11 +71,20 @@ func (ev *evidence) limit(v search.Vector) float64 {
 	}
 	found := floats.Sum(ev.proof.Coefficients)
 	unit := floats.Norm(ev.fitRange(), 2) / floats.Norm(column, 2)
-	rest := ev.proof.Rest(seen(column, shapes, ev.look))
-	sum := make([]float64, n)
+	shown, fitted, whole := seen(column, shapes, ev.look), ev.fitted(), ev.fitRange()
+	rest := ev.proof.Rest(shown)
+	with := make([]float64, n)
+	left, scan := make([]float64, n), make([]float64, n)
 	resembles := func(amount float64) bool {
-		floats.AddScaledTo(sum, ev.proof.Residual, amount*unit, rest)
-		return search.Correlation(sum, column) >= partScore
+		floats.AddScaledTo(left, ev.proof.Residual, amount*unit, rest)
+		own := search.Correlation(left, column)
+		if own < partScore {
+			return false
+		}
+		floats.AddScaledTo(scan, whole, amount*unit, shown)
+		floats.AddScaledTo(with, fitted, amount*unit, column)
+		s := Support{With: search.Correlation(with, scan), Without: search.Correlation(fitted, scan), Own: own, SNR: ev.features.snr}
+		return s.With >= explainedScore && ev.calibration.Probability(s) >= ev.calibration.Alarm
 	}
 	low, high := math.Max(explanation.MinT*se, found*explanation.MinShare/(1-explanation.MinShare)), mostLimit/(1-mostLimit)*found
 	if low >= high || !resembles(high) {

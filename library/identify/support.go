@@ -13,10 +13,12 @@ import (
 type Support struct {
 	Substance string `json:"substance"`
 	// With is the correlation of the explanation with the scan, Without that of the best explanation, or single reference,
-	// without the substance and its twins; both are correlations as in search, -1..1.
+	// without the substance and its twins, and for a fentanyl without any; both are correlations as in search, -1..1.
 	With    float64 `json:"with"`
 	Without float64 `json:"without"`
-	SNR     float64 `json:"snr"` // strongest line of the scan over its noise
+	// Own is the correlation of the part with what the others leave of the scan; that of the scan for the only part.
+	Own float64 `json:"own"`
+	SNR float64 `json:"snr"` // strongest line of the scan over its noise
 }
 
 // twinScore: references that agree this well are one spectrum under two names; neither speaks against the other. Two
@@ -31,7 +33,7 @@ func (id *Identifier) justify(ctx context.Context, ev *evidence) error {
 			return err
 		}
 		weakest := ev.weakest()
-		if len(ev.parts) < 2 || ev.probability(weakest) >= ev.calibration.Stated {
+		if len(ev.parts) < 2 || ev.enough(weakest) {
 			return nil
 		}
 		kept := slices.Delete(slices.Clone(ev.parts), weakest, weakest+1)
@@ -48,11 +50,22 @@ func (ev *evidence) probability(i int) float64 {
 	return ev.calibration.Probability(ev.parts[i].support)
 }
 
-// weakest is the index of the part that is least probable.
+// enough: part i is probable enough to be stated.
+func (ev *evidence) enough(i int) bool { return ev.probability(i) >= ev.threshold(i) }
+
+// threshold is the probability from which on part i is stated.
+func (ev *evidence) threshold(i int) float64 {
+	if ev.parts[i].finding.alarming() {
+		return ev.calibration.Alarm
+	}
+	return ev.calibration.Stated
+}
+
+// weakest is the index of the part that is furthest from being stated.
 func (ev *evidence) weakest() int {
 	weakest := 0
 	for i := range ev.parts {
-		if ev.probability(i) < ev.probability(weakest) {
+		if ev.probability(i)-ev.threshold(i) < ev.probability(weakest)-ev.threshold(weakest) {
 			weakest = i
 		}
 	}
@@ -65,13 +78,31 @@ func (id *Identifier) supports(ctx context.Context, ev *evidence) error {
 		other := *ev
 		other.parts, other.explained = nil, 0
 		other.barred = id.twins(ev, p)
+		if p.finding.fentanylClass() {
+			// Analogs explain one another's scans: what is asked is whether any of them is there, not which.
+			other.barred = append(other.barred, id.fentanyls...)
+		}
 		if err := id.explain(ctx, &other); err != nil {
 			return err
 		}
-		ev.parts[i].support = Support{Substance: p.finding.Substance, With: ev.explained, SNR: ev.features.snr,
+		ev.parts[i].support = Support{Substance: p.finding.Substance, With: ev.explained, SNR: ev.features.snr, Own: ev.own(i),
 			Without: max(other.explained, id.bestOther(ev.hits, other.barred))}
 	}
 	return nil
+}
+
+// own is the correlation of part i with what the others leave of the scan, all of them in their best shape.
+func (ev *evidence) own(i int) float64 {
+	if len(ev.parts) == 1 {
+		return ev.explained
+	}
+	others := slices.Delete(slices.Clone(ev.parts), i, i+1)
+	fit, err := ev.together(others, true)
+	if err != nil {
+		return 0
+	}
+	low, _ := ev.shared(others)
+	return search.Correlation(fit.Residual, ev.parts[i].vector.At(low, len(fit.Residual), ev.parts[i].hit.ShiftCM1))
 }
 
 // bestOther is the highest score among the hits that are of none of the barred substances, 0 without one.
@@ -92,7 +123,7 @@ func (id *Identifier) weigh(ev *evidence) {
 		if c.Tier == library.Published {
 			continue
 		}
-		s := Support{Substance: c.Substance, With: c.Score, Without: ev.explained, SNR: ev.features.snr}
+		s := Support{Substance: c.Substance, With: c.Score, Without: ev.explained, Own: c.Score, SNR: ev.features.snr}
 		for _, p := range ev.parts {
 			if p.finding.Substance == c.Substance {
 				s = p.support

@@ -12,6 +12,25 @@ import (
 // in use stays at 0.
 func NNLS(gram mat.Symmetric, rhs []float64) []float64 {
 	k := len(rhs)
+	// Columns are taken at unit length, so that a faint one is not mistaken for one that depends on others.
+	norms, unit, along := make([]float64, k), mat.NewSymDense(k, nil), make([]float64, k)
+	for i := range k {
+		if norms[i] = math.Sqrt(gram.At(i, i)); norms[i] == 0 {
+			norms[i] = 1
+		}
+		along[i] = rhs[i] / norms[i]
+		for j := range i + 1 {
+			unit.SetSym(i, j, gram.At(i, j)/norms[i]/norms[j])
+		}
+	}
+	x := unitNNLS(unit, along)
+	floats.Div(x, norms)
+	return x
+}
+
+// unitNNLS is NNLS for columns of unit length.
+func unitNNLS(gram mat.Symmetric, rhs []float64) []float64 {
+	k := len(rhs)
 	s := nonNegative{gram: gram, rhs: rhs, x: make([]float64, k), passive: make([]bool, k)}
 	for i := range k {
 		s.scale = math.Max(s.scale, math.Abs(rhs[i]))

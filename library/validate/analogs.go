@@ -25,7 +25,7 @@ func (v *validation) analogs(ctx context.Context, r *Report) error {
 		}
 		examples = append(examples, analog.Example{SubstanceID: sub.ID, Name: sub.Name, Fentanyl: sub.FentanylClass(), Cut: isCut(sub), Spectrum: *ref.Spectrum})
 	}
-	m, err := analog.Fit(ctx, examples, analog.Options{Seed: v.opts.Seed})
+	m, err := analog.Fit(ctx, examples, analog.Options{Seed: v.opts.Seed, FalseAlarmRate: v.opts.FalseAlarms})
 	switch {
 	case errors.Is(err, analog.ErrTooFew):
 		r.NoAnalogs = err.Error()

@@ -15,9 +15,6 @@ import (
 	"fentrace/spectra/preprocess"
 )
 
-// decoyRounds are answered with decoys in the library.
-const decoyRounds = 3
-
 // Decoys is a target-decoy count over the controlled substances (search all, assess the subset), or over all substances
 // where none of the controlled ones has a spectrum. A decoy is a reference whose lines are moved by 20 to 60 cm-1: no
 // substance has them, so that it is stated says how often chance states something.
@@ -42,14 +39,12 @@ type DecoyCount struct {
 // decoyPrefix starts the substance ids of decoys.
 const decoyPrefix = "decoy of "
 
-// decoys answers fresh scans with a decoy beside every reference of the subset.
-func (v *validation) decoys(ctx context.Context, c identify.Calibration) (Decoys, error) {
+// decoys chooses the alarm threshold with the first half of its rounds and reports on the others. It answers fresh scans with a decoy beside every reference of the subset.
+func (v *validation) decoys(ctx context.Context, c *identify.Calibration) (Decoys, error) {
 	subset, words := v.src.controlled()
 	out := Decoys{Subset: words}
-	for _, p := range []float64{0.5, 0.8, c.Stated, 0.95, 0.99} {
-		out.Counts = append(out.Counts, DecoyCount{Probability: p})
-	}
-	for round := range decoyRounds {
+	var highest []float64 // probability of any decoy, of every scan that chooses the threshold
+	for round := range v.opts.DecoyRounds {
 		rng := rand.New(rand.NewPCG(v.opts.Seed, 1<<32+uint64(round)))
 		hidden := v.src.hide(rng, 0.5)
 		var added []library.Reference
@@ -77,14 +72,24 @@ func (v *validation) decoys(ctx context.Context, c identify.Calibration) (Decoys
 		if err != nil {
 			return out, err
 		}
+		v.step(len(samples))
+		if round < v.opts.DecoyRounds/2 {
+			for _, parts := range answers {
+				highest = append(highest, highestDecoy(*c, parts))
+			}
+			continue
+		}
+		if round == v.opts.DecoyRounds/2 {
+			c.Alarm = threshold(highest, v.opts.FalseAlarms)
+			out.Counts = thresholds(*c)
+		}
 		for i, parts := range answers {
 			for _, s := range parts {
-				out.count(c.Probability(s), s.Substance, v.src.idOf[s.Substance], subset, samples[i])
+				out.count(c.Probability(s), s.Substance, subset[v.src.idOf[s.Substance]], v.src.right(s.Substance, samples[i]))
 			}
 		}
 		out.Scans += len(samples)
 		out.Targets = max(out.Targets, len(added))
-		v.step(len(samples))
 	}
 	for i := range out.Counts {
 		n := &out.Counts[i]
@@ -93,16 +98,36 @@ func (v *validation) decoys(ctx context.Context, c identify.Calibration) (Decoys
 	return out, nil
 }
 
-func (d *Decoys) count(p float64, name, id string, subset map[string]bool, s sample) {
+// thresholds are the lines of the table.
+func thresholds(c identify.Calibration) (counts []DecoyCount) {
+	ps := []float64{0.5, c.Alarm, c.Stated, 0.95, 0.99}
+	slices.Sort(ps)
+	for _, p := range slices.Compact(ps) {
+		counts = append(counts, DecoyCount{Probability: p})
+	}
+	return counts
+}
+
+// highestDecoy is the highest probability of a decoy among the parts, 0 without one.
+func highestDecoy(c identify.Calibration, parts []identify.Support) (highest float64) {
+	for _, s := range parts {
+		if strings.HasPrefix(s.Substance, decoyPrefix) {
+			highest = max(highest, c.Probability(s))
+		}
+	}
+	return highest
+}
+
+func (d *Decoys) count(p float64, name string, inSubset, right bool) {
 	for i := range d.Counts {
 		n := &d.Counts[i]
 		switch {
 		case p < n.Probability:
 		case strings.HasPrefix(name, decoyPrefix):
 			n.Decoys++
-		case subset[id]:
+		case inSubset:
 			n.Stated++
-			if !slices.Contains(s.substances, id) {
+			if !right {
 				n.Wrong++
 			}
 		}

@@ -35,7 +35,8 @@ func (v *validation) fit(lib *library.Stack) (Report, error) {
 	case err != nil:
 		return Report{}, err
 	}
-	c.Stated = v.threshold(left)
+	c.Stated = v.stated(left)
+	c.Alarm = c.Stated // until the decoys say more
 	if !fitted {
 		c.Stated = max(c.Stated, identify.Shipped.Stated)
 	}
@@ -99,9 +100,9 @@ func probabilities(c identify.Calibration, parts []judged) []float64 {
 	return out
 }
 
-// threshold is the lowest probability, in steps of a hundredth, from which on no more than the tolerated share of all scans
-// would have something wrong stated.
-func (v *validation) threshold(left [][]float64) float64 {
+// stated is the lowest probability from which on no more than the tolerated share of all scans would have something wrong
+// stated.
+func (v *validation) stated(left [][]float64) float64 {
 	var wrong []float64 // highest probability of something wrong, of every scan that has any
 	for i, o := range v.outcomes {
 		highest := 0.0
@@ -112,14 +113,19 @@ func (v *validation) threshold(left [][]float64) float64 {
 		}
 		wrong = append(wrong, highest)
 	}
-	slices.Sort(wrong)
-	tolerated := int(v.opts.WrongRate * float64(len(wrong)))
-	at := wrong[len(wrong)-1-tolerated] // this one must not be stated
+	return threshold(wrong, v.opts.WrongRate)
+}
+
+// threshold is the lowest probability, in steps of a hundredth within 0.5 to 0.99, that no more than a share of the scans
+// reach; highest is the highest probability of each.
+func threshold(highest []float64, share float64) float64 {
+	slices.Sort(highest)
+	at := highest[len(highest)-1-int(share*float64(len(highest)))] // this one must not reach it
 	return math.Min(0.99, math.Max(0.5, math.Floor(100*at+1)/100))
 }
 
 // terms of the curve: a constant and the features.
-const terms = 4
+const terms = 5
 
 // observation is one judged part.
 type observation struct {
@@ -152,7 +158,7 @@ func logistic(outcomes []outcome, weights []float64, want func(outcome) bool) (i
 			break
 		}
 	}
-	return identify.Calibration{Intercept: beta[0], With: beta[1], Gain: beta[2], LogSNR: beta[3]}, nil
+	return identify.Calibration{Intercept: beta[0], With: beta[1], Gain: beta[2], Own: beta[3], LogSNR: beta[4]}, nil
 }
 
 func observations(outcomes []outcome, weights []float64, want func(outcome) bool) (rows []observation, right int) {
@@ -162,7 +168,7 @@ func observations(outcomes []outcome, weights []float64, want func(outcome) bool
 		}
 		for _, p := range o.parts {
 			f := p.support.Features()
-			row := observation{x: [terms]float64{1, f[0], f[1], f[2]}, weight: weights[i]}
+			row := observation{x: [terms]float64{1, f[0], f[1], f[2], f[3]}, weight: weights[i]}
 			if p.right {
 				row.truth = 1
 				right++

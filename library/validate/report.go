@@ -27,6 +27,7 @@ type Report struct {
 	Drawn          int                  `json:"drawn"`    // SIMULATED scans of known content
 	Recorded       int                  `json:"recorded"` // scans of the user, each answered with and without its content in the library
 	WrongRate      float64              `json:"wrong_rate"`
+	FalseAlarms    float64              `json:"false_alarms"`
 	Calibration    identify.Calibration `json:"calibration"`
 	// Fitted: the curve is this library's own. Otherwise it is the shipped one, because hardly anything was mistaken for
 	// anything else here.
@@ -67,7 +68,7 @@ type Outcomes struct {
 // report fills in the figures; left are the cross-fitted probabilities of the parts.
 func (v *validation) report(lib *library.Stack, c identify.Calibration, left [][]float64) Report {
 	r := Report{LibraryVersion: lib.Version(), Algorithm: identify.Algorithm, Technique: v.opts.Technique, Tier: v.opts.Tier, Seed: v.opts.Seed,
-		Substances: len(v.src.substances), References: len(v.src.all), Recorded: len(v.opts.Scans), WrongRate: v.opts.WrongRate, Calibration: c}
+		Substances: len(v.src.substances), References: len(v.src.all), Recorded: len(v.opts.Scans), WrongRate: v.opts.WrongRate, FalseAlarms: v.opts.FalseAlarms, Calibration: c}
 	var ps []float64
 	var right []bool
 	for i, o := range v.outcomes {
@@ -156,6 +157,9 @@ func (r Report) Changes(before Report) []string {
 			add("%s of the library are stated in %.0f %% of scans, %.0f %% before", o.what, 100*now, 100*was)
 		}
 	}
+	if r.Calibration.Alarm != before.Calibration.Alarm {
+		add("a controlled substance alarms from a probability of %.0f %% on, %.0f %% before", 100*r.Calibration.Alarm, 100*before.Calibration.Alarm)
+	}
 	if math.Abs(r.ECE-before.ECE) >= 0.005 {
 		add("probabilities are off by %.1f %% on average, %.1f %% before", 100*r.ECE, 100*before.ECE)
 	}
@@ -190,7 +194,8 @@ func (r Report) Summary() []string {
 	}
 	out = append(out, "",
 		fmt.Sprintf("A substance is stated from a probability of %.2f on: at most %.1f %% of scans", r.Calibration.Stated, 100*r.WrongRate),
-		"then have something wrong stated.", "")
+		"then have something wrong stated. A controlled one alarms from "+fmt.Sprintf("%.2f on: at most", r.Calibration.Alarm),
+		fmt.Sprintf("%.1f %% of scans then alarm by chance.", 100*r.FalseAlarms), "")
 	if !r.Fitted {
 		out = append(out, "Too little was mistaken to fit probabilities: they are those shipped.", "")
 	}

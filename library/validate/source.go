@@ -83,6 +83,19 @@ func (src *source) identifier(hidden map[string]bool, added []library.Reference)
 	return identify.New(library.NewStack(subs, append(refs, added...)), identify.Options{})
 }
 
+// right: the sample holds the substance of this name, or any fentanyl when it is one.
+func (src *source) right(name string, s sample) bool {
+	id := src.idOf[name]
+	if slices.Contains(s.substances, id) {
+		return true
+	}
+	named, _ := src.lib.Substance(id)
+	return named.FentanylClass() && slices.ContainsFunc(s.substances, func(held string) bool {
+		sub, _ := src.lib.Substance(held)
+		return sub.FentanylClass()
+	})
+}
+
 // sample is one scan to be answered.
 type sample struct {
 	spectrum   spectra.Spectrum

@@ -88,7 +88,7 @@ func TestALibraryThatWasValidatedKnowsAFentanylItDoesNotHold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report := run(t, st, Options{Rounds: 6, Draws: 40, Seed: 2, WrongRate: 0.02})
+	report := run(t, st, Options{Rounds: 6, Draws: 40, DecoyRounds: 2, Seed: 2, WrongRate: 0.02})
 	if report.Analogs == nil {
 		t.Fatal(report.NoAnalogs)
 	}

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 
 	"fentrace/library"
 	"fentrace/library/identify"
@@ -30,9 +29,14 @@ type Options struct {
 	Technique spectra.Technique // Raman when empty
 	Tier      library.Tier      // references drawn from; Measured when empty
 	Seed      uint64
-	Rounds    int     // each hides other substances; 12 when 0
-	Draws     int     // scans of each round; 80 when 0
-	WrongRate float64 // tolerated share of scans for which something wrong is stated; 0.01 when 0
+	Rounds    int // each hides other substances; 12 when 0
+	Draws     int // scans of each round; 80 when 0
+	// DecoyRounds are answered with decoys in the library, an even number; 8 when 0.
+	DecoyRounds int
+	WrongRate   float64 // tolerated share of scans for which something wrong is stated; 0.01 when 0
+	// FalseAlarms is the tolerated share of scans in which a controlled substance, or fentanyls not in the library, would
+	// alarm by chance, by decoys of every one of them; 0.01 when 0.
+	FalseAlarms float64
 	// Scans of known content on the user's own instruments. They take part in the fit as often as drawn ones.
 	Scans []Scan
 	// Progress is told how many of total scans are answered.
@@ -60,7 +64,11 @@ func (o Options) withDefaults() Options {
 	if o.WrongRate == 0 {
 		o.WrongRate = 0.01
 	}
+	if o.FalseAlarms == 0 {
+		o.FalseAlarms = 0.01
+	}
 	set(&o.Rounds, 12)
+	set(&o.DecoyRounds, 8)
 	set(&o.Draws, 80)
 	return o
 }
@@ -69,10 +77,12 @@ func (o Options) withDefaults() Options {
 func Run(ctx context.Context, lib *library.Stack, opts Options) (Report, error) {
 	opts = opts.withDefaults()
 	switch {
+	case opts.DecoyRounds < 2 || opts.DecoyRounds > 1000 || opts.DecoyRounds%2 != 0:
+		return Report{}, fmt.Errorf("validate: %d rounds with decoys: an even number, 2 to 1000, is possible", opts.DecoyRounds)
 	case opts.Rounds < 2 || opts.Rounds > 1000 || opts.Draws < 10 || opts.Draws > 10000:
 		return Report{}, fmt.Errorf("validate: %d rounds of %d scans: 2 to 1000 rounds of 10 to 10000 are possible", opts.Rounds, opts.Draws)
-	case !(opts.WrongRate > 0 && opts.WrongRate <= 0.2):
-		return Report{}, fmt.Errorf("validate: a share of %g wrong statements: must be above 0, at most 0.2", opts.WrongRate)
+	case !(opts.WrongRate > 0 && opts.WrongRate <= 0.2) || !(opts.FalseAlarms > 0 && opts.FalseAlarms <= 0.2):
+		return Report{}, fmt.Errorf("validate: shares of %g wrong statements and %g false alarms: both must be above 0, at most 0.2", opts.WrongRate, opts.FalseAlarms)
 	}
 	src := newSource(lib, opts)
 	if len(src.substances) < MinSubstances {
@@ -90,7 +100,7 @@ func Run(ctx context.Context, lib *library.Stack, opts Options) (Report, error) 
 	if err != nil {
 		return Report{}, err
 	}
-	if report.Decoys, err = v.decoys(ctx, report.Calibration); err != nil {
+	if report.Decoys, err = v.decoys(ctx, &report.Calibration); err != nil {
 		return Report{}, err
 	}
 	return report, v.analogs(ctx, &report)
@@ -121,7 +131,7 @@ type judged struct {
 
 // total is how many scans are answered in all.
 func (v *validation) total() int {
-	return v.opts.Rounds*v.opts.Draws + 2*len(v.opts.Scans) + decoyRounds*v.opts.Draws
+	return v.opts.Rounds*v.opts.Draws + 2*len(v.opts.Scans) + v.opts.DecoyRounds*v.opts.Draws
 }
 
 func (v *validation) step(n int) {
@@ -195,7 +205,7 @@ func (v *validation) judge(ctx context.Context, id *identify.Identifier, samples
 			o.inside = o.inside && !hidden[sub]
 		}
 		for _, s := range parts {
-			o.parts = append(o.parts, judged{s, slices.Contains(smp.substances, v.src.idOf[s.Substance])})
+			o.parts = append(o.parts, judged{s, v.src.right(s.Substance, smp)})
 		}
 		v.outcomes = append(v.outcomes, o)
 	}

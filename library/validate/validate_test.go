@@ -61,14 +61,14 @@ func run(t *testing.T, lib *library.Stack, opts Options) Report {
 func TestAValidatedLibraryStatesWhatItHoldsAndLittleElse(t *testing.T) {
 	lib := madeUp(24)
 	last := 0
-	opts := Options{Rounds: 9, Draws: 30, Seed: 3, WrongRate: 0.02, Progress: func(done, total int) {
+	opts := Options{Rounds: 9, Draws: 30, DecoyRounds: 2, Seed: 3, WrongRate: 0.02, Progress: func(done, total int) {
 		if done < last || done > total {
 			t.Errorf("progress %d after %d of %d", done, last, total)
 		}
 		last = done
 	}}
 	r := run(t, lib, opts)
-	if r.LibraryVersion != lib.Version() || r.Substances != 24 || r.Drawn != 270 || last != 270+decoyRounds*30 {
+	if r.LibraryVersion != lib.Version() || r.Substances != 24 || r.Drawn != 270 || last != 270+2*30 {
 		t.Errorf("%+v, progress ended at %d", r, last)
 	}
 	if n := r.KnownSingle; n.N == 0 || float64(n.Stated) < 0.6*float64(n.N) {
@@ -81,10 +81,10 @@ func TestAValidatedLibraryStatesWhatItHoldsAndLittleElse(t *testing.T) {
 	if !r.Fitted || r.ECE > 0.1 {
 		t.Errorf("probabilities are off by %.3f", r.ECE)
 	}
-	if c := r.Calibration; c.Gain <= 0 || c.Stated < 0.5 || c.Stated > 0.99 {
+	if c := r.Calibration; c.With+c.Gain+c.Own <= 0 || c.Stated < 0.5 || c.Stated > 0.99 || c.Alarm < 0.5 || c.Alarm > 0.99 {
 		t.Errorf("calibration %+v", c)
 	}
-	if !strings.Contains(r.Decoys.Subset, "3 controlled") || r.Decoys.Scans != 90 || r.Decoys.Counts[0].Decoys > 3 {
+	if !strings.Contains(r.Decoys.Subset, "3 controlled") || r.Decoys.Scans != 30 || r.Decoys.Counts[0].Decoys > 3 {
 		t.Errorf("decoys %+v", r.Decoys)
 	}
 	opts.Progress = nil
@@ -108,7 +108,7 @@ func TestRecordedScansTakePart(t *testing.T) {
 			scans = append(scans, Scan{Spectrum: *r.Spectrum, Substances: []string{sub.Name}})
 		}
 	}
-	opts := Options{Rounds: 9, Draws: 30, Seed: 3, WrongRate: 0.02}
+	opts := Options{Rounds: 9, Draws: 30, DecoyRounds: 2, Seed: 3, WrongRate: 0.02}
 	plain := run(t, lib, opts)
 	opts.Scans = scans
 	r := run(t, lib, opts)
@@ -124,7 +124,7 @@ func TestASmallLibraryCannotBeValidated(t *testing.T) {
 	if _, err := Run(context.Background(), madeUp(MinSubstances-1), Options{}); !errors.Is(err, ErrTooFew) || !strings.Contains(err.Error(), "19 substances") {
 		t.Error(err)
 	}
-	for _, opts := range []Options{{Rounds: 1}, {Draws: -1}, {WrongRate: 0.5}, {WrongRate: math.NaN()}} {
+	for _, opts := range []Options{{Rounds: 1}, {DecoyRounds: 3}, {Draws: -1}, {WrongRate: 0.5}, {WrongRate: math.NaN()}, {FalseAlarms: 1}} {
 		if _, err := Run(context.Background(), madeUp(MinSubstances), opts); err == nil {
 			t.Errorf("%+v was accepted", opts)
 		}
@@ -148,11 +148,11 @@ func TestReliabilityComparesWhatWasSaidWithWhatWas(t *testing.T) {
 }
 
 func TestTheFitFindsTheCurveThatJudgementsWereDrawnFrom(t *testing.T) {
-	want := identify.Calibration{Intercept: -2, With: 1.5, Gain: 4, LogSNR: -0.3}
+	want := identify.Calibration{Intercept: -2, With: 1.5, Gain: 4, Own: 1, LogSNR: -0.3}
 	rng := rand.New(rand.NewPCG(1, 1))
 	var outcomes []outcome
 	for i := range 20000 {
-		s := identify.Support{With: rng.Float64(), SNR: 1 + 200*rng.Float64()}
+		s := identify.Support{With: rng.Float64(), Own: rng.Float64(), SNR: 1 + 200*rng.Float64()}
 		s.Without = s.With * rng.Float64()
 		outcomes = append(outcomes, outcome{group: fmt.Sprint(i), parts: []judged{{s, rng.Float64() < want.Probability(s)}}})
 	}
@@ -164,7 +164,7 @@ func TestTheFitFindsTheCurveThatJudgementsWereDrawnFrom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, d := range []float64{got.Intercept - want.Intercept, got.With - want.With, got.Gain - want.Gain, got.LogSNR - want.LogSNR} {
+	for _, d := range []float64{got.Intercept - want.Intercept, got.With - want.With, got.Gain - want.Gain, got.Own - want.Own, got.LogSNR - want.LogSNR} {
 		if math.Abs(d) > 0.25 {
 			t.Fatalf("%+v, drawn from %+v", got, want)
 		}
@@ -181,7 +181,7 @@ func TestTheThresholdToleratesOnlyTheShareOfWrongStatementsAskedFor(t *testing.T
 		v.outcomes = append(v.outcomes, outcome{parts: []judged{{right: i >= 20}}})
 		left = append(left, []float64{0.5 + 0.02*float64(i%20)}) // wrong ones at 0.50, 0.52 .. 0.88
 	}
-	got := v.threshold(left)
+	got := v.stated(left)
 	wrong := 0
 	for i, o := range v.outcomes {
 		if !o.parts[0].right && left[i][0] >= got {

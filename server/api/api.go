@@ -41,6 +41,8 @@ type Backend interface {
 	// Live returns the newest frame and a channel that is closed when the next comes.
 	Live() (LiveFrame, <-chan struct{})
 	Library() LibrarySummary
+	// Validation says what answers from the library are worth.
+	Validation() ValidationReport
 	Substances() []library.Substance
 	// EnterResult stores what a laboratory found; created is false when the same person said the very same last. Errors:
 	// store.ErrInvalid, store.ErrNotFound, store.ErrFull, ErrNotLearnt.
@@ -115,6 +117,7 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 	a.registerQueue()
 	a.registerLaboratory()
 	a.registerLearning()
+	a.registerValidation()
 	a.registerEvents()
 	return a
 }

@@ -1,0 +1,31 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// ValidationReport says what answers from the library are worth.
+type ValidationReport struct {
+	Library   string        `json:"library" doc:"version of the library"`
+	Made      *time.Time    `json:"made,omitempty" doc:"absent: the library, as it is, was never validated"`
+	Sentences []string      `json:"sentences"`
+	Tables    []ReportTable `json:"tables"`
+}
+
+// ReportTable is a table to be shown as it is.
+type ReportTable struct {
+	Title   string     `json:"title"`
+	Columns []string   `json:"columns"`
+	Rows    [][]string `json:"rows"`
+}
+
+func (a *API) registerValidation() {
+	type output struct{ Body ValidationReport }
+	register(a, huma.Operation{OperationID: "library-validation", Method: http.MethodGet, Path: "/v1/library/validation",
+		Summary: "What answers from the library are worth"},
+		func(context.Context, *struct{}) (*output, error) { return &output{a.backend.Validation()}, nil })
+}
