@@ -117,6 +117,9 @@ func (s *sheet) finding(label string, f identify.Finding) {
 	if f.Unverified {
 		about += ", data unverified"
 	}
+	if f.Container {
+		about += ", container, not sample"
+	}
 	text := fmt.Sprintf("%s (%s) %s", name, about, probability(f.Probability))
 	if f.Fraction != nil {
 		text += ", " + share(*f.Fraction)

@@ -3,8 +3,11 @@ package identify
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"fentrace/library/search"
+	"fentrace/spectra"
+	"fentrace/spectra/calibration"
 )
 
 // Words of Quality.Axis.
@@ -18,6 +21,8 @@ const (
 type axisFault struct {
 	reversed bool // the detector was read out the other way round
 	search.DistortedHit
+	// known is the calibration by the lines of the sample itself, when that is a standard; nil when it is none.
+	known *calibration.AxisResult
 }
 
 const (
@@ -70,10 +75,29 @@ func (id *Identifier) findAxisFault(ctx context.Context, ev *evidence) (*axisFau
 			}
 		}
 		if id.sharedLines(shown, hit.ReferenceID, hit.Distortion, faultTolerance) >= faultLines {
-			best = &axisFault{reversed, hit}
+			best = &axisFault{reversed: reversed, DistortedHit: hit}
 		}
 	}
+	if best != nil && !best.reversed {
+		best.known = id.knownLines(ev.scan, best.ReferenceID)
+	}
 	return best, nil
+}
+
+// knownLines calibrates the axis of a scan by its own lines, when the reference that it fits is a standard whose lines are
+// known (ASTM E1840). The scan is not answered on that axis: that it is the standard is what would have to be answered. But
+// the spectrometer can be put right by it.
+func (id *Identifier) knownLines(s spectra.Spectrum, referenceID string) *calibration.AxisResult {
+	sub, _ := id.lib.Substance(id.refs[referenceID].SubstanceID)
+	std, err := calibration.Find(strings.ToLower(sub.Name))
+	if err != nil {
+		return nil
+	}
+	r, err := calibration.CalibrateAxis(calibration.Sample{Standard: std.Name, Spectrum: s})
+	if err != nil || !r.Accepted {
+		return nil
+	}
+	return &r
 }
 
 // sharedLines counts the lines that scan and reference have in common once the distortion is taken out of the scan.

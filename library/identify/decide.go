@@ -40,6 +40,9 @@ func (id *Identifier) decide(ev evidence) Identification {
 	ans.Candidates = ev.candidates[:min(candidatesKept, len(ev.candidates))]
 	if ev.fault != nil {
 		ans.Quality.Axis, ans.Quality.AxisShiftCM1 = axisFaulty, round(ev.fault.middle(ev.features), 1)
+		if k := ev.fault.known; k != nil {
+			ans.Quality.AxisKnown, ans.Quality.AxisMeanCM1 = k.Standards[0], round(k.After.Mean, 2)
+		}
 		for i := range ans.Candidates {
 			ans.Candidates[i].Probability = 0 // lines at wrong places make nothing probable
 		}

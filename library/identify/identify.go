@@ -85,6 +85,9 @@ func (id *Identifier) calibrate(given *Calibration) error {
 	id.calibrations, id.validated = map[spectra.Technique]Calibration{}, map[spectra.Technique]string{}
 	for _, t := range []spectra.Technique{spectra.Raman, spectra.IR} {
 		id.calibrations[t], id.validated[t] = Shipped, "as shipped, not for this library"
+		if given != nil && !given.usable() {
+			return fmt.Errorf("identify: calibration %+v is not usable", *given)
+		}
 		if given != nil {
 			id.calibrations[t], id.validated[t] = *given, "given"
 			continue

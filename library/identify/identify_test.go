@@ -391,3 +391,63 @@ func TestAnAnswerSaysThatTheCalibrationOfTheInstrumentDoesNotCount(t *testing.T)
 		}
 	}
 }
+
+// A scan of a standard on a wrong axis says that the spectrometer can be put right by it.
+func TestTheKnownLinesOfAStandardPutAWrongAxisRight(t *testing.T) {
+	lines["polystyrene"] = []float64{620.9, 795.8, 1001.4, 1031.8, 1155.3, 1450.5, 1583.1, 1602.3}
+	id := identifier(t, append(threeSubstances, entry{name: "polystyrene", class: "container", tier: library.Measured})...)
+	for _, shift := range []float64{-69, 40, 120} {
+		s := pure("polystyrene")
+		s.shift = shift
+		ans := answer(t, id, s.spectrum())
+		if q := ans.Quality; ans.Verdict != Inconclusive || q.Axis != axisFaulty || q.AxisKnown != "polystyrene" || q.AxisMeanCM1 > 1 {
+			t.Errorf("moved %+.0f: %s, %+v", shift, ans.Headline, q)
+		}
+		if !strings.Contains(ans.NextSteps[0], "fentrace calibrate axis --standard polystyrene") {
+			t.Errorf("next steps %q", ans.NextSteps)
+		}
+	}
+	s := pure("sugar")
+	s.shift = 69
+	if q := answer(t, id, s.spectrum()).Quality; q.Axis != axisFaulty || q.AxisKnown != "" {
+		t.Errorf("sugar has no known lines: %+v", q)
+	}
+}
+
+// Distances between lines that are wrong are a fault of the axis as well.
+func TestAStretchedAxisIsAFault(t *testing.T) {
+	id := identifier(t, threeSubstances...)
+	for _, name := range []string{"sugar", "oil", "opioid"} {
+		for _, stretch := range []float64{-0.03, -0.015, 0.015, 0.03} {
+			scan := pure(name).spectrum()
+			for i := range scan.X {
+				scan.X[i] *= 1 + stretch
+			}
+			if ans := answer(t, id, scan); ans.Verdict != Inconclusive || ans.Quality.Axis != axisFaulty {
+				t.Errorf("%s stretched by %+.1f %%: %s, axis %s", name, 100*stretch, ans.Headline, ans.Quality.Axis)
+			}
+		}
+	}
+}
+
+// A part that is probable by its own agreement and by what is lost without it is stated, one that is not is left out.
+func TestProbabilityRisesWithTheEvidence(t *testing.T) {
+	weak := Support{With: 0.6, Without: 0.55, Own: 0.5, SNR: 100}
+	for what, better := range map[string]Support{
+		"agrees better": {With: 0.8, Without: 0.55, Own: 0.5, SNR: 100}, "is missed more": {With: 0.6, Without: 0.2, Own: 0.5, SNR: 100},
+		"agrees with the rest": {With: 0.6, Without: 0.55, Own: 0.8, SNR: 100}, "agrees as well in noise": {With: 0.6, Without: 0.55, Own: 0.5, SNR: 10},
+	} {
+		if Shipped.Probability(better) <= Shipped.Probability(weak) {
+			t.Errorf("a part that %s is no more probable", what)
+		}
+	}
+	if p := Shipped.Probability(Support{With: 1, Own: 1, SNR: 1e9}); p < 0.99 || p >= 1 {
+		t.Errorf("the best there is has probability %g", p)
+	}
+}
+
+func TestAValidationThatCannotBeReadIsAnErrorWithWhatToDo(t *testing.T) {
+	if _, err := New(library.NewStack(nil, nil), Options{Calibration: &Calibration{}}); err == nil {
+		t.Error("a calibration that states nothing was accepted")
+	}
+}

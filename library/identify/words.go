@@ -103,9 +103,14 @@ func reasonAxis(f *axisFault, scan features) reason {
 		long = fmt.Sprintf("the wavenumber axis is wrong: the lines fit a library substance only with %+.1f cm-1 at %.0f and %+.1f cm-1 at %.0f cm-1 (score %.2f)",
 			f.At(scan.low), scan.low, f.At(scan.high), scan.high, f.Score)
 	}
-	return reason{short: "axis fault", long: long, steps: []string{
-		"recalibrate the axis with polystyrene or acetaminophen, then scan again",
-		"check the laser wavelength and the wavelength coefficients of the instrument"}}
+	steps := []string{"recalibrate the axis with polystyrene or acetaminophen, then scan again",
+		"check the laser wavelength and the wavelength coefficients of the instrument"}
+	if f.known != nil {
+		name := f.known.Standards[0]
+		long += fmt.Sprintf("; by the known lines of %s in this scan the axis can be put right to %.1f cm-1 on average", name, f.known.After.Mean)
+		steps = append([]string{fmt.Sprintf("if the sample is %s, calibrate with this very scan: fentrace calibrate axis --standard %s FILE", name, name)}, steps...)
+	}
+	return reason{short: "axis fault", long: long, steps: steps}
 }
 
 func reasonSaturated(points int) reason {

@@ -16,6 +16,10 @@ export interface Finding {
   schedule?: string;
   controlled: boolean;
   unverified?: boolean;
+  /** A container or window in front of the sample, not the sample. */
+  container?: boolean;
+  /** No reference has it: a model of the class says so. */
+  unlisted?: boolean;
   tier: Tier;
   score: number;
   probability: number;

@@ -56,6 +56,7 @@ function findingsCard(scan: Scan): HTMLElement {
 
 function findingItem(f: Finding): HTMLElement {
   const chips = [f.controlled ? h("span", { class: "chip chip-controlled" }, "controlled") : null, f.class ? h("span", { class: "chip" }, f.class) : null, tierChip(f),
+    f.container ? h("span", { class: "chip" }, "container, not sample") : null, f.unlisted ? h("span", { class: "chip" }, "not in the library") : null,
     f.unverified ? h("span", { class: "chip chip-warn" }, "unverified library entry") : null];
   const notes = [f.schedule, f.cas && `CAS ${f.cas}`, `axis shift ${f.shift_cm1 >= 0 ? "+" : "\u2212"}${Math.abs(f.shift_cm1).toFixed(1)} cm-1`,
     f.chance_agreement !== undefined && f.chance_agreement !== null ? `unrelated lines agree this well with probability ${chance(f.chance_agreement)}` : ""].filter(Boolean);
@@ -70,6 +71,7 @@ function chance(p: number): string {
 }
 
 function tierChip(f: Finding): HTMLElement {
+  if (f.unlisted) return h("span", { class: `chip chip-${f.tier}` }, f.tier === "simulated" ? "SIMULATED model of the class" : "model of the class");
   return h("span", { class: `chip chip-${f.tier}` }, f.tier === "published" ? "published peak table" : f.tier === "simulated" ? "SIMULATED reference" : "measured reference");
 }
 
