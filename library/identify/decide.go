@@ -52,7 +52,7 @@ func (id *Identifier) decide(ev evidence) Identification {
 		return ans.inconclusive(reasonSaturated(ev.features.saturated))
 	}
 	explained := id.explains(ev)
-	if explained {
+	if explained || ev.alarms() {
 		if s := ev.parts[0].hit.ShiftCM1; s <= axisOKShift && s >= -axisOKShift {
 			ans.Quality.Axis = axisOK
 		}

@@ -2,6 +2,7 @@ package identify
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"fentrace/library"
@@ -53,12 +54,28 @@ func (ev *evidence) probability(i int) float64 {
 // enough: part i is probable enough to be stated.
 func (ev *evidence) enough(i int) bool { return ev.probability(i) >= ev.threshold(i) }
 
+// alarms: a controlled substance is among the parts and probable enough, whether or not the parts explain the whole scan.
+func (ev *evidence) alarms() bool {
+	for i, p := range ev.parts {
+		if p.finding.alarming() && ev.enough(i) {
+			return true
+		}
+	}
+	return false
+}
+
+// leastAlone is the least probability with which the only part of an explanation alarms: nothing else vouches for the scan.
+const leastAlone = 0.5
+
 // threshold is the probability from which on part i is stated.
 func (ev *evidence) threshold(i int) float64 {
-	if ev.parts[i].finding.alarming() {
-		return ev.calibration.Alarm
+	switch {
+	case !ev.parts[i].finding.alarming():
+		return ev.calibration.Stated
+	case len(ev.parts) == 1:
+		return math.Max(ev.calibration.Alarm, leastAlone)
 	}
-	return ev.calibration.Stated
+	return ev.calibration.Alarm
 }
 
 // weakest is the index of the part that is furthest from being stated.
