@@ -2,7 +2,6 @@ package identify
 
 import (
 	"context"
-	"math"
 	"slices"
 
 	"fentrace/library"
@@ -54,8 +53,12 @@ func (ev *evidence) probability(i int) float64 {
 // enough: part i is probable enough to be stated.
 func (ev *evidence) enough(i int) bool { return ev.probability(i) >= ev.threshold(i) }
 
-// alarms: a controlled substance is among the parts and probable enough, whether or not the parts explain the whole scan.
+// alarms: a controlled substance is among the parts and probable enough, whether or not the parts explain the whole scan. A
+// scan too weak to be judged alarms as little as it excludes anything.
 func (ev *evidence) alarms() bool {
+	if ev.features.snr < weakSNR {
+		return false
+	}
 	for i, p := range ev.parts {
 		if p.finding.alarming() && ev.enough(i) {
 			return true
@@ -64,16 +67,10 @@ func (ev *evidence) alarms() bool {
 	return false
 }
 
-// leastAlone is the least probability with which the only part of an explanation alarms: nothing else vouches for the scan.
-const leastAlone = 0.5
-
 // threshold is the probability from which on part i is stated.
 func (ev *evidence) threshold(i int) float64 {
-	switch {
-	case !ev.parts[i].finding.alarming():
-		return ev.calibration.Stated
-	case len(ev.parts) == 1:
-		return math.Max(ev.calibration.Alarm, leastAlone)
+	if len(ev.parts) == 1 || !ev.parts[i].finding.alarming() {
+		return ev.calibration.Stated // of the only part, too: nothing else vouches for the scan
 	}
 	return ev.calibration.Alarm
 }
