@@ -40,6 +40,7 @@ test: setup lint build ## everything CI runs: linters, unit tests with the race 
 	cd $(WEB) && $(NPM) test
 	CGO_ENABLED=1 $(GO) test -race $(TAGS) -parallel 8 -timeout 20m ./...
 	$(GO) test -run Damaged ./spectra/format # what measures memory
+	$(GO) test -run 'Promised|StatedLimit' ./bench/accuracy/... # whole measurements, too slow for the race detector
 
 lint: $(DIST) ## gofmt, go vet, staticcheck, type check of the pages
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt-ed:"; gofmt -l $$(git ls-files '*.go'); exit 1; }

@@ -17,6 +17,9 @@ func TestPromisedAccuracyHoldsOnTheDevelopmentSpectra(t *testing.T) {
 	if !ok {
 		t.Skip("needs the development spectra in ../shared/data")
 	}
+	if dataset.Race {
+		t.Skip("takes minutes with the race detector; make test runs it without")
+	}
 	b, err := newBench(t.Context(), root, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
