@@ -18,7 +18,7 @@ const leastAlarm = 0.05
 // they leave when fentanyls may explain it as well, which keeps more of what both could explain; and the whole scan.
 // The kernel is the mean of two: one for all three, where the sharpness of each says how much it counts, and one for
 // what is left alone, which finds more of the pure analogs where the first finds more of them in cuts. Sharpness and
-// ridge were chosen on simulated substances; half or twice as sharp changes detection by a few percent.
+// ridge were chosen on simulated substances.
 const (
 	leftSharpness  = 2.
 	apartSharpness = 1.
