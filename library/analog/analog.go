@@ -2,13 +2,13 @@
 //
 // The references are fitted to the scan (non-negative least squares on smoothed first derivatives, search.Vector, with
 // the error of the axis and the resolution fitted along), and those that are no fentanyls are taken off. What is left,
-// whatever it is worth in the mixture, is scaled to unit length and compared, by a Gaussian kernel, with what is left
-// of many scans of known substances after the same treatment: kernel ridge regression on the class (C. Saunders, A.
-// Gammerman, V. Vovk, ICML 1998, 515). The whole scan counts a little, too. Each of those known scans is simulated from
-// a reference with other instruments, axes, noise, fluorescence and cuts, and looked at without the references of its
-// own substance, so that the model learns how a substance looks that the library does not have. What is like nothing
-// known scores near 0, unlike in a linear model. The question, novel analogs from their spectra, is that of P. Koshute
-// et al., Forensic Chem. 34 (2023) 100506; the method is not theirs.
+// whatever it is worth in the mixture, is scaled to unit length and compared, by a sum of two Gaussian kernels, with
+// what is left of many scans of known substances after the same treatment: kernel ridge regression on the class (C.
+// Saunders, A. Gammerman, V. Vovk, ICML 1998, 515). The whole scan counts a little, too. Each of those known scans is
+// simulated from a reference with other instruments, axes, noise, fluorescence and cuts, and looked at without the
+// references of its own substance, so that the model learns how a substance looks that the library does not have. What
+// is like nothing known scores near 0, unlike in a linear model. The question, novel analogs from their spectra, is that
+// of P. Koshute et al., Forensic Chem. 34 (2023) 100506; the method is not theirs.
 //
 // The threshold is that of the false-alarm rate wanted, on known substances that are no fentanyls: each scored by a
 // model without its scans (leave one substance out), alone and in mixtures, and each as the library has it, of which
@@ -159,7 +159,9 @@ func (m *Model) Score(v search.Vector) (Score, error) {
 // value is the kernel regression for the joined views of a scan.
 func (m *Model) value(u []float64) (sum float64) {
 	for i, w := range m.weights {
-		sum += w * kernel(floats.Dot(u, m.centres[i*len(u):(i+1)*len(u)]))
+		c := m.centres[i*len(u) : (i+1)*len(u)]
+		left := floats.Dot(u[:m.bank.n], c[:m.bank.n])
+		sum += w * kernel(left, left+floats.Dot(u[m.bank.n:], c[m.bank.n:]))
 	}
 	return sum
 }

@@ -313,8 +313,8 @@ func FuzzModelFromJSON(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(raw[:len(raw)/2])
-	f.Add([]byte(`{"version":1,"options":{"FalseAlarmRate":0.01,"ScansPerSubstance":9,"LowCM1":382,"HighCM1":1866}}`))
-	f.Add([]byte(`{"version":2}`))
+	f.Add([]byte(`{"version":2,"options":{"FalseAlarmRate":0.01,"ScansPerSubstance":9,"LowCM1":382,"HighCM1":1866}}`))
+	f.Add([]byte(`{"version":1}`))
 	v := vectorOf(f, scanOf(f, material(true, 0), 1))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var m Model

@@ -9,7 +9,7 @@ import (
 )
 
 // version of what is stored and of the method; a model of another version is refused and has to be fitted again.
-const version = 1
+const version = 2
 
 // stored is a Model as JSON. Arrays of numbers are little-endian float32 in base64.
 type stored struct {

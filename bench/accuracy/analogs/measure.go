@@ -160,32 +160,41 @@ func scanSeed(seed, share, substance, k int) uint64 {
 
 // threshold for the scans of one seed: at each share at most one in a hundred scans of the other substances, made with
 // the other seeds, scores higher.
-func (b *bench) threshold(of scores, seed int) float64 {
+func (b *bench) threshold(of scores, _, seed int) float64 {
 	top := math.Inf(-1)
-	for s := range shares {
-		var others []float64
-		for other := range seeds {
-			if other != seed {
-				for _, values := range of[s][other][b.fentanyls:] {
-					others = append(others, values...)
-				}
-			}
-		}
-		slices.Sort(others)
-		top = math.Max(top, stat.Quantile(1-falseAlarms, stat.Empirical, others, nil))
+	for share := range shares {
+		top = math.Max(top, b.thresholdAt(of, share, seed))
 	}
 	return top
 }
 
+// thresholdAt holds at one share only. Whoever scans a powder does not know the share; it says what a threshold that
+// followed it could reach.
+func (b *bench) thresholdAt(of scores, share, seed int) float64 {
+	var others []float64
+	for other := range seeds {
+		if other != seed {
+			for _, values := range of[share][other][b.fentanyls:] {
+				others = append(others, values...)
+			}
+		}
+	}
+	slices.Sort(others)
+	return stat.Quantile(1-falseAlarms, stat.Empirical, others, nil)
+}
+
 // own compares margins with 0: the threshold that each model set itself.
-func (b *bench) own(scores, int) float64 { return 0 }
+func (b *bench) own(scores, int, int) float64 { return 0 }
+
+// rule gives the threshold for scans at a share, made with a seed.
+type rule func(of scores, share, seed int) float64
 
 // alarms is the part of scans above the threshold at one share, in percent: of each substance from..to-1 over all
 // seeds, and of each seed over these substances.
-func (b *bench) alarms(of scores, share, from, to int, threshold func(scores, int) float64) (bySubstance, bySeed []float64) {
+func (b *bench) alarms(of scores, share, from, to int, threshold rule) (bySubstance, bySeed []float64) {
 	bySubstance, bySeed = make([]float64, to-from), make([]float64, seeds)
 	for seed := range seeds {
-		limit := threshold(of, seed)
+		limit := threshold(of, share, seed)
 		for i := from; i < to; i++ {
 			for _, v := range of[share][seed][i] {
 				if v > limit {

@@ -77,7 +77,7 @@ func TestPrecursorsTakeNoPartAndReferencesAreSimulated(t *testing.T) {
 }
 
 // The threshold for the scans of a seed must not know those scans.
-func TestTheThresholdComesFromTheOtherSeedsAndHoldsAtEveryShare(t *testing.T) {
+func TestTheThresholdComesFromTheOtherSeedsAndHoldsAtEveryShareUnlessMadeForOne(t *testing.T) {
 	b := &bench{computed: make([]substance, 2), fentanyls: 1, ours: newScores(2)}
 	for s := range shares {
 		for seed := range seeds {
@@ -86,11 +86,17 @@ func TestTheThresholdComesFromTheOtherSeedsAndHoldsAtEveryShare(t *testing.T) {
 		}
 	}
 	b.ours[1][4][1][0], b.ours[1][0][1][0] = 3, 2
-	if got := b.threshold(b.ours, 4); got != 2 {
+	if got := b.threshold(b.ours, 0, 4); got != 2 {
 		t.Errorf("for the seed with the highest score: %g", got)
 	}
-	if got := b.threshold(b.ours, 0); got != 3 {
+	if got := b.threshold(b.ours, 0, 0); got != 3 {
 		t.Errorf("for another seed: %g", got)
+	}
+	if got := b.thresholdAt(b.ours, 0, 0); got != 0.4 {
+		t.Errorf("for another share alone: %g", got)
+	}
+	if got := b.thresholdAt(b.ours, 1, 0); got != 3 {
+		t.Errorf("for the share with the highest score: %g", got)
 	}
 	false1, bySeed := b.alarms(b.ours, 1, 1, 2, b.threshold)
 	if math.Abs(false1[0]-10) > 1e-9 || math.Abs(bySeed[4]-50) > 1e-9 || bySeed[0] != 0 {

@@ -31,10 +31,18 @@ func (b *bench) results() (results []report.Result) {
 		peerFalse, _ := b.alarms(b.peers, s, b.fentanyls, n, b.threshold)
 		own, ownBySeed := b.alarms(b.margins, s, 0, b.fentanyls, b.own)
 		ownFalse, ownFalseBySeed := b.alarms(b.margins, s, b.fentanyls, n, b.own)
+		at, atBySeed := b.alarms(b.ours, s, 0, b.fentanyls, b.thresholdAt)
+		peerAt, _ := b.alarms(b.peers, s, 0, b.fentanyls, b.thresholdAt)
+		atFalse, atFalseBySeed := b.alarms(b.ours, s, b.fentanyls, n, b.thresholdAt)
+		peerAtFalse, _ := b.alarms(b.peers, s, b.fentanyls, n, b.thresholdAt)
 		results = append(results, r)
 		results = append(results, report.AsDetail(
 			report.Mean("SIMULATED false alarms over other substances at that threshold: "+name, "%", false1, peerName,
 				stat.Mean(peerFalse, nil), command).OverSeeds(falseBySeed),
+			report.Mean("SIMULATED analogs noticed at the threshold for 1 % false alarms at this share alone: "+name, "%", at, peerName,
+				stat.Mean(peerAt, nil), command).OverSeeds(atBySeed),
+			report.Mean("SIMULATED false alarms at the threshold for this share alone: "+name, "%", atFalse, peerName,
+				stat.Mean(peerAtFalse, nil), command).OverSeeds(atFalseBySeed),
 			report.Mean("SIMULATED analogs noticed at the threshold each model set itself: "+name, "%", own, "", 0, command).OverSeeds(ownBySeed),
 			report.Mean("SIMULATED false alarms at the threshold each model set itself: "+name, "%", ownFalse, "", 0, command).OverSeeds(ownFalseBySeed),
 		)...)
@@ -47,15 +55,16 @@ func (b *bench) printCurve() {
 	n := len(b.computed)
 	fmt.Printf("\nSIMULATED analogs left out (%d) and other substances left out (%d), %d seeds x %d scans, %%\n",
 		b.fentanyls, n-b.fentanyls, seeds, scansPerSeed)
-	fmt.Println("share w/w   noticed (sd over seeds)  false   own threshold: noticed  false   ridge: noticed  false")
+	fmt.Println("share w/w   noticed (sd over seeds)  false   for this share: noticed  false   model's own: noticed  false   ridge: noticed  false")
 	for s, share := range shares {
-		mean := func(of scores, from, to int, threshold func(scores, int) float64) float64 {
+		mean := func(of scores, from, to int, threshold rule) float64 {
 			v, _ := b.alarms(of, s, from, to, threshold)
 			return stat.Mean(v, nil)
 		}
 		_, bySeed := b.alarms(b.ours, s, 0, b.fentanyls, b.threshold)
-		fmt.Printf("%8.0f %%   %6.1f (%.1f)            %6.2f                  %6.1f  %6.2f          %6.1f  %6.2f\n", 100*share,
+		fmt.Printf("%8.0f %%   %6.1f (%.1f)            %6.2f                   %6.1f  %6.2f                %6.1f  %6.2f           %6.1f  %6.2f\n", 100*share,
 			mean(b.ours, 0, b.fentanyls, b.threshold), stat.StdDev(bySeed, nil), mean(b.ours, b.fentanyls, n, b.threshold),
+			mean(b.ours, 0, b.fentanyls, b.thresholdAt), mean(b.ours, b.fentanyls, n, b.thresholdAt),
 			mean(b.margins, 0, b.fentanyls, b.own), mean(b.margins, b.fentanyls, n, b.own),
 			mean(b.peers, 0, b.fentanyls, b.threshold), mean(b.peers, b.fentanyls, n, b.threshold))
 	}
