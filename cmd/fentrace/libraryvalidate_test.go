@@ -40,9 +40,9 @@ func TestAValidatedLibraryAnswersWithItsOwnProbabilities(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	out := must(t, "library", "validate", "--library", lib, "--rounds", "4", "--draws", "80", "--scans", known, "--plot", png, "--json")
+	out := must(t, "library", "validate", "--library", lib, "--rounds", "2", "--draws", "10", "--scans", known, "--plot", png, "--json")
 	var report validate.Report
-	if err := json.Unmarshal([]byte(out), &report); err != nil || report.Recorded != 2 || report.Drawn != 320 {
+	if err := json.Unmarshal([]byte(out), &report); err != nil || report.Recorded != 2 || report.Drawn != 20 {
 		t.Fatalf("%v: %s", err, out)
 	}
 	stack, err := library.OpenStack(t.Context(), data.Core, lib)
