@@ -5,9 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
-	"sync"
 )
 
 // Distortion is a wrong axis: a line at x is read at x + ShiftCM1 + Stretch*x.
@@ -95,32 +93,27 @@ func (ix *Index) coarseHits(ctx context.Context, v Vector, q DistortedQuery) ([]
 	}
 	entries := ix.entries[v.Technique]
 	hits := make([]DistortedHit, len(entries))
-	workers := min(runtime.GOMAXPROCS(0), len(entries))
-	var wg sync.WaitGroup
-	for w := range workers {
-		wg.Go(func() {
-			plans := make([]*correlator, len(scans))
-			for i, s := range scans {
-				plans[i] = newCorrelator(s, ix.longest[v.Technique]/coarseStep+1, q.MaxShift/coarseStep+1)
-				plans[i].least = MinRangeCM1 / coarseStep
+	err := onEveryCore(ctx, len(entries), func() func(int) {
+		plans := make([]*correlator, len(scans))
+		for i, s := range scans {
+			plans[i] = newCorrelator(s, ix.longest[v.Technique]/coarseStep+1, q.MaxShift/coarseStep+1)
+			plans[i].least = MinRangeCM1 / coarseStep
+		}
+		return func(i int) {
+			hits[i].Score = math.Inf(-1)
+			if q.Keep != nil && !q.Keep(entries[i].id) {
+				return
 			}
-			for i := w; i < len(entries) && ctx.Err() == nil; i += workers {
-				hits[i].Score = math.Inf(-1)
-				if q.Keep != nil && !q.Keep(entries[i].id) {
-					continue
-				}
-				ref := entries[i].vec.coarse()
-				for j, p := range plans {
-					if a, ok := p.align(ref); ok && a.Score > hits[i].Score {
-						hits[i] = DistortedHit{ReferenceID: entries[i].id, Distortion: Distortion{Stretch: stretches[j]}, Score: a.Score}
-					}
+			ref := entries[i].vec.coarse()
+			for j, p := range plans {
+				if a, ok := p.align(ref); ok && a.Score > hits[i].Score {
+					hits[i] = DistortedHit{ReferenceID: entries[i].id, Distortion: Distortion{Stretch: stretches[j]}, Score: a.Score}
 				}
 			}
-		})
-	}
-	wg.Wait()
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("search: %w", err)
+		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	hits = slices.DeleteFunc(hits, func(h DistortedHit) bool { return math.IsInf(h.Score, -1) })
 	slices.SortFunc(hits, func(a, b DistortedHit) int {

@@ -82,31 +82,46 @@ func (ix *Index) Search(ctx context.Context, v Vector, q Query) ([]Hit, error) {
 	}
 	entries := ix.entries[v.Technique]
 	hits := make([]Hit, len(entries))
-	workers := min(runtime.GOMAXPROCS(0), len(entries))
-	var wg sync.WaitGroup
-	for w := range workers {
-		wg.Go(func() {
-			c := newCorrelator(v, ix.longest[v.Technique], q.MaxShift)
-			for i := w; i < len(entries) && ctx.Err() == nil; i += workers {
-				hits[i] = Hit{ReferenceID: entries[i].id, Alignment: Alignment{Score: math.Inf(-1)}}
-				if q.Keep != nil && !q.Keep(entries[i].id) {
-					continue
-				}
-				if a, ok := c.align(entries[i].vec); ok {
-					hits[i].Alignment = a
-				}
+	err := onEveryCore(ctx, len(entries), func() func(int) {
+		c := newCorrelator(v, ix.longest[v.Technique], q.MaxShift)
+		return func(i int) {
+			hits[i] = Hit{ReferenceID: entries[i].id, Alignment: Alignment{Score: math.Inf(-1)}}
+			if q.Keep != nil && !q.Keep(entries[i].id) {
+				return
 			}
-		})
-	}
-	wg.Wait()
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("search: %w", err)
+			if a, ok := c.align(entries[i].vec); ok {
+				hits[i].Alignment = a
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	hits = slices.DeleteFunc(hits, func(h Hit) bool { return math.IsInf(h.Score, -1) })
 	slices.SortFunc(hits, func(a, b Hit) int {
 		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.ReferenceID, b.ReferenceID))
 	})
 	return hits[:min(q.K, len(hits))], nil
+}
+
+// onEveryCore does 0..n-1, shared out among as many goroutines as there are cores, each with a worker of its own. Its error
+// is that of ctx.
+func onEveryCore(ctx context.Context, n int, worker func() func(i int)) error {
+	workers := min(runtime.GOMAXPROCS(0), n)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			do := worker()
+			for i := w; i < n && ctx.Err() == nil; i += workers {
+				do(i)
+			}
+		})
+	}
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("search: %w", err)
+	}
+	return nil
 }
 
 // Vector returns the prepared form of a reference.
