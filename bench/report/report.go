@@ -16,7 +16,8 @@ import (
 	"strings"
 
 	"gonum.org/v1/gonum/stat"
-	"gonum.org/v1/gonum/stat/distuv"
+
+	"fentrace/library/validate"
 )
 
 // Result is one measured figure beside the same figure of a peer from the same run.
@@ -51,7 +52,7 @@ func AsDetail(rs ...Result) []Result {
 
 // Share is a result counted as k of n, in percent, with its Wilson 95 % interval.
 func Share(name string, k, n int, peer string, peerK int, command string) Result {
-	low, high := Wilson(k, n)
+	low, high := validate.Wilson(k, n)
 	r := Result{Name: name, Unit: "%", N: n, Low: 100 * low, High: 100 * high, Peer: peer, Command: command}
 	if n > 0 {
 		r.Value, r.PeerVal = 100*float64(k)/float64(n), 100*float64(peerK)/float64(n)
@@ -66,18 +67,6 @@ func (r Result) OverSeeds(values []float64) Result {
 		r.Spread = stat.StdDev(values, nil)
 	}
 	return r
-}
-
-// Wilson is the 95 % score interval of k successes in n trials (Wilson 1927), as fractions; (0, 1) when n is 0.
-func Wilson(k, n int) (low, high float64) {
-	if n == 0 {
-		return 0, 1
-	}
-	z := distuv.UnitNormal.Quantile(0.975)
-	N, p := float64(n), float64(k)/float64(n)
-	mid := (p + z*z/(2*N)) / (1 + z*z/N)
-	half := z / (1 + z*z/N) * math.Sqrt(p*(1-p)/N+z*z/(4*N*N))
-	return math.Max(0, mid-half), math.Min(1, mid+half)
 }
 
 // Mean is a result averaged over the values of independent pieces (files, scans), with a 95 % interval by resampling them

@@ -74,20 +74,21 @@ func TestWhatIsNotFittedIsLeftOver(t *testing.T) {
 	}
 }
 
-// At the stated limit a component passes the test nine times out of ten, an absent one nearly never.
-func TestDetectionLimitMeansWhatItSays(t *testing.T) {
+// An amount of the level and 1.28 standard errors more passes the test nine times out of ten, an absent one nearly never.
+func TestErrorOfAFurtherReferenceMeansWhatItSays(t *testing.T) {
 	const runs, level = 400, 3.0
 	found, invented := 0, 0
 	for seed := range uint64(runs) {
 		blank := fit(t, add(0.3, seed+10, map[uint64]float64{1: 1}), wave(1))
-		limit, err := blank.Limit(level, wave(2))
+		se, err := blank.Further(wave(2))
 		if err != nil {
 			t.Fatal(err)
 		}
+		limit := (level + 1.2816) * se / blank.Coefficients[0]
 		if f := fit(t, add(0.3, seed+10, map[uint64]float64{1: 1}), wave(1), wave(2)); f.T(1) > level {
 			invented++
 		}
-		if f := fit(t, add(0.3, seed+10000, map[uint64]float64{1: 1, 2: limit / (1 - limit)}), wave(1), wave(2)); f.T(1) > level {
+		if f := fit(t, add(0.3, seed+10000, map[uint64]float64{1: 1, 2: limit}), wave(1), wave(2)); f.T(1) > level {
 			found++
 		}
 	}
@@ -96,15 +97,15 @@ func TestDetectionLimitMeansWhatItSays(t *testing.T) {
 	}
 }
 
-func TestLimitIsWorseForWhatLooksLikeTheRest(t *testing.T) {
+func TestErrorIsWorseForWhatLooksLikeTheRest(t *testing.T) {
 	f := fit(t, add(0.1, 3, map[uint64]float64{1: 1}), wave(1))
 	alike := add(0, 0, map[uint64]float64{1: 1, 2: 0.2})
-	unlike, _ := f.Limit(3, wave(2))
-	close, _ := f.Limit(3, alike)
-	same, _ := f.Limit(3, wave(1))
-	reshaped, _ := f.Limit(3, wave(2), shifted(wave(2)))
-	if !(unlike < close && close < same && same == 1) || reshaped < unlike {
-		t.Errorf("limits: unlike %.3f, alike %.3f, same %.3f, unlike of any place %.3f", unlike, close, same, reshaped)
+	unlike, _ := f.Further(wave(2))
+	close, _ := f.Further(alike)
+	same, _ := f.Further(wave(1))
+	reshaped, _ := f.Further(wave(2), shifted(wave(2)))
+	if !(unlike < close && close < same && math.IsInf(same, 1)) || reshaped < unlike {
+		t.Errorf("standard errors: unlike %.3f, alike %.3f, same %.3f, unlike of any place %.3f", unlike, close, same, reshaped)
 	}
 }
 

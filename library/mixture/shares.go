@@ -106,17 +106,3 @@ func (f Fit) rest(v []float64) []float64 {
 	}
 	return v
 }
-
-// Limit is the smallest share of the signal of a further reference that a test at t standard errors would find nine times
-// out of ten (Further, with its free columns). The result is in 0..1; 1 when it cannot be told from what was fitted.
-func (f Fit) Limit(t float64, ref []float64, free ...[]float64) (float64, error) {
-	se, err := f.Further(ref, free...)
-	if err != nil || math.IsInf(se, 1) {
-		return 1, err
-	}
-	c := (t + ninety) * se
-	return c / (c + floats.Sum(f.Coefficients)), nil
-}
-
-// ninety is the 90 % quantile of the normal distribution.
-var ninety = distuv.UnitNormal.Quantile(0.9)

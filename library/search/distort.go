@@ -104,9 +104,8 @@ func (ix *Index) coarseHits(ctx context.Context, v Vector, q DistortedQuery) ([]
 			if q.Keep != nil && !q.Keep(entries[i].id) {
 				return
 			}
-			ref := entries[i].vec.coarse()
 			for j, p := range plans {
-				if a, ok := p.align(ref); ok && a.Score > hits[i].Score {
+				if a, ok := p.align(entries[i].coarse); ok && a.Score > hits[i].Score {
 					hits[i] = DistortedHit{ReferenceID: entries[i].id, Distortion: Distortion{Stretch: stretches[j]}, Score: a.Score}
 				}
 			}

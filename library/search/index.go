@@ -22,8 +22,8 @@ type Index struct {
 }
 
 type entry struct {
-	id  string
-	vec Vector
+	id          string
+	vec, coarse Vector
 }
 
 // Skipped is a reference that cannot be searched, with the reason.
@@ -62,7 +62,7 @@ func NewIndex(refs []library.Reference) *Index {
 			continue
 		}
 		ix.vectors[r.ID] = v
-		ix.entries[v.Technique] = append(ix.entries[v.Technique], entry{r.ID, v})
+		ix.entries[v.Technique] = append(ix.entries[v.Technique], entry{r.ID, v, v.coarse()})
 		ix.longest[v.Technique] = max(ix.longest[v.Technique], len(v.D))
 	}
 	return ix

@@ -33,7 +33,7 @@ func (v *validation) analogs(ctx context.Context, r *Report) error {
 	case err != nil:
 		return fmt.Errorf("validate: %w", err)
 	}
-	r.Analogs = m
+	r.Analogs, r.AnalogsWithout = m, m.LeftOut()
 	return nil
 }
 

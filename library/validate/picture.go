@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image/color"
 	"io"
+	"math"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -29,7 +30,7 @@ func (r Report) PNG(w io.Writer) error {
 		if b.N == 0 {
 			continue
 		}
-		low, high := wilson(b.Right, b.N)
+		low, high := Wilson(int(math.Round(b.Right*float64(b.N))), b.N)
 		points.XYs = append(points.XYs, plotter.XY{X: b.Predicted, Y: b.Right})
 		points.YErrors = append(points.YErrors, struct{ Low, High float64 }{b.Right - low, high - b.Right})
 		labels.XYs = append(labels.XYs, plotter.XY{X: b.Predicted, Y: b.Right})

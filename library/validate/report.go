@@ -46,6 +46,8 @@ type Report struct {
 	// NoAnalogs says.
 	Analogs   *analog.Model `json:"analogs,omitempty"`
 	NoAnalogs string        `json:"no_analogs,omitempty"`
+	// AnalogsWithout names the references that could not take part in Analogs, with the reason, one sentence each.
+	AnalogsWithout []string `json:"analogs_without,omitempty"`
 	// Changed is what differs from the validation before, see Changes.
 	Changed []string `json:"changed,omitempty"`
 }
@@ -166,9 +168,13 @@ func (r Report) Changes(before Report) []string {
 	return slices.Clip(out)
 }
 
-// wilson is the 95 % score interval (Wilson 1927) of a share found among n.
-func wilson(share float64, n int) (low, high float64) {
+// Wilson is the 95 % score interval of k successes in n trials (Wilson 1927), as fractions; (0, 1) when n is 0.
+func Wilson(k, n int) (low, high float64) {
+	if n == 0 {
+		return 0, 1
+	}
 	z, m := distuv.UnitNormal.Quantile(0.975), float64(n)
+	share := float64(k) / m
 	mid := (share + z*z/(2*m)) / (1 + z*z/m)
 	half := z / (1 + z*z/m) * math.Sqrt(share*(1-share)/m+z*z/(4*m*m))
 	return math.Max(0, mid-half), math.Min(1, mid+half)
@@ -214,5 +220,9 @@ func (r Report) Summary() []string {
 	if r.Analogs == nil {
 		return append(out, "", "Fentanyls that are not in the library cannot be told.")
 	}
-	return append(out, "", fmt.Sprintf("Fentanyls that are not in the library alarm from a class score of %.2f on.", r.Analogs.Threshold()))
+	out = append(out, "", fmt.Sprintf("Fentanyls that are not in the library alarm from a class score of %.2f on.", r.Analogs.Threshold()))
+	if n := len(r.AnalogsWithout); n > 0 {
+		out = append(out, fmt.Sprintf("%d references could not take part in that, the first one:", n), r.AnalogsWithout[0])
+	}
+	return out
 }
