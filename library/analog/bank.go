@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/floats"
 
+	"fentrace/library/mixture"
 	"fentrace/library/search"
 )
 
@@ -23,6 +24,10 @@ const (
 const referenceCM1 = 6
 
 var instruments = []float64{9, 7, 11}
+
+// effort of the fits: analogs are so alike that without a ridge their amounts are decided by noise, and what has a
+// smaller part than the gain in a unit scan means nothing. The most is far above what a scan can tell apart.
+var effort = mixture.Effort{Ridge: 1e-4, Gain: 1e-3, Most: 64}
 
 // bank holds the references, smoothed and at unit length, as instruments of three resolutions would show them.
 type bank struct {
@@ -90,7 +95,7 @@ func (k *bank) covers(v search.Vector) bool {
 // fitter looks at one scan after another with the references of a bank. It serves one goroutine.
 type fitter struct {
 	bank    *bank
-	solvers []*nonNegative
+	solvers []*mixture.Solver
 	all     []bool
 	others  []bool
 	dots    []float64
@@ -102,7 +107,7 @@ func (k *bank) newFitter() *fitter {
 	m := len(k.substances)
 	f := &fitter{bank: k, all: make([]bool, m), others: make([]bool, m), dots: make([]float64, m), scan: make([]float64, k.n)}
 	for _, g := range k.grams {
-		f.solvers = append(f.solvers, newNonNegative(g, m))
+		f.solvers = append(f.solvers, mixture.NewSolver(g, m, effort))
 	}
 	return f
 }
@@ -134,9 +139,9 @@ func (f *fitter) look(v search.Vector, leftOut string) (r residual, ok bool) {
 	f.try(r.resolution, r.shift, f.all)
 	apart := f.withoutOthers(r.resolution)
 	unit(apart)
-	s.begin(s.passive, s.amounts, f.others)
+	s.Begin(s.Passive, s.Amounts, f.others)
 	f.try(r.resolution, r.shift, f.others)
-	r.known = append([]int(nil), s.passive...)
+	r.known = append([]int(nil), s.Passive...)
 	r.unit = f.withoutOthers(r.resolution)
 	r.norm = unit(r.unit)
 	r.views = joined(r.unit, apart, f.scan)
@@ -147,7 +152,7 @@ func (f *fitter) look(v search.Vector, leftOut string) (r residual, ok bool) {
 // references leave least.
 func (f *fitter) instrument() (shift float64, resolution int, ok bool) {
 	first := f.solvers[0]
-	first.begin(nil, nil, f.all)
+	first.Begin(nil, nil, f.all)
 	var left [2*maxShift + 1]float64
 	best := 0
 	for i := range left {
@@ -170,7 +175,7 @@ func (f *fitter) instrument() (shift float64, resolution int, ok bool) {
 		}
 	}
 	for w := 1; w < len(instruments); w++ {
-		f.solvers[w].begin(first.passive, first.amounts, f.all)
+		f.solvers[w].Begin(first.Passive, first.Amounts, f.all)
 		if l, _ := f.try(w, shift, f.all); l < lowest {
 			resolution, lowest = w, l
 		}
@@ -182,9 +187,9 @@ func (f *fitter) instrument() (shift float64, resolution int, ok bool) {
 func (f *fitter) withoutOthers(resolution int) []float64 {
 	left := append([]float64(nil), f.scan...)
 	s := f.solvers[resolution]
-	for i, j := range s.passive {
+	for i, j := range s.Passive {
 		if !f.bank.fentanyl[j] {
-			floats.AddScaled(left, -s.amounts[i], f.bank.row(resolution, j))
+			floats.AddScaled(left, -s.Amounts[i], f.bank.row(resolution, j))
 		}
 	}
 	return left
@@ -208,7 +213,7 @@ func (f *fitter) try(resolution int, shift float64, allowed []bool) (left float6
 			f.dots[j] = floats.Dot(k.row(resolution, j), f.scan)
 		}
 	}
-	return f.solvers[resolution].solve(f.dots, allowed), true
+	return f.solvers[resolution].Solve(f.dots, allowed), true
 }
 
 func (k *bank) row(resolution, i int) []float64 { return k.rows[resolution][i*k.n : (i+1)*k.n] }
