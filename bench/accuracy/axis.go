@@ -47,7 +47,9 @@ func (b *bench) drawnAxis(ctx context.Context, cross []answered) ([]report.Resul
 			f := count(inGood, answered.axisFault)
 			named, wrong = append(named, 100*float64(f)/float64(len(inGood))), append(wrong, 100*float64(w)/float64(len(as)))
 			known := filter(inGood, func(a answered) bool { return slices.Contains(standards, a.Sample) })
-			m := count(known, func(a answered) bool { return a.answer.Quality.AxisKnown != "" && a.answer.Quality.AxisMeanCM1 <= 1 })
+			m := count(known, func(a answered) bool {
+				return a.answer.Quality.Axis == "recalibrated" && a.answer.Quality.AxisMeanCM1 <= 1 && a.stated() && !a.wrongFinding()
+			})
 			mended, nMended, nKnown = append(mended, 100*float64(m)/float64(len(known))), nMended+m, nKnown+len(known)
 			faults, wrongs, nGood, nAll = faults+f, wrongs+w, nGood+len(inGood), nAll+len(as)
 			for _, a := range filter(as, func(a answered) bool { return a.wrongFinding() && a.Sample != liquids }) {
@@ -57,7 +59,7 @@ func (b *bench) drawnAxis(ctx context.Context, cross []answered) ([]report.Resul
 		results = append(results,
 			report.Share(kind.name+", good scans: stated as an axis fault", faults, nGood, "", 0, command).OverSeeds(named),
 			report.Share(kind.name+", all scans: stated wrongly", wrongs, nAll, "", 0, command).OverSeeds(wrong),
-			report.Share(kind.name+", scans of a standard: axis put right to 1 cm-1 by its lines", nMended, nKnown, "", 0, command).OverSeeds(mended))
+			report.Share(kind.name+", scans of a standard: axis put right to 1 cm-1 by its lines, and answered rightly", nMended, nKnown, "", 0, command).OverSeeds(mended))
 	}
 	right := filter(cross, func(a answered) bool { return a.axisFault() })
 	return append(results, report.Share("axis as it came: called a fault", len(right), len(cross), "", 0, command)), nil

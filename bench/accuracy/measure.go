@@ -143,7 +143,9 @@ func (b *bench) wrongAxis(ctx context.Context, _ []answered) ([]report.Result, e
 }
 
 func (a answered) stated() bool    { return a.answer.Verdict != identify.Inconclusive }
-func (a answered) axisFault() bool { return a.answer.Quality.Axis == "fault" }
+func (a answered) axisFault() bool {
+	return a.answer.Quality.Axis == "fault" || a.answer.Quality.Axis == "recalibrated"
+}
 
 // everyday: what holds nothing controlled, as scans and as references answered like scans.
 func (b *bench) everyday(ctx context.Context, cross []answered) ([]report.Result, error) {

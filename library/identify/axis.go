@@ -2,6 +2,8 @@ package identify
 
 import (
 	"context"
+	"errors"
+	"math"
 	"slices"
 	"strings"
 
@@ -14,6 +16,7 @@ import (
 const (
 	axisOK      = "ok"
 	axisFaulty  = "fault"
+	axisMended  = "recalibrated" // it was wrong and put right by known lines of this very scan
 	axisUnknown = "unknown"
 )
 
@@ -21,8 +24,10 @@ const (
 type axisFault struct {
 	reversed bool // the detector was read out the other way round
 	search.DistortedHit
-	// known is the calibration by the lines of the sample itself, when that is a standard; nil when it is none.
+	// known is the calibration by the lines of what the scan fits, when that is a standard; nil when it is none.
 	known *calibration.AxisResult
+	// mended: the evidence is that of the scan on the axis put right by known.
+	mended bool
 }
 
 const (
@@ -84,9 +89,36 @@ func (id *Identifier) findAxisFault(ctx context.Context, ev *evidence) (*axisFau
 	return best, nil
 }
 
+// recalibrated looks at a scan with a wrong axis again on the axis that known lines in it put right, and returns that
+// evidence when the standard is part of what then explains the scan, at a place that a right axis has. Otherwise it returns ev.
+func (id *Identifier) recalibrated(ctx context.Context, ev evidence) (evidence, error) {
+	fixed, err := ev.fault.known.Axis.Apply(ev.scan)
+	if err != nil {
+		return ev, nil // the correction does not go with this scan: it stays a fault
+	}
+	again, err := id.judge(ctx, fixed)
+	switch {
+	case errors.Is(err, search.ErrNotSearchable):
+		return ev, nil
+	case err != nil:
+		return ev, err
+	}
+	standard := id.refs[ev.fault.ReferenceID].SubstanceID
+	if !slices.ContainsFunc(again.parts, func(p part) bool {
+		return id.refs[p.hit.ReferenceID].SubstanceID == standard && math.Abs(p.hit.ShiftCM1) <= axisOKShift
+	}) {
+		return ev, nil
+	}
+	again.features.saturated, again.quality.Saturated = ev.features.saturated, ev.quality.Saturated
+	fault := *ev.fault
+	fault.mended = true
+	again.fault = &fault
+	return again, nil
+}
+
 // knownLines calibrates the axis of a scan by its own lines, when the reference that it fits is a standard whose lines are
-// known (ASTM E1840). The scan is not answered on that axis: that it is the standard is what would have to be answered. But
-// the spectrometer can be put right by it.
+// known (ASTM E1840), be it the sample or what it is scanned through. Of a thousand scans of other substances none is
+// accepted as one of the standard (bench/calibration).
 func (id *Identifier) knownLines(s spectra.Spectrum, referenceID string) *calibration.AxisResult {
 	sub, _ := id.lib.Substance(id.refs[referenceID].SubstanceID)
 	std, err := calibration.Find(strings.ToLower(sub.Name))
@@ -107,6 +139,23 @@ func (id *Identifier) sharedLines(scan features, referenceID string, wrong searc
 		found[i].Position = wrong.Undo(found[i].Position)
 	}
 	return search.MatchLines(found, id.referencePeaks(referenceID), 0, tolerance)
+}
+
+// withFault states the fault: what the scan itself shows about the axis, and where it could be put right, how.
+func (ans Identification) withFault(f *axisFault, scan features) Identification {
+	ans.Quality.Axis, ans.Quality.AxisShiftCM1 = axisFaulty, round(f.middle(scan), 1)
+	if f.known != nil {
+		ans.Quality.AxisKnown, ans.Quality.AxisMeanCM1 = f.known.Standards[0], round(f.known.After.Mean, 2)
+	}
+	if f.mended {
+		ans.Quality.Axis = axisMended
+		ans.Reasons = append(ans.Reasons, reasonAxis(f, scan).long+"; the answer is for the axis so put right")
+		return ans
+	}
+	for i := range ans.Candidates {
+		ans.Candidates[i].Probability = 0 // lines at wrong places make nothing probable
+	}
+	return ans
 }
 
 // middle is how much too high the scan reads in the middle of its range, cm-1.

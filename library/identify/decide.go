@@ -39,21 +39,17 @@ func (id *Identifier) decide(ev evidence) Identification {
 	ans.Quality = ev.quality
 	ans.Candidates = ev.candidates[:min(candidatesKept, len(ev.candidates))]
 	if ev.fault != nil {
-		ans.Quality.Axis, ans.Quality.AxisShiftCM1 = axisFaulty, round(ev.fault.middle(ev.features), 1)
-		if k := ev.fault.known; k != nil {
-			ans.Quality.AxisKnown, ans.Quality.AxisMeanCM1 = k.Standards[0], round(k.After.Mean, 2)
+		ans = ans.withFault(ev.fault, ev.features)
+		if !ev.fault.mended {
+			return ans.inconclusive(reasonAxis(ev.fault, ev.features))
 		}
-		for i := range ans.Candidates {
-			ans.Candidates[i].Probability = 0 // lines at wrong places make nothing probable
-		}
-		return ans.inconclusive(reasonAxis(ev.fault, ev.features))
 	}
 	if ev.features.saturated > 0 {
 		return ans.inconclusive(reasonSaturated(ev.features.saturated))
 	}
 	explained := id.explains(ev)
 	if explained || ev.alarms() {
-		if s := ev.parts[0].hit.ShiftCM1; s <= axisOKShift && s >= -axisOKShift {
+		if s := ev.parts[0].hit.ShiftCM1; s <= axisOKShift && s >= -axisOKShift && ev.fault == nil {
 			ans.Quality.Axis = axisOK
 		}
 		ans.Findings = ev.findings()

@@ -39,6 +39,18 @@ const hitsKept = 50
 
 // gather computes the evidence for s; the quality is filled as far as it got even when an error is returned.
 func (id *Identifier) gather(ctx context.Context, s spectra.Spectrum) (evidence, error) {
+	ev, err := id.judge(ctx, s)
+	if err != nil {
+		return ev, err
+	}
+	if ev.fault, err = id.findAxisFault(ctx, &ev); err != nil || ev.fault == nil || ev.fault.known == nil {
+		return ev, err
+	}
+	return id.recalibrated(ctx, ev)
+}
+
+// judge is the evidence of s on the axis it has.
+func (id *Identifier) judge(ctx context.Context, s spectra.Spectrum) (evidence, error) {
 	ev, err := id.compare(ctx, s)
 	if err != nil {
 		return ev, err
@@ -51,8 +63,7 @@ func (id *Identifier) gather(ctx context.Context, s spectra.Spectrum) (evidence,
 		return ev, err
 	}
 	id.weigh(&ev)
-	ev.fault, err = id.findAxisFault(ctx, &ev)
-	return ev, err
+	return ev, nil
 }
 
 // compare looks at s by itself and at every reference by itself.

@@ -129,7 +129,11 @@ func (id *Identifier) Identify(ctx context.Context, s spectra.Spectrum) (Identif
 	case err != nil:
 		return Identification{}, err
 	}
-	return id.decide(ev), nil
+	ans := id.decide(ev)
+	if f := ev.fault; f != nil && f.mended {
+		ans.NextSteps = append(ans.NextSteps, reasonAxis(f, ev.features).steps...)
+	}
+	return ans, nil
 }
 
 // Supports returns the evidence for every part of the explanation of s, whether or not it would be stated: what

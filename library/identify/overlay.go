@@ -7,6 +7,7 @@ import (
 	"fentrace/library"
 	"fentrace/library/mixture"
 	"fentrace/spectra"
+	"fentrace/spectra/calibration"
 	"fentrace/spectra/preprocess"
 )
 
@@ -36,8 +37,12 @@ const overlayReferences = 4
 // Overlay prepares the plot of a scan and the references its findings, or without findings its best candidates, rest
 // on. References are moved by the shift they were found with. It fails for a scan that has no spectrum to draw.
 func (id *Identifier) Overlay(s spectra.Spectrum, ans Identification) (Overlay, error) {
-	out := Overlay{Presumptive: Presumptive, References: []Trace{}, Saturated: s.Metadata.SaturatedRanges}
-	var err error
+	out := Overlay{Presumptive: Presumptive, References: []Trace{}}
+	s, err := rightAxis(s, ans.Quality)
+	if err != nil {
+		return Overlay{}, fmt.Errorf("overlay %s: %w", s.Title, err)
+	}
+	out.Saturated = s.Metadata.SaturatedRanges
 	if out.Scan, err = trace(s, s.Title, 0); err != nil {
 		return Overlay{}, fmt.Errorf("overlay %s: %w", s.Title, err)
 	}
@@ -62,6 +67,18 @@ func (id *Identifier) Overlay(s spectra.Spectrum, ans Identification) (Overlay, 
 	}
 	out.Difference = difference(out.Scan, out.References)
 	return out, nil
+}
+
+// rightAxis puts the axis of s right as it was for the answer.
+func rightAxis(s spectra.Spectrum, q Quality) (spectra.Spectrum, error) {
+	if q.Axis != axisMended {
+		return s, nil
+	}
+	r, err := calibration.CalibrateAxis(calibration.Sample{Standard: q.AxisKnown, Spectrum: s})
+	if err != nil {
+		return s, err
+	}
+	return r.Axis.Apply(s)
 }
 
 func referenceTrace(ref library.Reference, f Finding) (Trace, error) {

@@ -108,7 +108,7 @@ func reasonAxis(f *axisFault, scan features) reason {
 	if f.known != nil {
 		name := f.known.Standards[0]
 		long += fmt.Sprintf("; by the known lines of %s in this scan the axis can be put right to %.1f cm-1 on average", name, f.known.After.Mean)
-		steps = append([]string{fmt.Sprintf("if the sample is %s, calibrate with this very scan: fentrace calibrate axis --standard %s FILE", name, name)}, steps...)
+		steps = append([]string{fmt.Sprintf("if %s was scanned, calibrate with this very scan: fentrace calibrate axis --standard %s FILE", name, name)}, steps...)
 	}
 	return reason{short: "axis fault", long: long, steps: steps}
 }

@@ -34,6 +34,7 @@ export interface Quality {
   saturated: number;
   fluorescence: number;
   axis: string;
+  axis_known?: string;
   axis_shift_cm1: number;
   low_cm1?: number;
   high_cm1?: number;

@@ -166,7 +166,7 @@ function detailsCard(scan: Scan): HTMLElement {
     ["Acquired", instant(scan.acquired)], ["Stored", instant(scan.created)], ["Place", place(scan.location)], ["Case", scan.case || "not stated"], ["Exhibit", scan.exhibit || "not stated"],
     ["Officer", scan.officer || "not stated"], ["Device", scan.device ? `${scan.device.model}, serial ${scan.device.serial_number}` : "from a file"], ["File", scan.filename || "none"],
     ["Signal to noise", q.snr > 0 ? String(Math.round(q.snr)) : "not measured"], ["Points at full scale", String(q.saturated)], ["Smooth background", `${percent(q.fluorescence)} of the signal`],
-    ["Axis", q.axis === "fault" ? `fault: about ${q.axis_shift_cm1.toFixed(1)} cm-1 off` : q.axis], ["Range", q.low_cm1 !== undefined && q.high_cm1 !== undefined ? `${Math.round(q.low_cm1)} to ${Math.round(q.high_cm1)} cm-1` : "not stated"],
+    ["Axis", axisWords(q)], ["Range", q.low_cm1 !== undefined && q.high_cm1 !== undefined ? `${Math.round(q.low_cm1)} to ${Math.round(q.high_cm1)} cm-1` : "not stated"],
     ["Left unexplained", `${percent(a.unexplained)} of the signal`], ["SHA-256 of the raw bytes", h("code", {}, scan.sha256)], ["Library", h("code", {}, a.library)], ["Algorithm", h("code", {}, a.algorithm)],
     ["Preprocessing", h("code", {}, a.pipeline)], ["Scan id", h("code", {}, scan.id)],
   ];
@@ -181,6 +181,12 @@ function detailsCard(scan: Scan): HTMLElement {
       h("a", { href: `/v1/scans/${id}/raw`, download: "" }, "Raw bytes as received"), h("a", { href: `/v1/scans/${id}/stix`, target: "_blank", rel: "noopener" }, "STIX 2.1"),
       h("a", { href: `/v1/scans/${id}`, target: "_blank", rel: "noopener" }, "JSON"), h("button", { type: "button", class: "small", onclick: () => print() }, "Print")),
     siblings.length ? h("p", {}, "Other spectra of the same file: ", ...siblings.flatMap((s, i) => [i ? ", " : "", h("a", { href: `/scans/${encodeURIComponent(s)}` }, s.slice(0, 8))])) : null);
+}
+
+function axisWords(q: Scan["identification"]["quality"]): string {
+  const off = `about ${q.axis_shift_cm1.toFixed(1)} cm-1 off`;
+  if (q.axis === "fault") return `fault: ${off}`;
+  return q.axis === "recalibrated" ? `${off}, put right by the lines of ${q.axis_known ?? "a standard"} in this scan` : q.axis;
 }
 
 function candidatesTable(candidates: Finding[]): Child {
