@@ -69,7 +69,7 @@ func (b *bench) topOne(_ context.Context, cross []answered) ([]report.Result, er
 		as   []answered
 	}{{"right best candidate, five other spectrometers", pure}, {"the same with oils", in}} {
 		k := count(set.as, answered.rightTop)
-		for _, p := range []*peer{hqi(), derivative(), openSpecy()} {
+		for _, p := range []*peer{hqi(), derivative(), segmental(), openSpecy()} {
 			if err := p.load(b.stack); err != nil {
 				return nil, err
 			}

@@ -19,6 +19,7 @@ type peer struct {
 	step     int     // cm-1 between points
 	centred  bool    // Pearson's correlation, else the cosine
 	accept   float64 // similarity from which on the peer states its best
+	segment  int     // points of the pieces that are compared each by itself, 0 for the whole
 	refs     []peerReference
 }
 
@@ -42,6 +43,14 @@ func derivative() *peer {
 	return &peer{name: "plain first derivative, 6 cm-1 shift", maxShift: 6, step: 1, prepare: func(s spectra.Spectrum) (spectra.Spectrum, error) {
 		return crop("derivative", preprocess.Search.Steps...).Run(s)
 	}}
+}
+
+// segmental is the weighted segmental hit quality (doi 10.1039/C6AN02315K): the cosine of
+// derivatives in pieces of 100 cm-1, each weighted with the reference's part in it.
+func segmental() *peer {
+	p := derivative()
+	p.name, p.segment = "first derivative in weighted segments, 6 cm-1 shift", 100
+	return p
 }
 
 // openSpecy is the method of Open Specy's defaults as they are documented: 5 cm-1 grid, Savitzky-Golay first derivative
@@ -104,12 +113,31 @@ func (p *peer) best(s spectra.Spectrum) (name string, top float64, err error) {
 	top = math.Inf(-1)
 	for _, r := range p.refs {
 		for shift := -p.maxShift; shift <= p.maxShift; shift++ {
-			if c := cosine(q.Y, r.y, low-shift-r.low, 400/p.step); c > top {
+			if c := p.similarity(q.Y, r.y, low-shift-r.low); c > top {
 				name, top = r.substance, c
 			}
 		}
 	}
 	return name, top, nil
+}
+
+// similarity of a with reference b when a starts at index offset of b.
+func (p *peer) similarity(a, b []float64, offset int) float64 {
+	least := 400 / p.step
+	if p.segment == 0 {
+		return cosine(a, b, offset, least)
+	}
+	from, to := max(0, offset), min(len(b), offset+len(a))
+	if to-from < least {
+		return math.Inf(-1)
+	}
+	var sum, weights float64
+	for at := from; at < to; at += p.segment {
+		end := min(at+p.segment, to)
+		w := floats.Norm(b[at:end], 2)
+		sum, weights = sum+w*cosine(a[at-offset:end-offset], b[at:end], 0, 1), weights+w
+	}
+	return sum / weights
 }
 
 // cosine of a and b where they overlap, in at least so many points, when a starts at index offset of b.

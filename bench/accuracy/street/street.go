@@ -5,6 +5,7 @@ package street
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -55,13 +56,21 @@ var cuts = []cut{
 }
 
 // Measure states a limit from each scan without the drug, then scans the same sample with exactly that share of it.
-func Measure(ctx context.Context, _ string) ([]report.Result, error) { return measure(ctx, cuts) }
-
-func measure(ctx context.Context, cuts []cut) ([]report.Result, error) {
+func Measure(ctx context.Context, _ string) ([]report.Result, error) {
 	b, err := newBench()
 	if err != nil {
 		return nil, err
 	}
+	single, err := b.cuts(ctx, cuts)
+	if err != nil {
+		return nil, err
+	}
+	drawn, err := b.prior(ctx)
+	return append(drawn, single...), err
+}
+
+// cuts measures mixtures with what the samples are cut with by itself.
+func (b *bench) cuts(ctx context.Context, cuts []cut) ([]report.Result, error) {
 	var results []report.Result
 	var total tally
 	perSample := make([]float64, samples)
@@ -109,6 +118,14 @@ type tally struct {
 
 // textbook is the detection limit of validation guidelines (ICH Q2).
 const textbook = "3.3 standard errors of the fit"
+
+// count counts one scan with the drug.
+func (t *tally) count(alarm bool) {
+	t.scans++
+	if alarm {
+		t.alarms++
+	}
+}
 
 func (t *tally) add(o tally) {
 	t.blanks, t.falseAlarms, t.scans, t.alarms = t.blanks+o.blanks, t.falseAlarms+o.falseAlarms, t.scans+o.scans, t.alarms+o.alarms
@@ -244,23 +261,27 @@ func (b *bench) textbookLimit(parts map[string]float64, at setting, seed uint64)
 
 // cut measures one cut: a tally per instrument.
 func (b *bench) cut(ctx context.Context, parts map[string]float64) ([]tally, error) {
-	out, errs := make([]tally, samples), make([]error, samples)
+	out := make([]tally, samples)
+	return out, onEveryCore(ctx, samples, func(i int) (err error) {
+		out[i], err = b.sample(ctx, parts, draw(rand.New(rand.NewPCG(uint64(i), 2))), uint64(5000+1000*i))
+		return err
+	})
+}
+
+// onEveryCore does 0..n-1 on all cores.
+func onEveryCore(ctx context.Context, n int, do func(i int) error) error {
+	errs := make([]error, n)
 	var wg sync.WaitGroup
 	workers := runtime.GOMAXPROCS(0)
 	for w := range workers {
 		wg.Go(func() {
-			for i := w; i < samples && ctx.Err() == nil; i += workers {
-				out[i], errs[i] = b.sample(ctx, parts, draw(rand.New(rand.NewPCG(uint64(i), 2))), uint64(5000+1000*i))
+			for i := w; i < n && ctx.Err() == nil; i += workers {
+				errs[i] = do(i)
 			}
 		})
 	}
 	wg.Wait()
-	for _, err := range append(errs, ctx.Err()) {
-		if err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	return errors.Join(append(errs, ctx.Err())...)
 }
 
 // sample states the limit from one scan without the drug and scans it with that much.
