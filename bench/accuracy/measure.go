@@ -142,7 +142,7 @@ func (b *bench) wrongAxis(ctx context.Context, _ []answered) ([]report.Result, e
 	}, nil
 }
 
-func (a answered) stated() bool    { return a.answer.Verdict != identify.Inconclusive }
+func (a answered) stated() bool { return a.answer.Verdict != identify.Inconclusive }
 func (a answered) axisFault() bool {
 	return a.answer.Quality.Axis == "fault" || a.answer.Quality.Axis == "recalibrated"
 }

@@ -26,7 +26,8 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
 
 	"fentrace/library/search"
 	"fentrace/spectra"
@@ -73,8 +74,11 @@ type Options struct {
 	Seed uint64
 	// ScansPerSubstance, 3..60, 9 by default, is how many are simulated of each substance; fewer where there are so many
 	// substances that there would be more than 2,000 in all. The time of Fit grows with the third power of that number:
-	// about 5 s on one core for 150 substances.
+	// about 5 s on one core for 150 substances, for each of Fits.
 	ScansPerSubstance int
+	// Fits, 1..8, 3 by default, is how many times scans are simulated and fitted anew: the score is the mean of that many
+	// regressions, which depends less on what was drawn.
+	Fits int
 	// LowCM1 and HighCM1 are the range compared, 382 and 1866 by default, at least search.MinRangeCM1 apart. References
 	// and scans must cover 32 cm-1 more on either side (350 to 1900), or they are left out.
 	LowCM1, HighCM1 int
@@ -85,7 +89,7 @@ type Model struct {
 	options   Options
 	bank      bank
 	names     []string  // of every reference of the bank
-	centres   []float64 // views of known scans, one after the other, viewCount*bank.n each
+	centres   []float32 // views of known scans, one after the other, viewCount*bank.n each, of all fits
 	weights   []float64 // of the centres; positive speaks for a fentanyl
 	threshold float64
 	logistic  [2]float64 // intercept and slope from score to log-odds at even odds
@@ -158,12 +162,23 @@ func (m *Model) Score(v search.Vector) (Score, error) {
 
 // value is the kernel regression for the joined views of a scan.
 func (m *Model) value(u []float64) (sum float64) {
+	left, rest := m.products(u, 0, m.bank.n), m.products(u, m.bank.n, len(u))
 	for i, w := range m.weights {
-		c := m.centres[i*len(u) : (i+1)*len(u)]
-		left := floats.Dot(u[:m.bank.n], c[:m.bank.n])
-		sum += w * kernel(left, left+floats.Dot(u[m.bank.n:], c[m.bank.n:]))
+		sum += w * kernel(float64(left[i]), float64(left[i]+rest[i]))
 	}
 	return sum
+}
+
+// products are the scalar products of views from..to-1 of u with those of every centre.
+func (m *Model) products(u []float64, from, to int) []float32 {
+	x := blas32.Vector{N: to - from, Inc: 1, Data: make([]float32, to-from)}
+	for i, v := range u[from:to] {
+		x.Data[i] = float32(v)
+	}
+	y := blas32.Vector{N: len(m.weights), Inc: 1, Data: make([]float32, len(m.weights))}
+	c := blas32.General{Rows: y.N, Cols: x.N, Stride: len(u), Data: m.centres[from:]}
+	blas32.Gemv(blas.NoTrans, 1, c, x, 0, y)
+	return y.Data
 }
 
 // neighbours returns the nearest fentanyls, one entry a substance, and the reference that is nearest of all.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"strings"
@@ -328,4 +329,35 @@ func FuzzModelFromJSON(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// The score of several fits is the mean of what each would say alone, and so is the threshold.
+func TestSeveralFitsAreAveraged(t *testing.T) {
+	examples := collection(t, MinFentanyls, MinOthers)
+	fit := func(seed uint64, fits int) *Model {
+		m, err := Fit(context.Background(), examples, Options{ScansPerSubstance: 3, Seed: seed, Fits: fits})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	another := uint64(anotherSeed)
+	both, first, second := fit(7, 2), fit(7, 1), fit(7+another, 1)
+	if d := both.Threshold() - (first.Threshold()+second.Threshold())/2; math.Abs(d) > 1e-9 {
+		t.Errorf("the threshold is %g off the mean", d)
+	}
+	for seed := range uint64(4) {
+		v := vectorOf(t, scanOf(t, material(seed%2 == 0, 100+seed), seed))
+		value := func(m *Model) float64 {
+			s, err := m.Score(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s.Value
+		}
+		a, b := value(first), value(second)
+		if d := value(both) - (a+b)/2; math.Abs(d) > 1e-6 || a == b {
+			t.Errorf("scan %d: the score is %g off the mean of %g and %g", seed, d, a, b)
+		}
+	}
 }

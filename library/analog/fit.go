@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"gonum.org/v1/gonum/floats"
+
 	"fentrace/library/search"
 	"fentrace/spectra"
 )
@@ -27,18 +29,46 @@ func Fit(ctx context.Context, examples []Example, opts Options) (*Model, error) 
 		return nil, err
 	}
 	m.bank.finish()
+	for i := range uint64(opts.Fits) {
+		one := &Model{options: opts, bank: m.bank}
+		one.options.Seed += i * anotherSeed
+		if err := one.fit(ctx, samples); err != nil {
+			return nil, err
+		}
+		m.join(one)
+	}
+	return m, nil
+}
+
+// anotherSeed is added for every further fit.
+const anotherSeed = 0x9e3779b97f4a7c15
+
+// fit is one of the regressions.
+func (m *Model) fit(ctx context.Context, samples []sample) error {
 	scans := m.plan(samples)
 	if err := m.simulate(ctx, samples, scans); err != nil {
-		return nil, err
+		return err
 	}
 	scans = slices.DeleteFunc(scans, func(s scan) bool { return s.views == nil })
 	held, err := m.regress(scans)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	m.threshold = m.limit(scans, held)
 	m.logistic = logistic(scans, held)
-	return m, nil
+	return nil
+}
+
+// join makes one of the regressions part of the mean. Its threshold is that of a single one, whose scores scatter more: the
+// mean of such thresholds lets through rather less than is wanted.
+func (m *Model) join(one *Model) {
+	part := 1 / float64(m.options.Fits)
+	floats.Scale(part, one.weights)
+	m.centres, m.weights = append(m.centres, one.centres...), append(m.weights, one.weights...)
+	m.threshold += part * one.threshold
+	for i, v := range one.logistic {
+		m.logistic[i] += part * v
+	}
 }
 
 func (o Options) complete() (Options, error) {
@@ -47,6 +77,9 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.ScansPerSubstance == 0 {
 		o.ScansPerSubstance = 9
+	}
+	if o.Fits == 0 {
+		o.Fits = 3
 	}
 	if o.LowCM1 == 0 {
 		o.LowCM1 = 382
@@ -59,6 +92,8 @@ func (o Options) complete() (Options, error) {
 		return o, fmt.Errorf("%w: false-alarm rate %g: must be 0.0001 to 0.5", ErrOptions, o.FalseAlarmRate)
 	case o.ScansPerSubstance < leastScans || o.ScansPerSubstance > 60:
 		return o, fmt.Errorf("%w: %d scans per substance: must be %d to 60", ErrOptions, o.ScansPerSubstance, leastScans)
+	case o.Fits < 1 || o.Fits > 8:
+		return o, fmt.Errorf("%w: %d fits: must be 1 to 8", ErrOptions, o.Fits)
 	case o.LowCM1 < 382 || o.HighCM1 > 1866 || o.HighCM1-o.LowCM1 < search.MinRangeCM1:
 		return o, fmt.Errorf("%w: range %d to %d cm-1: must be inside 382 to 1866 and at least %d long", ErrOptions, o.LowCM1, o.HighCM1, search.MinRangeCM1)
 	}

@@ -56,11 +56,14 @@ func (m *Model) regress(scans []scan) ([]float64, error) {
 	n := len(scans)
 	k := mat.NewSymDense(n, nil)
 	y := mat.NewVecDense(n, nil)
+	rows := mat.NewDense(n, viewCount*m.bank.n, nil)
 	for i, a := range scans {
 		y.SetVec(i, a.class)
-		m.centres = append(m.centres, a.views...)
+		rows.SetRow(i, a.views)
+		for _, v := range a.views {
+			m.centres = append(m.centres, float32(v))
+		}
 	}
-	rows := mat.NewDense(n, viewCount*m.bank.n, m.centres)
 	k.SymOuterK(1, rows)
 	left := mat.NewSymDense(n, nil)
 	left.SymOuterK(1, rows.Slice(0, n, 0, m.bank.n))

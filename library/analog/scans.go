@@ -92,7 +92,7 @@ func (m *Model) simulate(ctx context.Context, samples []sample, scans []scan) er
 					return
 				}
 				if r, ok := f.look(v, s.substance); ok && r.norm > 0 {
-					scans[i].views = rounded(r.views)
+					scans[i].views = onSteps(r.views)
 				}
 				if scans[i].checked {
 					if r, ok := f.look(v, ""); ok {

@@ -2,8 +2,8 @@
 //
 // Every one of the 71 computed fentanyls and 70 other substances is scored by a model fitted without it: the model of
 // fold i has neither fentanyl i nor other substance i. References are simulated at 6 cm-1 with good light; scans with 6
-// to 12 cm-1, an axis error of 1.5 cm-1 (standard deviation), shot noise of 1/15 to 1/60 of the strongest line and
-// fluorescence of up to six times its height, alone or in one to three cuts by mass. Cuts are the computed cutting
+// to 12 cm-1, an axis error of 1.5 cm-1 (standard deviation), a signal-to-noise ratio of 15 to 60 by shot noise and
+// fluorescence of up to six times the height of the strongest line, alone or in one to three cuts by mass. Cuts are the computed cutting
 // agents and recorded powders (library-785), which the library has; how strongly the recorded ones scatter is not known
 // and taken as the median of the computed substances, per mass.
 //
@@ -32,14 +32,17 @@ const (
 	trainingSeeds = 1 << 32 // added to the seeds of scans that the peer is fitted on
 )
 
-// shares by mass at which substances are scanned.
-var shares = []float64{1, 0.75, 0.5, 0.35, 0.2, 0.1, 0.05, 0.02, 0.01}
+// conditions under which substances are scanned.
+var conditions = []condition{
+	{share: 1}, {share: 0.75}, {share: 0.5}, {share: 0.35}, {share: 0.2}, {share: 0.1}, {share: 0.05}, {share: 0.02}, {share: 0.01},
+	{1, true}, {0.5, true}, {0.2, true},
+}
 
-// scores of one method by share, seed and substance, scansPerSeed each.
+// scores of one method by condition, seed and substance, scansPerSeed each.
 type scores [][][][]float64
 
 func newScores(substances int) scores {
-	s := make(scores, len(shares))
+	s := make(scores, len(conditions))
 	for i := range s {
 		s[i] = make([][][]float64, seeds)
 		for j := range s[i] {
@@ -130,13 +133,13 @@ func (b *bench) fit(ctx context.Context, out []int, seed uint64) (*analog.Model,
 	return analog.Fit(ctx, examples, analog.Options{FalseAlarmRate: falseAlarms, Seed: seed})
 }
 
-// score scans substance i at every share and looks at the scans with the model and with the peer, neither of which
+// score scans substance i under every condition and looks at the scans with the model and with the peer, neither of which
 // saw the substance.
 func (b *bench) score(i int, m *analog.Model, p *peer) error {
-	for s, share := range shares {
+	for s, at := range conditions {
 		for seed := range seeds {
 			for k := range scansPerSeed {
-				v, err := b.computed[i].draw(share, b.cuts, scanSeed(seed, s, i, k))
+				v, err := b.computed[i].draw(at, b.cuts, scanSeed(seed, s, i, k))
 				if err != nil {
 					return err
 				}
@@ -154,27 +157,29 @@ func (b *bench) score(i int, m *analog.Model, p *peer) error {
 }
 
 // scanSeed gives every scan random numbers of its own.
-func scanSeed(seed, share, substance, k int) uint64 {
-	return uint64(((seed*len(shares)+share)*1000+substance)*scansPerSeed + k)
+func scanSeed(seed, at, substance, k int) uint64 {
+	return uint64(((seed*len(conditions)+at)*1000+substance)*scansPerSeed + k)
 }
 
-// threshold for the scans of one seed: at each share at most one in a hundred scans of the other substances, made with
-// the other seeds, scores higher.
-func (b *bench) threshold(of scores, _, seed int) float64 {
+// threshold for the scans of one seed, dim or not: at each share at most one in a hundred scans of the other substances, made
+// with the other seeds, scores higher.
+func (b *bench) threshold(of scores, at, seed int) float64 {
 	top := math.Inf(-1)
-	for share := range shares {
-		top = math.Max(top, b.thresholdAt(of, share, seed))
+	for i, c := range conditions {
+		if c.dim == conditions[at].dim {
+			top = math.Max(top, b.thresholdAt(of, i, seed))
+		}
 	}
 	return top
 }
 
-// thresholdAt holds at one share only. Whoever scans a powder does not know the share; it says what a threshold that
+// thresholdAt holds under one condition only. Whoever scans a powder does not know the share; it says what a threshold that
 // followed it could reach.
-func (b *bench) thresholdAt(of scores, share, seed int) float64 {
+func (b *bench) thresholdAt(of scores, at, seed int) float64 {
 	var others []float64
 	for other := range seeds {
 		if other != seed {
-			for _, values := range of[share][other][b.fentanyls:] {
+			for _, values := range of[at][other][b.fentanyls:] {
 				others = append(others, values...)
 			}
 		}
@@ -186,17 +191,17 @@ func (b *bench) thresholdAt(of scores, share, seed int) float64 {
 // own compares margins with 0: the threshold that each model set itself.
 func (b *bench) own(scores, int, int) float64 { return 0 }
 
-// rule gives the threshold for scans at a share, made with a seed.
-type rule func(of scores, share, seed int) float64
+// rule gives the threshold for scans under a condition, made with a seed.
+type rule func(of scores, at, seed int) float64
 
-// alarms is the part of scans above the threshold at one share, in percent: of each substance from..to-1 over all
+// alarms is the part of scans above the threshold under one condition, in percent: of each substance from..to-1 over all
 // seeds, and of each seed over these substances.
-func (b *bench) alarms(of scores, share, from, to int, threshold rule) (bySubstance, bySeed []float64) {
+func (b *bench) alarms(of scores, at, from, to int, threshold rule) (bySubstance, bySeed []float64) {
 	bySubstance, bySeed = make([]float64, to-from), make([]float64, seeds)
 	for seed := range seeds {
-		limit := threshold(of, share, seed)
+		limit := threshold(of, at, seed)
 		for i := from; i < to; i++ {
-			for _, v := range of[share][seed][i] {
+			for _, v := range of[at][seed][i] {
 				if v > limit {
 					bySubstance[i-from] += 100. / (seeds * scansPerSeed)
 					bySeed[seed] += 100. / float64(scansPerSeed*(to-from))

@@ -42,7 +42,7 @@ func TestALeftOutAnalogScoresAboveLeftOutSugars(t *testing.T) {
 	for seed := range uint64(5) {
 		values := map[string]float64{}
 		for _, s := range left {
-			v, err := s.draw(1, nil, seed)
+			v, err := s.draw(condition{share: 1}, nil, seed)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,7 +79,7 @@ func TestPrecursorsTakeNoPartAndReferencesAreSimulated(t *testing.T) {
 // The threshold for the scans of a seed must not know those scans.
 func TestTheThresholdComesFromTheOtherSeedsAndHoldsAtEveryShareUnlessMadeForOne(t *testing.T) {
 	b := &bench{computed: make([]substance, 2), fentanyls: 1, ours: newScores(2)}
-	for s := range shares {
+	for s := range conditions {
 		for seed := range seeds {
 			b.ours[s][seed][0] = []float64{10, 10}
 			b.ours[s][seed][1] = []float64{0.1 * float64(seed), 0.01 * float64(s)}

@@ -29,14 +29,13 @@ func fitPeer(computed, cuts []substance) (*peer, error) {
 	mean := 0.0
 	for i, s := range computed {
 		for k := range peerScans {
-			share := []float64{1, 0.5, 0.25}[k%3]
-			v, err := s.draw(share, cuts, trainingSeeds+uint64(i*peerScans+k))
+			at := condition{share: []float64{1, 0.5, 0.25}[k%3]}
+			v, err := s.draw(at, cuts, trainingSeeds+uint64(i*peerScans+k))
 			if err != nil {
 				return nil, err
 			}
-			at := i*peerScans + k
-			rows.SetRow(at, peerFeatures(v))
-			y.SetVec(at, class(s))
+			rows.SetRow(i*peerScans+k, peerFeatures(v))
+			y.SetVec(i*peerScans+k, class(s))
 			mean += class(s) / float64(n)
 		}
 	}

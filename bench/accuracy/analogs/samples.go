@@ -164,12 +164,23 @@ func (s substance) scan(cuts []part, share float64, in simulate.Instrument, c si
 	return simulate.Mixture(s.id, lines, curves, in, c)
 }
 
-// draw is a scan by a handheld: the instrument model of the goal. Cuts are one to three, computed and measured alike,
-// in proportions drawn evenly.
-func (s substance) draw(share float64, cuts []substance, seed uint64) (search.Vector, error) {
+// condition of scans: the share by mass, and whether they are dim.
+type condition struct {
+	share float64
+	dim   bool
+}
+
+// draw is a scan by a handheld: the instrument model of the goal. Its signal-to-noise ratio is that of the scan; a dim one has
+// that ratio without its fluorescence, whose noise comes on top, up to 2.6 times as much. Cuts are one to three, computed
+// and measured alike, in proportions drawn evenly.
+func (s substance) draw(at condition, cuts []substance, seed uint64) (search.Vector, error) {
 	rng := rand.New(rand.NewPCG(seed, 0x73637265656e))
 	in := instrument(6+6*rng.Float64(), 1.5*rng.NormFloat64(), 15+45*rng.Float64())
 	c := simulate.Conditions{Counts: fullCounts, Fluorescence: 6 * rng.Float64(), Seed: rng.Uint64()}
+	if !at.dim {
+		in.Gain *= 1 + c.Fluorescence // as many more photoelectrons a count as the fluorescence makes it noisier
+	}
+	share := at.share
 	var parts []part
 	if share < 1 {
 		parts = s.mixture(1-share, cuts, rng)
