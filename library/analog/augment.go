@@ -16,10 +16,10 @@ import (
 
 // What the scans are like that a model is fitted on; each is drawn evenly from its range unless said otherwise.
 const (
-	bestResolution, worstResolution = 6., 12. // cm-1
-	axisSigma                       = 1.5     // cm-1, normal
-	leastSNR, mostSNR               = 15., 60.
-	mostFluorescence                = 6. // times the strongest line
+	bestResolution, worstResolution = 6., 12.  // cm-1
+	axisSigma                       = 1.5      // cm-1, normal
+	leastSNR, mostSNR               = 15., 60. // strongest line over noise
+	mostFluorescence                = 6.       // times the strongest line
 	leastSpacing, mostSpacing       = 1.2, 2.4
 	leastShare                      = 0.1 // of the signal, in mixtures; drawn evenly in its logarithm
 	mostCuts                        = 3
@@ -73,7 +73,9 @@ func (s sample) simulated(cuts []sample, low int, pure bool, rng *rand.Rand) (se
 	}
 	light = broadened(light, extraSigma(resolution))
 	floats.Scale(1/floats.Max(light), light)
-	floats.AddScaled(light, mostFluorescence*rng.Float64(), fluorescence(len(light), rng))
+	glow := mostFluorescence * rng.Float64()
+	floats.AddScaled(light, glow, fluorescence(len(light), rng))
+	snr *= math.Sqrt(1 + glow) // the ratio is that of the scan, with the noise of its fluorescence
 
 	span := float64(len(light) - 1)
 	spacing := leastSpacing + (mostSpacing-leastSpacing)*rng.Float64()
