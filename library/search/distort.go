@@ -67,7 +67,7 @@ func (ix *Index) SearchDistorted(ctx context.Context, v Vector, q DistortedQuery
 			if math.Abs(stretch) > q.MaxStretch+fineStretch {
 				continue
 			}
-			ref := ix.vectors[h.ReferenceID]
+			ref, _ := ix.Vector(h.ReferenceID)
 			c := newCorrelator(v.unstretched(stretch), len(ref.D), q.MaxShift+coarseStep)
 			for _, width := range fineWidths {
 				a, fits := c.align(ref.Broadened(width))
@@ -91,22 +91,25 @@ func (ix *Index) coarseHits(ctx context.Context, v Vector, q DistortedQuery) ([]
 		s := math.Max(-q.MaxStretch, math.Min(q.MaxStretch, float64(i)*coarseStretch))
 		stretches, scans = append(stretches, s), append(scans, v.unstretched(s).coarse())
 	}
-	entries := ix.entries[v.Technique]
-	hits := make([]DistortedHit, len(entries))
-	err := onEveryCore(ctx, len(entries), func() func(int) {
+	m := ix.tables[v.Technique]
+	if m == nil {
+		return nil, ctx.Err()
+	}
+	hits := make([]DistortedHit, len(m.ids))
+	err := onEveryCore(ctx, len(hits), func() func(int) {
 		plans := make([]*correlator, len(scans))
 		for i, s := range scans {
-			plans[i] = newCorrelator(s, ix.longest[v.Technique]/coarseStep+1, q.MaxShift/coarseStep+1)
+			plans[i] = newCorrelator(s, m.n/coarseStep+1, q.MaxShift/coarseStep+1)
 			plans[i].least = MinRangeCM1 / coarseStep
 		}
 		return func(i int) {
 			hits[i].Score = math.Inf(-1)
-			if q.Keep != nil && !q.Keep(entries[i].id) {
+			if q.Keep != nil && !q.Keep(m.ids[i]) {
 				return
 			}
 			for j, p := range plans {
-				if a, ok := p.align(entries[i].coarse); ok && a.Score > hits[i].Score {
-					hits[i] = DistortedHit{ReferenceID: entries[i].id, Distortion: Distortion{Stretch: stretches[j]}, Score: a.Score}
+				if a, ok := p.align(ix.coarse[v.Technique][i]); ok && a.Score > hits[i].Score {
+					hits[i] = DistortedHit{ReferenceID: m.ids[i], Distortion: Distortion{Stretch: stretches[j]}, Score: a.Score}
 				}
 			}
 		}

@@ -1,29 +1,28 @@
 package search
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
 	"runtime"
-	"slices"
 	"sync"
 
 	"fentrace/library"
 	"fentrace/spectra"
 )
 
-// Index holds the prepared reference spectra of a library.
+// Index holds the prepared reference spectra of a library. It is safe for concurrent use.
 type Index struct {
-	entries map[spectra.Technique][]entry
-	longest map[spectra.Technique]int
-	vectors map[string]Vector
+	tables  map[spectra.Technique]*matrix
+	coarse  map[spectra.Technique][]Vector // of every row, for SearchDistorted
+	rows    map[string]place
 	skipped []Skipped
 }
 
-type entry struct {
-	id          string
-	vec, coarse Vector
+// place of a reference.
+type place struct {
+	of  *matrix
+	row int
 }
 
 // Skipped is a reference that cannot be searched, with the reason.
@@ -49,21 +48,42 @@ type Query struct {
 // NewIndex prepares every reference that has a spectrum. References that cannot be searched are left out and
 // reported by Skipped, so one bad reference does not disable a library.
 func NewIndex(refs []library.Reference) *Index {
-	ix := &Index{
-		entries: map[spectra.Technique][]entry{}, longest: map[spectra.Technique]int{}, vectors: map[string]Vector{},
-	}
+	entries := map[spectra.Technique][]entry{}
+	var skipped []Skipped
 	for _, r := range refs {
 		if r.Spectrum == nil {
 			continue
 		}
 		v, err := Prepare(*r.Spectrum)
 		if err != nil {
-			ix.skipped = append(ix.skipped, Skipped{r.ID, err})
+			skipped = append(skipped, Skipped{r.ID, err})
 			continue
 		}
-		ix.vectors[r.ID] = v
-		ix.entries[v.Technique] = append(ix.entries[v.Technique], entry{r.ID, v, v.coarse()})
-		ix.longest[v.Technique] = max(ix.longest[v.Technique], len(v.D))
+		entries[v.Technique] = append(entries[v.Technique], entry{r.ID, v})
+	}
+	ix := fromEntries(entries)
+	ix.skipped = skipped
+	return ix
+}
+
+// FromVectors makes an index of prepared spectra; ids[i] is the id of vectors[i].
+func FromVectors(ids []string, vectors []Vector) *Index {
+	entries := map[spectra.Technique][]entry{}
+	for i, v := range vectors {
+		entries[v.Technique] = append(entries[v.Technique], entry{ids[i], v})
+	}
+	return fromEntries(entries)
+}
+
+func fromEntries(entries map[spectra.Technique][]entry) *Index {
+	ix := &Index{tables: map[spectra.Technique]*matrix{}, coarse: map[spectra.Technique][]Vector{}, rows: map[string]place{}}
+	for t, of := range entries {
+		m := newMatrix(of)
+		ix.tables[t] = m
+		for i, e := range of {
+			ix.rows[e.id] = place{m, i}
+			ix.coarse[t] = append(ix.coarse[t], e.vec.coarse())
+		}
 	}
 	return ix
 }
@@ -72,7 +92,15 @@ func NewIndex(refs []library.Reference) *Index {
 func (ix *Index) Skipped() []Skipped { return ix.skipped }
 
 // Len is the number of searchable references of a technique.
-func (ix *Index) Len(t spectra.Technique) int { return len(ix.entries[t]) }
+func (ix *Index) Len(t spectra.Technique) int {
+	if m := ix.tables[t]; m != nil {
+		return len(m.ids)
+	}
+	return 0
+}
+
+// kernelShift is the widest shift that the kernel looks at; beyond, FFTs are faster.
+const kernelShift = 31
 
 // Search returns the exact k best references for v, best first, equal scores in order of reference id. References
 // that share less than MinRangeCM1 with the scan take no part.
@@ -80,28 +108,14 @@ func (ix *Index) Search(ctx context.Context, v Vector, q Query) ([]Hit, error) {
 	if q.K < 1 || q.MaxShift < 0 || q.MaxShift > len(v.D) {
 		return nil, fmt.Errorf("search: k %d must be at least 1, shift %d within 0..%d cm-1", q.K, q.MaxShift, len(v.D))
 	}
-	entries := ix.entries[v.Technique]
-	hits := make([]Hit, len(entries))
-	err := onEveryCore(ctx, len(entries), func() func(int) {
-		c := newCorrelator(v, ix.longest[v.Technique], q.MaxShift)
-		return func(i int) {
-			hits[i] = Hit{ReferenceID: entries[i].id, Alignment: Alignment{Score: math.Inf(-1)}}
-			if q.Keep != nil && !q.Keep(entries[i].id) {
-				return
-			}
-			if a, ok := c.align(entries[i].vec); ok {
-				hits[i].Alignment = a
-			}
-		}
-	})
-	if err != nil {
-		return nil, err
+	m := ix.tables[v.Technique]
+	switch {
+	case m == nil:
+		return nil, ctx.Err()
+	case q.MaxShift <= kernelShift:
+		return m.top(ctx, v, q)
 	}
-	hits = slices.DeleteFunc(hits, func(h Hit) bool { return math.IsInf(h.Score, -1) })
-	slices.SortFunc(hits, func(a, b Hit) int {
-		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.ReferenceID, b.ReferenceID))
-	})
-	return hits[:min(q.K, len(hits))], nil
+	return m.topByFFT(ctx, v, q)
 }
 
 // onEveryCore does 0..n-1, shared out among as many goroutines as there are cores, each with a worker of its own. Its error
@@ -126,6 +140,14 @@ func onEveryCore(ctx context.Context, n int, worker func() func(i int)) error {
 
 // Vector returns the prepared form of a reference.
 func (ix *Index) Vector(referenceID string) (Vector, bool) {
-	v, ok := ix.vectors[referenceID]
-	return v, ok
+	p, ok := ix.rows[referenceID]
+	if !ok {
+		return Vector{}, false
+	}
+	v := p.of.vector(p.row)
+	v.Derivative = make([]float64, len(v.D))
+	for i, x := range v.D {
+		v.Derivative[i] = x * math.Abs(x)
+	}
+	return v, true
 }

@@ -91,7 +91,8 @@ func newVector(t spectra.Technique, low int, derivative []float64) Vector {
 	n := len(derivative)
 	v := Vector{Technique: t, Low: low, Derivative: derivative, D: make([]float64, n)}
 	for i, x := range derivative {
-		v.D[i] = math.Copysign(math.Sqrt(math.Abs(x)), x)
+		// Cut to float32, which is what an index keeps: every way to compare sees the same values.
+		v.D[i] = float64(float32(math.Copysign(math.Sqrt(math.Abs(x)), x)))
 	}
 	return v.summed()
 }

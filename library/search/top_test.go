@@ -1,0 +1,130 @@
+package search
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"fentrace/spectra"
+)
+
+// spectral is a vector like that of a spectrum: derivatives of lines, a little noise.
+func spectral(rng *rand.Rand, low, n, lines int) Vector {
+	d := make([]float64, n)
+	for range lines {
+		at, h, w := rng.Float64()*float64(n), rng.ExpFloat64(), 4+4*rng.Float64()
+		for i := range d {
+			u := (float64(i) - at) / w
+			d[i] -= h * u * math.Exp(-u*u/2)
+		}
+	}
+	for i := range d {
+		d[i] += 0.01 * rng.NormFloat64()
+	}
+	return newVector(spectra.Raman, low, d)
+}
+
+// jittered is v as another instrument shows it, cut to a range.
+func jittered(rng *rand.Rand, v Vector, low, n int) Vector {
+	d := v.At(low, n, 6*rng.NormFloat64())
+	gain := 0.5 + rng.Float64()
+	for i := range d {
+		d[i] = gain*d[i] + 0.02*rng.NormFloat64()
+	}
+	return newVector(spectra.Raman, low, d)
+}
+
+// bruteForce compares every row by Align.
+func bruteForce(m *matrix, v Vector, q Query) []Hit {
+	var hits []Hit
+	for i, id := range m.ids {
+		if q.Keep != nil && !q.Keep(id) {
+			continue
+		}
+		if a, ok := Align(v, m.vector(i), 0, q.MaxShift); ok {
+			hits = append(hits, Hit{id, a})
+		}
+	}
+	hits = best(hits)
+	return hits[:min(q.K, len(hits))]
+}
+
+func TestTheBestAreThoseOfBruteForce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+		const low, most = 350, 1550
+		var entries []entry
+		ranges := func() (int, int) {
+			if rng.IntN(3) == 0 {
+				return low, most
+			}
+			n := 380 + rng.IntN(most-380)
+			return low + rng.IntN(most-n+1), n
+		}
+		rows := rapid.IntRange(1, 60).Draw(t, "rows")
+		var bases []Vector
+		for range 1 + rng.IntN(6) {
+			bases = append(bases, spectral(rng, low, most, 1+rng.IntN(30)))
+		}
+		for i := range rows {
+			at, n := ranges()
+			v := jittered(rng, bases[rng.IntN(len(bases))], at, n)
+			if i > 0 && rng.IntN(8) == 0 { // the same under another name: a tie
+				j := rng.IntN(i)
+				v = entries[j].vec
+			}
+			entries = append(entries, entry{fmt.Sprintf("r%02d", rng.IntN(1000)), v})
+		}
+		m := newMatrix(entries)
+		q := Query{K: rapid.IntRange(1, 60).Draw(t, "k"), MaxShift: rapid.IntRange(0, 12).Draw(t, "shift")}
+		if rng.IntN(4) == 0 {
+			q.Keep = func(id string) bool { return id[len(id)-1]%2 == 0 }
+		}
+		at, n := ranges()
+		v := jittered(rng, bases[rng.IntN(len(bases))], at, n)
+		got, err := m.top(context.Background(), v, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := bruteForce(m, v, q); !slices.Equal(got, want) {
+			t.Fatalf("got  %v\nwant %v", got, want)
+		}
+		bounds, err := m.bounds(context.Background(), v, q.MaxShift)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range m.ids {
+			if a, ok := Align(v, m.vector(i), 0, q.MaxShift); ok && a.Score > bounds[i] {
+				t.Fatalf("row %d: score %.9f above its bound %.9f", i, a.Score, bounds[i])
+			}
+		}
+	})
+}
+
+func TestBoundsAreTight(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	var entries []entry
+	var bases []Vector
+	for range 40 {
+		bases = append(bases, spectral(rng, 350, 1550, 20))
+	}
+	for i := range 2000 {
+		entries = append(entries, entry{fmt.Sprintf("r%05d", i), jittered(rng, bases[rng.IntN(len(bases))], 350, 1550)})
+	}
+	m := newMatrix(entries)
+	for _, n := range []int{1550, 1300} {
+		v := jittered(rng, bases[0], 350, n)
+		bounds, _ := m.bounds(context.Background(), v, 8)
+		worst, sum := 0.0, 0.0
+		for i := range m.ids {
+			a, _ := Align(v, m.vector(i), 0, 8)
+			worst, sum = math.Max(worst, bounds[i]-a.Score), sum+bounds[i]-a.Score
+		}
+		t.Logf("%d columns: bounds are %.3f too high on average, %.3f at most", n, sum/2000, worst)
+	}
+}
