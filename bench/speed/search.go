@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"time"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
+	"gonum.org/v1/gonum/stat"
+
+	"fentrace/bench/report"
+	"fentrace/library/search"
+)
+
+const (
+	wanted    = 50 // best ones
+	queries   = 64
+	perRound  = 8 // queries answered one by one in a round
+	tolerance = 8 // cm-1
+)
+
+// library is the material of one size, as we and the peers hold it.
+type library struct {
+	size    int
+	index   *search.Index
+	queries []search.Vector
+	rows    []float32 // for gonum
+	asked   [][]float32
+	peers   *peers
+}
+
+func (b *bench) library(size int) (*library, error) {
+	of, err := bases(b.root)
+	if err != nil {
+		return nil, err
+	}
+	ids, vectors := material(of, size, 1)
+	_, asked := material(of[len(of)/4:], queries, 2)
+	rows, ask := filepath.Join(b.work, fmt.Sprintf("rows-%d.f32", size)), filepath.Join(b.work, "queries.f32")
+	if err := writeRows(rows, vectors); err != nil {
+		return nil, err
+	}
+	if err := writeRows(ask, asked); err != nil {
+		return nil, err
+	}
+	l := &library{size: size, queries: asked}
+	for _, v := range vectors {
+		l.rows = append(l.rows, standardised(v)...)
+	}
+	for _, v := range asked {
+		l.asked = append(l.asked, standardised(v))
+	}
+	l.index = search.FromVectors(ids, vectors)
+	l.peers, err = startPeers(b.work, rows, ask)
+	return l, err
+}
+
+// way is one method of answering queries one by one.
+type way struct {
+	name  string
+	times []float64 // seconds a query
+	do    func(from, to int) ([][]int, time.Duration, error)
+}
+
+func (l *library) ours(ctx context.Context, shift int) func(from, to int) ([][]int, time.Duration, error) {
+	return func(from, to int) ([][]int, time.Duration, error) {
+		found := make([][]search.Hit, to-from)
+		start := time.Now()
+		for i := range found {
+			var err error
+			if found[i], err = l.index.Search(ctx, l.queries[from+i], search.Query{K: wanted, MaxShift: shift}); err != nil {
+				return nil, 0, err
+			}
+		}
+		took := time.Since(start)
+		ids := make([][]int, len(found))
+		for i, hits := range found {
+			for _, h := range hits {
+				n, err := strconv.Atoi(h.ReferenceID[1:])
+				if err != nil {
+					return nil, 0, err
+				}
+				ids[i] = append(ids[i], n)
+			}
+		}
+		return ids, took, nil
+	}
+}
+
+func (l *library) peer(method string) func(from, to int) ([][]int, time.Duration, error) {
+	return func(from, to int) ([][]int, time.Duration, error) {
+		return l.peers.answer(method, from, to, wanted, false)
+	}
+}
+
+// gonum is a matrix times a vector, then the best by sorting the indices of a selection.
+func (l *library) gonum(from, to int) ([][]int, time.Duration, error) {
+	a := blas32.General{Rows: l.size, Cols: points, Stride: points, Data: l.rows}
+	out := make([][]int, to-from)
+	start := time.Now()
+	for i := range out {
+		y := blas32.Vector{N: l.size, Inc: 1, Data: make([]float32, l.size)}
+		blas32.Gemv(blas.NoTrans, 1, a, blas32.Vector{N: points, Inc: 1, Data: l.asked[from+i]}, 0, y)
+		sorted := slices.Clone(y.Data)
+		slices.Sort(sorted)
+		least := sorted[len(sorted)-wanted]
+		for row, s := range y.Data {
+			if s >= least {
+				out[i] = append(out[i], row)
+			}
+		}
+		slices.SortFunc(out[i], func(a, b int) int {
+			if y.Data[a] > y.Data[b] {
+				return -1
+			}
+			return 1
+		})
+	}
+	return out, time.Since(start), nil
+}
+
+// alternate gives every way its turn in each round, and checks that all find the same.
+func (b *bench) alternate(ways []*way, exact map[string]bool) error {
+	for round := range b.rounds + 1 {
+		from := round * perRound % (queries - perRound + 1)
+		var first [][]int
+		for i, w := range ways {
+			ids, took, err := w.do(from, from+perRound)
+			if err != nil {
+				return fmt.Errorf("%s: %w", w.name, err)
+			}
+			if i == 0 {
+				first = ids
+			} else if exact[w.name] {
+				if err := same(first, ids); err != nil {
+					return fmt.Errorf("%s: %w", w.name, err)
+				}
+			}
+			if round > 0 { // the first one warms up
+				w.times = append(w.times, took.Seconds()/perRound)
+			}
+		}
+	}
+	return nil
+}
+
+// same reports a peer that found others. Its scores have the precision of float32: neighbours in rank may be exchanged, and the
+// last few replaced by their equals.
+func same(ours, theirs [][]int) error {
+	for i := range ours {
+		n := 0
+		for _, id := range ours[i] {
+			if slices.Contains(theirs[i], id) {
+				n++
+			}
+		}
+		if n < len(ours[i])-1 {
+			return fmt.Errorf("query %d: only %d of the %d best are the same", i, n, len(ours[i]))
+		}
+	}
+	return nil
+}
+
+func median(v []float64) float64 {
+	sorted := slices.Sorted(slices.Values(v))
+	return stat.Quantile(0.5, stat.Empirical, sorted, nil)
+}
+
+// ratios of two ways by round.
+func ratios(slow, fast []float64) []float64 {
+	out := make([]float64, len(slow))
+	for i := range out {
+		out[i] = slow[i] / fast[i]
+	}
+	return out
+}
+
+func (b *bench) measure(ctx context.Context) ([]report.Result, error) {
+	l, err := b.library(b.small)
+	if err != nil {
+		return nil, err
+	}
+	defer l.peers.stop()
+	plain, shifted := &way{name: "ours", do: l.ours(ctx, 0)}, &way{name: "ours, shifts", do: l.ours(ctx, tolerance)}
+	others := []*way{
+		{name: "numpy with OpenBLAS", do: l.peer("numpy")}, {name: "faiss IndexFlatIP", do: l.peer("flat")},
+		{name: "faiss 8-bit scalar quantiser", do: l.peer("sq8")}, {name: "gonum", do: l.gonum},
+	}
+	exact := map[string]bool{"numpy with OpenBLAS": true, "faiss IndexFlatIP": true, "gonum": true}
+	if err := b.alternate(append([]*way{plain, shifted}, others...), exact); err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(b.log, "%d references, %d cores\n", b.small, runtime.GOMAXPROCS(0))
+	var results []report.Result
+	for _, w := range append([]*way{plain, shifted}, others...) {
+		fmt.Fprintf(b.log, "%-30s %8.3f ms a query\n", w.name, 1000*median(w.times))
+	}
+	best := slices.MinFunc(others, func(a, b *way) int {
+		if median(a.times) < median(b.times) {
+			return -1
+		}
+		return 1
+	})
+	fmt.Fprintf(b.log, "%.1f times faster than %s; shifts cost %.1f times\n", median(ratios(best.times, plain.times)), best.name, median(ratios(shifted.times, plain.times)))
+	return results, nil
+}
