@@ -132,10 +132,14 @@ func (v Vector) correlation(r Vector, s int) (score float64, overlap int) {
 		return math.Inf(-1), 0
 	}
 	vi, ri := lo+s-v.Low, lo-r.Low
-	norm := math.Sqrt(v.norm2(vi, vi+m) * r.norm2(ri, ri+m))
+	return pearson(v, vi, m, r.D[ri:ri+m], r.sum[ri+m]-r.sum[ri], r.norm2(ri, ri+m)), m
+}
+
+// pearson is the correlation of n values of v from i on with others, whose sum and squared norm about their mean are given.
+func pearson(v Vector, i, n int, others []float64, sum, norm2 float64) float64 {
+	norm := math.Sqrt(v.norm2(i, i+n) * norm2)
 	if norm == 0 {
-		return 0, m
+		return 0
 	}
-	dot := floats.Dot(v.D[vi:vi+m], r.D[ri:ri+m]) - (v.sum[vi+m]-v.sum[vi])*(r.sum[ri+m]-r.sum[ri])/float64(m)
-	return dot / norm, m
+	return (floats.Dot(v.D[i:i+n], others) - (v.sum[i+n]-v.sum[i])*sum/float64(n)) / norm
 }

@@ -7,8 +7,9 @@ import (
 	"fentrace/spectra"
 )
 
-// matrix holds the vectors of one technique on one grid of whole wavenumbers, one row each, twice: as they are compared
-// exactly, and rounded to int8 for the kernel, with what the rounding can cost.
+// matrix holds the vectors of one technique on one grid of whole wavenumbers, one row each, three times: as they are
+// compared exactly; rounded to int8 for the kernel; and rounded so after each pool of columns was added up, which is a
+// quarter of the work. What rounding and pooling can cost is kept with every row, so that nothing is lost by them.
 type matrix struct {
 	technique spectra.Technique
 	low       int // wavenumber of the first column
@@ -16,15 +17,25 @@ type matrix struct {
 	ids       []string
 	spans     []span
 	value     []float32 // rows × n, zero outside a row's span
-	quant     []int8    // rows × n
-	// scale and miss of every row: value = scale*quant + what has at most the norm miss.
-	scale, miss []float64
+	fine      layer     // of n columns
+	rough     layer     // of pooled columns
 	// sums of every row up to each block of kernel.Width columns, of the values and of their squares, rows × (blocks+1).
 	sum, square []float64
 }
 
 // span is which columns a row covers, the last included.
 type span struct{ first, last int32 }
+
+// layer is the rows of a matrix in int8.
+type layer struct {
+	n     int
+	quant []int8 // rows × n
+	// Of every row: value = scale*quant + what has at most the norm miss; and the norm of what pooling leaves out.
+	scale, miss, high []float64
+}
+
+// pool is how many columns are added up: lines are some three pools wide, so that little is left out.
+const pool = 4
 
 // entry is a reference ready for comparison.
 type entry struct {
@@ -41,8 +52,12 @@ func newMatrix(entries []entry) *matrix {
 	}
 	m.low, m.n = low, kernel.Padded(high-low+1)
 	rows := len(entries)
-	m.value, m.quant = make([]float32, 0, rows*m.n), make([]int8, 0, rows*m.n)
+	m.fine.n, m.rough.n = m.n, kernel.Padded(m.n/pool)
+	m.value = make([]float32, 0, rows*m.n)
 	m.sum, m.square = make([]float64, 0, rows*(m.blocks()+1)), make([]float64, 0, rows*(m.blocks()+1))
+	for _, l := range []*layer{&m.fine, &m.rough} {
+		l.quant = make([]int8, 0, rows*l.n)
+	}
 	for _, e := range entries {
 		m.add(e.id, e.vec)
 	}
@@ -58,11 +73,10 @@ func (m *matrix) add(id string, v Vector) {
 	for i, x := range v.D {
 		row[first+i] = float32(x) // exact, see newVector
 	}
-	quant := make([]int8, m.n)
-	scale, miss := kernel.Quantise(quant, row)
 	m.ids, m.spans = append(m.ids, id), append(m.spans, span{int32(first), int32(first + len(v.D) - 1)})
-	m.value, m.quant = append(m.value, row...), append(m.quant, quant...)
-	m.scale, m.miss = append(m.scale, scale), append(m.miss, miss)
+	m.value = append(m.value, row...)
+	m.fine.add(row, 0)
+	m.rough.add(pooled(row))
 	var s, sq float64
 	m.sum, m.square = append(m.sum, 0), append(m.square, 0)
 	for b := range m.blocks() {
@@ -73,6 +87,38 @@ func (m *matrix) add(id string, v Vector) {
 		m.sum, m.square = append(m.sum, s), append(m.square, sq)
 	}
 }
+
+func (l *layer) add(row []float32, high float64) {
+	quant := make([]int8, l.n)
+	scale, miss := kernel.Quantise(quant, row)
+	l.quant = append(l.quant, quant...)
+	l.scale, l.miss, l.high = append(l.scale, scale), append(l.miss, miss), append(l.high, high)
+}
+
+// pooled is the part of a row that is the same within each pool of columns, as one value a pool of the same norm, and the norm
+// of the rest. Scalar products of rows are those of these parts and those of the rests.
+func pooled(row []float32) (low []float32, high float64) {
+	low = make([]float32, len(row)/pool)
+	var rest float64
+	for i := range low {
+		var sum float64
+		for _, x := range row[i*pool : (i+1)*pool] {
+			sum += float64(x)
+		}
+		low[i] = float32(sum / math.Sqrt(pool))
+		mean := float64(low[i]) / math.Sqrt(pool) // of what low holds, so that its rounding counts as rest
+		for _, x := range row[i*pool : (i+1)*pool] {
+			rest += (float64(x) - mean) * (float64(x) - mean)
+		}
+	}
+	return low, math.Sqrt(rest) * rounding
+}
+
+// rounding makes room for what float64 loses in a few thousand additions.
+const rounding = 1 + 1e-9
+
+// norm of row i.
+func (m *matrix) norm(i int) float64 { return math.Sqrt(m.square[(i+1)*(m.blocks()+1)-1]) * rounding }
 
 // vector is row i as it was added, without its Derivative.
 func (m *matrix) vector(i int) Vector {
@@ -89,10 +135,6 @@ func (m *matrix) vector(i int) Vector {
 func (m *matrix) totals(i, from, to int) (least, most, squareLeast, squareMost float64) {
 	s := m.spans[i]
 	at := i * (m.blocks() + 1)
-	if from <= int(s.first) && to >= int(s.last) {
-		last := at + m.blocks()
-		return m.sum[last], m.sum[last], m.square[last], m.square[last]
-	}
 	inFrom, inTo := (from+kernel.Width-1)/kernel.Width, (to+1)/kernel.Width
 	outFrom, outTo := from/kernel.Width, (to+kernel.Width)/kernel.Width
 	if from <= int(s.first) {
@@ -101,13 +143,23 @@ func (m *matrix) totals(i, from, to int) (least, most, squareLeast, squareMost f
 	if to >= int(s.last) {
 		inTo = outTo
 	}
-	if inTo < inFrom {
-		inTo = inFrom
-	}
+	inTo = max(inTo, inFrom)
 	inner := m.sum[at+inTo] - m.sum[at+inFrom]
 	squareLeast, squareMost = m.square[at+inTo]-m.square[at+inFrom], m.square[at+outTo]-m.square[at+outFrom]
 	// Whatever part of the outer blocks counts, its sum is at most this (Cauchy-Schwarz).
 	outside := float64((outTo-outFrom)-(inTo-inFrom)) * kernel.Width
 	spread := math.Sqrt(outside * math.Max(squareMost-squareLeast, 0))
 	return inner - spread, inner + spread, squareLeast, squareMost
+}
+
+// prefix is the sum and the sum of squares of row i before column c, added up in the order of columns as Vector does.
+func (m *matrix) prefix(i, c int) (sum, square float64) {
+	b := c / kernel.Width
+	at := i*(m.blocks()+1) + b
+	sum, square = m.sum[at], m.square[at]
+	for _, x := range m.value[i*m.n+b*kernel.Width : i*m.n+c] {
+		sum += float64(x)
+		square += float64(x) * float64(x)
+	}
+	return sum, square
 }

@@ -11,29 +11,31 @@ type screen struct {
 	m        *matrix
 	v        Vector
 	maxShift int
-	shifts   int     // 2*maxShift+1
-	quant    []int8  // of the scan, from maxShift columns before the first of the matrix to as many after the last
-	scale    float64 // of quant
-	miss     float64
-	norm     float64 // of the scan
+	shifts   int // 2*maxShift+1
+	norm     float64
+	rough    asked
+	fine     asked
 	frames   map[span]*frame
+}
+
+// asked is the scan at every shift, as the rows of a layer are: the same scale for all.
+type asked struct {
+	quant             []int8 // shifts × the layer's columns
+	scale, miss, high float64
 }
 
 // frame is what all rows of one span share.
 type frame struct {
-	allowed               []bool    // by shift, whether enough is in common
-	mean                  []float64 // of the scan over what is in common
-	inverse               []float64 // of the norm about it
-	least                 int       // fewest columns in common
-	from, to              int       // columns in common at every shift
-	outerFrom, outerTo    int       // columns in common at any shift
-	any                   bool
-	meanMost, inverseMost float64
+	any                   bool    // enough is in common at some shift
+	least                 int     // fewest columns in common
+	from, to              int     // columns in common at every shift
+	outerFrom, outerTo    int     // columns in common at any shift
+	meanMost, inverseMost float64 // of the scan over what is in common: its mean, and the inverse of its norm about that
 }
 
 func newScreen(m *matrix, v Vector, maxShift int) *screen {
 	s := &screen{m: m, v: v, maxShift: maxShift, shifts: 2*maxShift + 1, frames: map[span]*frame{}}
-	// Column c of the matrix meets wavenumber low+c; quant[c+k] is the scan at low+c+k-maxShift.
+	// Column c of the matrix is wavenumber low+c, which the scan reads maxShift-k too low: line[c+k].
 	line := make([]float32, m.n+2*maxShift)
 	for i, x := range v.D {
 		if at := v.Low + i - m.low + maxShift; at >= 0 && at < len(line) {
@@ -42,45 +44,64 @@ func newScreen(m *matrix, v Vector, maxShift int) *screen {
 		}
 	}
 	s.norm = math.Sqrt(s.norm) * rounding
-	s.quant = make([]int8, kernel.Padded(len(line)))
-	s.scale, s.miss = kernel.Quantise(s.quant, line)
+	quant := make([]int8, len(line))
+	s.fine.scale, s.fine.miss = kernel.Quantise(quant, line)
+	s.fine.quant = make([]int8, s.shifts*m.fine.n)
+	lows := make([]float32, s.shifts*m.rough.n)
+	for k := range s.shifts {
+		copy(s.fine.quant[k*m.fine.n:], quant[k:k+m.n])
+		low, high := pooled(line[k : k+m.n])
+		copy(lows[k*m.rough.n:], low)
+		s.rough.high = math.Max(s.rough.high, high)
+	}
+	// One scale and the miss of all shifts together, which is more than that of any.
+	s.rough.quant = make([]int8, len(lows))
+	s.rough.scale, s.rough.miss = quantiseRows(s.rough.quant, lows, m.rough.n)
 	return s
 }
 
-// rounding makes room for what float64 loses in a few thousand additions.
-const rounding = 1 + 1e-9
+// quantiseRows is kernel.Quantise with one scale for all rows; miss is the largest of any row.
+func quantiseRows(dst []int8, v []float32, n int) (scale, miss float64) {
+	scale, _ = kernel.Quantise(dst, v)
+	for k := 0; k < len(v); k += n {
+		miss = math.Max(miss, kernel.Miss(dst[k:k+n], v[k:k+n], scale))
+	}
+	return scale, miss
+}
 
 // frame for rows of a span.
 func (s *screen) frame(of span) *frame {
 	if f := s.frames[of]; f != nil {
 		return f
 	}
-	f := &frame{allowed: make([]bool, s.shifts), mean: make([]float64, s.shifts), inverse: make([]float64, s.shifts),
-		least: math.MaxInt, from: 0, to: s.m.n - 1, outerFrom: s.m.n, outerTo: -1}
+	f := &frame{least: math.MaxInt, to: s.m.n - 1, outerFrom: s.m.n, outerTo: -1}
 	low, high := s.m.low+int(of.first), s.m.low+int(of.last)
-	for k := range s.shifts {
-		by := k - s.maxShift
+	for by := -s.maxShift; by <= s.maxShift; by++ {
 		lo, hi := max(low, s.v.Low-by), min(high, s.v.High()-by)
 		n := hi - lo + 1
 		if n < MinRangeCM1 {
 			continue
 		}
-		f.any, f.allowed[k], f.least = true, true, min(f.least, n)
-		from, to := lo-s.m.low, hi-s.m.low
+		from, to, i := lo-s.m.low, hi-s.m.low, lo+by-s.v.Low
+		f.any, f.least = true, min(f.least, n)
 		f.from, f.to, f.outerFrom, f.outerTo = max(f.from, from), min(f.to, to), min(f.outerFrom, from), max(f.outerTo, to)
-		i := lo + by - s.v.Low
-		f.mean[k] = (s.v.sum[i+n] - s.v.sum[i]) / float64(n)
+		f.meanMost = math.Max(f.meanMost, math.Abs(s.v.sum[i+n]-s.v.sum[i])/float64(n))
 		if norm := math.Sqrt(s.v.norm2(i, i+n)); norm > 0 {
-			f.inverse[k] = rounding / norm
+			f.inverseMost = math.Max(f.inverseMost, rounding/norm)
 		}
-		f.meanMost, f.inverseMost = math.Max(f.meanMost, math.Abs(f.mean[k])), math.Max(f.inverseMost, f.inverse[k])
 	}
 	s.frames[of] = f
 	return f
 }
 
-// bound is at least the score of row i at every shift, given its int8 products; -Inf where too little is in common.
-func (s *screen) bound(i int, products []int32) float64 {
+// bound is at least the score of row i at every shift, given its products with the scan in layer l, asked for as q; -Inf
+// where too little is in common.
+//
+// With a = b + c for the scan and r = s + t for the row, where b and s are what int8 (and pooling) keeps, a.r = b.s + c.s +
+// a.t, or with pooling, whose two parts are at right angles, the same for the pooled parts and at most the product of the
+// norms for the rests (Cauchy-Schwarz). The score takes off the product of the means and divides by the norms about them; of
+// the row these are known to a block.
+func (s *screen) bound(i int, l *layer, q *asked, products []int32) float64 {
 	f := s.frame(s.m.spans[i])
 	if !f.any {
 		return math.Inf(-1)
@@ -90,19 +111,20 @@ func (s *screen) bound(i int, products []int32) float64 {
 		top = max(top, p)
 	}
 	least, most, squareLeast, squareMost := s.m.totals(i, f.from, f.to)
-	if wide := s.m.spans[i]; f.outerFrom < f.from && f.outerFrom >= int(wide.first) || f.outerTo > f.to && f.outerTo <= int(wide.last) {
+	if f.outerFrom < f.from || f.outerTo > f.to {
 		// What is in common changes with the shift: the sums may be those of more columns.
-		wideLeast, wideMost, _, wideSquare := s.m.totals(i, f.outerFrom, f.outerTo)
-		spread := math.Sqrt(float64(f.outerTo-f.outerFrom-f.to+f.from) * math.Max(wideSquare-squareLeast, 0))
-		least, most, squareMost = math.Min(least-spread, wideLeast), math.Max(most+spread, wideMost), wideSquare
+		_, _, _, squareMost = s.m.totals(i, f.outerFrom, f.outerTo)
+		spread := math.Sqrt(float64(f.outerTo-f.outerFrom-f.to+f.from) * math.Max(squareMost-squareLeast, 0))
+		least, most = least-spread, most+spread
 	}
 	sum := math.Max(math.Abs(least), math.Abs(most))
 	norm2 := squareLeast - sum*sum/float64(f.least)
 	if norm2 <= 1e-6*squareMost {
 		return 1 // nearly nothing is known of the row there
 	}
-	miss := s.miss*math.Sqrt(s.m.square[i*(s.m.blocks()+1)+s.m.blocks()])*rounding + (s.norm+s.miss)*s.m.miss[i]
-	numerator := float64(top)*s.scale*s.m.scale[i] + miss + f.meanMost*sum
+	norm := s.m.norm(i)
+	lost := q.miss*(norm+l.miss[i]) + s.norm*l.miss[i] + q.high*l.high[i]
+	numerator := float64(top)*q.scale*l.scale[i] + lost*rounding + f.meanMost*sum
 	if numerator <= 0 {
 		return 0
 	}

@@ -15,11 +15,12 @@ const chunk = 128
 // top is the exact k best rows for v within maxShift, best first, equal scores in order of id, as if every row had been
 // compared by Align. Rows that keep refuses take no part.
 //
-// Every row is bounded from above by its int8 products (screen). The k rows of the highest bounds are compared exactly; the
-// k-th of those scores is one that k rows reach, so a row whose bound is below it is not among the k best. All others are
-// compared.
+// Every row is bounded from above by its rough int8 products (screen). The k rows of the highest bounds are compared exactly;
+// the k-th of their scores is one that k rows reach, so a row whose bound is below it is not among the k best. The others
+// are bounded by their fine products, and what still is not below is compared.
 func (m *matrix) top(ctx context.Context, v Vector, q Query) ([]Hit, error) {
-	bounds, err := m.bounds(ctx, v, q.MaxShift)
+	s := newScreen(m, v, q.MaxShift)
+	bounds, err := s.roughBounds(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -31,25 +32,47 @@ func (m *matrix) top(ctx context.Context, v Vector, q Query) ([]Hit, error) {
 		}
 	}
 	first := kth(bounds, q.K)
-	hits, err := m.compare(ctx, v, q.MaxShift, rowsAbove(bounds, first, math.Inf(1)))
+	found, err := m.compare(ctx, v, q.MaxShift, rowsAbove(bounds, first, math.Inf(1)))
 	if err != nil {
 		return nil, err
 	}
-	if math.IsInf(first, -1) {
-		return best(hits), nil // no more than k have enough in common
+	if !math.IsInf(first, -1) { // else no more than k have enough in common
+		reached := math.Inf(-1)
+		if len(found) >= q.K { // of equal bounds there may be more
+			slices.SortFunc(found, byScore)
+			reached = found[q.K-1].score
+		}
+		rows, err := s.fineAbove(ctx, rowsAbove(bounds, reached, first), reached)
+		if err != nil {
+			return nil, err
+		}
+		more, err := m.compare(ctx, v, q.MaxShift, rows)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, more...)
 	}
-	scores := make([]float64, len(hits))
-	for i, h := range hits {
-		scores[i] = h.Score
+	return m.hits(v, q, found), nil
+}
+
+// scored is a row with its score, best of all shifts.
+type scored struct {
+	row   int
+	score float64
+}
+
+func byScore(a, b scored) int { return cmp.Compare(b.score, a.score) }
+
+// hits are the k best of rows, with the place where each agrees best.
+func (m *matrix) hits(v Vector, q Query, found []scored) []Hit {
+	slices.SortFunc(found, func(a, b scored) int { return cmp.Or(byScore(a, b), cmp.Compare(m.ids[a.row], m.ids[b.row])) })
+	found = found[:min(q.K, len(found))]
+	out := make([]Hit, len(found))
+	for i, f := range found {
+		a, _ := Align(v, m.vector(f.row), 0, q.MaxShift)
+		out[i] = Hit{m.ids[f.row], a}
 	}
-	// Of equal bounds there may be more than k: then the k-th score of all of them counts.
-	reached := kth(scores, q.K)
-	more, err := m.compare(ctx, v, q.MaxShift, rowsAbove(bounds, reached, first))
-	if err != nil {
-		return nil, err
-	}
-	hits = best(append(hits, more...))
-	return hits[:min(q.K, len(hits))], nil
+	return out
 }
 
 // best sorts hits.
@@ -60,23 +83,51 @@ func best(hits []Hit) []Hit {
 	return hits
 }
 
-// bounds of the scores of all rows.
-func (m *matrix) bounds(ctx context.Context, v Vector, maxShift int) ([]float64, error) {
-	s := newScreen(m, v, maxShift)
+// roughBounds of the scores of all rows.
+func (s *screen) roughBounds(ctx context.Context) ([]float64, error) {
+	m, l := s.m, &s.m.rough
 	for _, of := range m.spans {
 		s.frame(of) // so that the workers only read
 	}
 	out := make([]float64, len(m.ids))
 	return out, onEveryCore(ctx, (len(m.ids)+chunk-1)/chunk, func() func(int) {
-		products := make([]int32, chunk*s.shifts)
+		products := make([]int32, max(chunk, s.shifts))
 		return func(c int) {
 			from, to := c*chunk, min((c+1)*chunk, len(m.ids))
-			kernel.DotsShifted(products, m.quant[from*m.n:to*m.n], m.n, s.quant, s.shifts)
+			if s.shifts == 1 { // the other way round there is one product a call
+				kernel.Products(products[:to-from], s.rough.quant, l.quant[from*l.n:to*l.n])
+				for i := from; i < to; i++ {
+					out[i] = s.bound(i, l, &s.rough, products[i-from:i-from+1])
+				}
+				return
+			}
 			for i := from; i < to; i++ {
-				out[i] = s.bound(i, products[(i-from)*s.shifts:(i-from+1)*s.shifts])
+				kernel.Products(products[:s.shifts], l.quant[i*l.n:(i+1)*l.n], s.rough.quant)
+				out[i] = s.bound(i, l, &s.rough, products[:s.shifts])
 			}
 		}
 	})
+}
+
+// fineAbove are those of rows whose fine bound is at least low.
+func (s *screen) fineAbove(ctx context.Context, rows []int, low float64) ([]int, error) {
+	l := &s.m.fine
+	keep := make([]bool, len(rows))
+	err := onEveryCore(ctx, len(rows), func() func(int) {
+		products := make([]int32, s.shifts)
+		return func(k int) {
+			i := rows[k]
+			kernel.Products(products, l.quant[i*l.n:(i+1)*l.n], s.fine.quant)
+			keep[k] = s.bound(i, l, &s.fine, products) >= low
+		}
+	})
+	var out []int
+	for k, i := range rows {
+		if keep[k] {
+			out = append(out, i)
+		}
+	}
+	return out, err
 }
 
 // rowsAbove are the rows whose bound is at least low and below high.
@@ -89,18 +140,38 @@ func rowsAbove(bounds []float64, low, high float64) (rows []int) {
 	return rows
 }
 
-// compare compares rows exactly.
-func (m *matrix) compare(ctx context.Context, v Vector, maxShift int, rows []int) ([]Hit, error) {
-	hits := make([]Hit, len(rows))
+// compare gives rows their exact scores, each the best of all shifts; rows that share too little are left out.
+func (m *matrix) compare(ctx context.Context, v Vector, maxShift int, rows []int) ([]scored, error) {
+	out := make([]scored, len(rows))
 	err := onEveryCore(ctx, len(rows), func() func(int) {
-		return func(i int) {
-			hits[i] = Hit{ReferenceID: m.ids[rows[i]], Alignment: Alignment{Score: math.Inf(-1)}}
-			if a, ok := Align(v, m.vector(rows[i]), 0, maxShift); ok {
-				hits[i].Alignment = a
+		row := make([]float64, m.n)
+		return func(k int) {
+			i := rows[k]
+			for c, x := range m.value[i*m.n : (i+1)*m.n] {
+				row[c] = float64(x)
+			}
+			out[k] = scored{i, math.Inf(-1)}
+			for shift := -maxShift; shift <= maxShift; shift++ {
+				out[k].score = math.Max(out[k].score, m.score(v, row, i, shift))
 			}
 		}
 	})
-	return slices.DeleteFunc(hits, func(h Hit) bool { return math.IsInf(h.Score, -1) }), err
+	return slices.DeleteFunc(out, func(s scored) bool { return math.IsInf(s.score, -1) }), err
+}
+
+// score is Vector.correlation of v with row i, whose values are given, to the last bit.
+func (m *matrix) score(v Vector, row []float64, i, shift int) float64 {
+	first, last := m.low+int(m.spans[i].first), m.low+int(m.spans[i].last)
+	lo, hi := max(first, v.Low-shift), min(last, v.High()-shift)
+	n := hi - lo + 1
+	if n < MinRangeCM1 {
+		return math.Inf(-1)
+	}
+	vi, ri := lo+shift-v.Low, lo-m.low
+	sumTo, squareTo := m.prefix(i, ri+n)
+	sumFrom, squareFrom := m.prefix(i, ri)
+	sum := sumTo - sumFrom
+	return pearson(v, vi, n, row[ri:ri+n], sum, math.Max(squareTo-squareFrom-sum*sum/float64(n), 0))
 }
 
 // kth is the k-th largest of values, -Inf when there are fewer.

@@ -34,13 +34,20 @@ func Quantise(dst []int8, v []float32) (scale, miss float64) {
 	}
 	scale = top / 127
 	for i, x := range v {
-		q := math.Max(-127, math.Min(127, math.RoundToEven(float64(x)/scale)))
-		dst[i] = int8(q)
-		e := float64(x) - scale*q
-		miss += e * e
+		dst[i] = int8(math.Max(-127, math.Min(127, math.RoundToEven(float64(x)/scale))))
 	}
-	// The differences are exact to 2^-52 of the value, the sum of up to 2^16 squares to 2^-36 of itself.
-	return scale, math.Sqrt(miss)*(1+1e-9) + top*float64(len(v))*0x1p-52
+	return scale, Miss(dst, v, scale)
+}
+
+// Miss is at least the Euclidean norm of v - scale*dst.
+func Miss(dst []int8, v []float32, scale float64) float64 {
+	var sum float64
+	for i, x := range v {
+		e := float64(x) - scale*float64(dst[i])
+		sum += e * e
+	}
+	// Each difference is exact to 2^-52 of 127 steps, the sum of up to 2^16 squares to 2^-36 of itself.
+	return math.Sqrt(sum)*(1+1e-9) + 127*scale*float64(len(v))*0x1p-52
 }
 
 // Products writes the scalar products of fixed with vectors of the same length, one after the other in others, to out.
