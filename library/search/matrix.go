@@ -15,12 +15,17 @@ type matrix struct {
 	low       int // wavenumber of the first column
 	n         int // columns, a multiple of kernel.Width
 	ids       []string
-	spans     []span
+	spans     []span    // of every row
+	shapes    []span    // the different ones
+	shape     []int32   // of every row, index into shapes
+	norm      []float64 // of every row
+	inverse   []float64 // of the norm of every row about its mean; +Inf where that is next to nothing
 	value     []float32 // rows × n, zero outside a row's span
 	fine      layer     // of n columns
 	rough     layer     // of pooled columns
 	// sums of every row up to each block of kernel.Width columns, of the values and of their squares, rows × (blocks+1).
 	sum, square []float64
+	known       map[span]int32 // of shapes
 }
 
 // span is which columns a row covers, the last included.
@@ -75,6 +80,7 @@ func (m *matrix) add(id string, v Vector) {
 	}
 	m.ids, m.spans = append(m.ids, id), append(m.spans, span{int32(first), int32(first + len(v.D) - 1)})
 	m.value = append(m.value, row...)
+	m.shape = append(m.shape, m.shapeOf(m.spans[len(m.spans)-1]))
 	m.fine.add(row, 0)
 	m.rough.add(pooled(row))
 	var s, sq float64
@@ -86,6 +92,25 @@ func (m *matrix) add(id string, v Vector) {
 		}
 		m.sum, m.square = append(m.sum, s), append(m.square, sq)
 	}
+	m.norm = append(m.norm, math.Sqrt(sq)*rounding)
+	inverse := math.Inf(1)
+	if about := sq - s*s/float64(len(v.D)); about > leastPart*sq {
+		inverse = rounding / math.Sqrt(about)
+	}
+	m.inverse = append(m.inverse, inverse)
+}
+
+// shapeOf is the index of a span among the different ones.
+func (m *matrix) shapeOf(s span) int32 {
+	if m.known == nil {
+		m.known = map[span]int32{}
+	}
+	i, ok := m.known[s]
+	if !ok {
+		i = int32(len(m.shapes))
+		m.known[s], m.shapes = i, append(m.shapes, s)
+	}
+	return i
 }
 
 func (l *layer) add(row []float32, high float64) {
@@ -114,11 +139,11 @@ func pooled(row []float32) (low []float32, high float64) {
 	return low, math.Sqrt(rest) * rounding
 }
 
+// leastPart of the square of a norm is left about the mean, or rounding decides.
+const leastPart = 1e-6
+
 // rounding makes room for what float64 loses in a few thousand additions.
 const rounding = 1 + 1e-9
-
-// norm of row i.
-func (m *matrix) norm(i int) float64 { return math.Sqrt(m.square[(i+1)*(m.blocks()+1)-1]) * rounding }
 
 // vector is row i as it was added, without its Derivative.
 func (m *matrix) vector(i int) Vector {

@@ -15,7 +15,7 @@ type screen struct {
 	norm     float64
 	rough    asked
 	fine     asked
-	frames   map[span]*frame
+	frames   []frame // by shape
 }
 
 // asked is the scan at every shift, as the rows of a layer are: the same scale for all.
@@ -27,6 +27,7 @@ type asked struct {
 // frame is what all rows of one span share.
 type frame struct {
 	any                   bool    // enough is in common at some shift
+	whole                 bool    // the whole row is in common at every shift
 	least                 int     // fewest columns in common
 	from, to              int     // columns in common at every shift
 	outerFrom, outerTo    int     // columns in common at any shift
@@ -34,7 +35,10 @@ type frame struct {
 }
 
 func newScreen(m *matrix, v Vector, maxShift int) *screen {
-	s := &screen{m: m, v: v, maxShift: maxShift, shifts: 2*maxShift + 1, frames: map[span]*frame{}}
+	s := &screen{m: m, v: v, maxShift: maxShift, shifts: 2*maxShift + 1, frames: make([]frame, len(m.shapes))}
+	for i, of := range m.shapes {
+		s.frames[i] = s.frame(of)
+	}
 	// Column c of the matrix is wavenumber low+c, which the scan reads maxShift-k too low: line[c+k].
 	line := make([]float32, m.n+2*maxShift)
 	for i, x := range v.D {
@@ -70,11 +74,8 @@ func quantiseRows(dst []int8, v []float32, n int) (scale, miss float64) {
 }
 
 // frame for rows of a span.
-func (s *screen) frame(of span) *frame {
-	if f := s.frames[of]; f != nil {
-		return f
-	}
-	f := &frame{least: math.MaxInt, to: s.m.n - 1, outerFrom: s.m.n, outerTo: -1}
+func (s *screen) frame(of span) frame {
+	f := frame{least: math.MaxInt, to: s.m.n - 1, outerFrom: s.m.n, outerTo: -1}
 	low, high := s.m.low+int(of.first), s.m.low+int(of.last)
 	for by := -s.maxShift; by <= s.maxShift; by++ {
 		lo, hi := max(low, s.v.Low-by), min(high, s.v.High()-by)
@@ -90,7 +91,7 @@ func (s *screen) frame(of span) *frame {
 			f.inverseMost = math.Max(f.inverseMost, rounding/norm)
 		}
 	}
-	s.frames[of] = f
+	f.whole = f.any && f.from <= int(of.first) && f.to >= int(of.last)
 	return f
 }
 
@@ -102,7 +103,7 @@ func (s *screen) frame(of span) *frame {
 // norms for the rests (Cauchy-Schwarz). The score takes off the product of the means and divides by the norms about them; of
 // the row these are known to a block.
 func (s *screen) bound(i int, l *layer, q *asked, products []int32) float64 {
-	f := s.frame(s.m.spans[i])
+	f := &s.frames[s.m.shape[i]]
 	if !f.any {
 		return math.Inf(-1)
 	}
@@ -110,6 +111,24 @@ func (s *screen) bound(i int, l *layer, q *asked, products []int32) float64 {
 	for _, p := range products[1:] {
 		top = max(top, p)
 	}
+	norm := s.m.norm[i]
+	lost := q.miss*(norm+l.miss[i]) + s.norm*l.miss[i] + q.high*l.high[i]
+	numerator := float64(top)*q.scale*l.scale[i] + lost*rounding
+	switch {
+	case !f.whole:
+		return s.partialBound(i, f, numerator)
+	case math.IsInf(s.m.inverse[i], 1):
+		return 1
+	}
+	sum := s.m.sum[(i+1)*(s.m.blocks()+1)-1]
+	return clamp((numerator + f.meanMost*math.Abs(sum)) * f.inverseMost * s.m.inverse[i])
+}
+
+// clamp keeps a bound within 0..1: a negative numerator over a norm that is at least so large says no more than 0.
+func clamp(bound float64) float64 { return math.Max(0, math.Min(1, bound)) }
+
+// partialBound is bound for a row of which only a part is in common; numerator is that without the means.
+func (s *screen) partialBound(i int, f *frame, numerator float64) float64 {
 	least, most, squareLeast, squareMost := s.m.totals(i, f.from, f.to)
 	if f.outerFrom < f.from || f.outerTo > f.to {
 		// What is in common changes with the shift: the sums may be those of more columns.
@@ -119,14 +138,9 @@ func (s *screen) bound(i int, l *layer, q *asked, products []int32) float64 {
 	}
 	sum := math.Max(math.Abs(least), math.Abs(most))
 	norm2 := squareLeast - sum*sum/float64(f.least)
-	if norm2 <= 1e-6*squareMost {
+	if norm2 <= leastPart*squareMost {
 		return 1 // nearly nothing is known of the row there
 	}
-	norm := s.m.norm(i)
-	lost := q.miss*(norm+l.miss[i]) + s.norm*l.miss[i] + q.high*l.high[i]
-	numerator := float64(top)*q.scale*l.scale[i] + lost*rounding + f.meanMost*sum
-	if numerator <= 0 {
-		return 0
-	}
-	return math.Min(1, numerator*f.inverseMost*rounding/math.Sqrt(norm2))
+	numerator += f.meanMost * sum
+	return clamp(numerator * f.inverseMost * rounding / math.Sqrt(norm2))
 }

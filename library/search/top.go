@@ -86,9 +86,6 @@ func best(hits []Hit) []Hit {
 // roughBounds of the scores of all rows.
 func (s *screen) roughBounds(ctx context.Context) ([]float64, error) {
 	m, l := s.m, &s.m.rough
-	for _, of := range m.spans {
-		s.frame(of) // so that the workers only read
-	}
 	out := make([]float64, len(m.ids))
 	return out, onEveryCore(ctx, (len(m.ids)+chunk-1)/chunk, func() func(int) {
 		products := make([]int32, max(chunk, s.shifts))
