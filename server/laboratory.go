@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"fentrace/library"
@@ -149,7 +150,7 @@ func (s *Server) propose(ctx context.Context, sc store.Scan, r store.LaboratoryR
 		return nil, fmt.Sprintf("no library of this server has %s: import the substance first, then enter the result again", r.Substances[0].Name), nil
 	case q.Saturated > 0:
 		return nil, fmt.Sprintf("the scan is saturated at %d points", q.Saturated), nil
-	case q.Axis == "fault" || q.Axis == "recalibrated":
+	case slices.Contains([]string{"off", "fault", "recalibrated"}, q.Axis):
 		return nil, fmt.Sprintf("the axis of the scan is about %.1f cm-1 off", q.AxisShiftCM1), nil
 	case q.SNR < referenceSNR:
 		return nil, fmt.Sprintf("the signal-to-noise ratio of the scan is %.0f, a reference needs %d", q.SNR, referenceSNR), nil

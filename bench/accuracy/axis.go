@@ -44,7 +44,7 @@ func (b *bench) drawnAxis(ctx context.Context, cross []answered) ([]report.Resul
 				return slices.ContainsFunc(good, func(g answered) bool { return g.Path == a.Path })
 			})
 			w := count(as, func(a answered) bool { return a.wrongFinding() && a.Sample != liquids })
-			f := count(inGood, answered.axisFault)
+			f := count(inGood, answered.axisNamed)
 			named, wrong = append(named, 100*float64(f)/float64(len(inGood))), append(wrong, 100*float64(w)/float64(len(as)))
 			known := filter(inGood, func(a answered) bool { return slices.Contains(standards, a.Sample) })
 			m := count(known, func(a answered) bool {
@@ -57,12 +57,13 @@ func (b *bench) drawnAxis(ctx context.Context, cross []answered) ([]report.Resul
 			}
 		}
 		results = append(results,
-			report.Share(kind.name+", good scans: stated as an axis fault", faults, nGood, "", 0, command).OverSeeds(named),
+			report.Share(kind.name+", good scans: said to be wrong", faults, nGood, "", 0, command).OverSeeds(named),
 			report.Share(kind.name+", all scans: stated wrongly", wrongs, nAll, "", 0, command).OverSeeds(wrong),
 			report.Share(kind.name+", scans of a standard: axis put right to 1 cm-1 by its lines, and answered rightly", nMended, nKnown, "", 0, command).OverSeeds(mended))
 	}
 	right := filter(cross, func(a answered) bool { return a.axisFault() })
-	return append(results, report.Share("axis as it came: called a fault", len(right), len(cross), "", 0, command)), nil
+	return append(results, report.Share("axis as it came: called a fault", len(right), len(cross), "", 0, command),
+		report.AsDetail(report.Share("axis as it came: answered, and said to be more than 4 cm-1 off", count(cross, answered.axisNamed)-len(right), len(cross), "", 0, command))[0]), nil
 }
 
 // standards are the samples whose lines are known (ASTM E1840).

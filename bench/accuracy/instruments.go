@@ -18,10 +18,12 @@ import (
 )
 
 // instruments leaves one spectrometer out at a time: its scans are answered from a library that holds the same substances as
-// the four others recorded them. The probabilities are the shipped ones, which were fitted on none of these scans.
+// the four others recorded them. The probabilities are the shipped ones, which were fitted on none of these scans. They are
+// said for samples of which the library holds half, so every scan is answered twice for them: with its substance in the
+// library and without.
 func (b *bench) instruments(ctx context.Context, cross []answered) ([]report.Result, error) {
-	var said []float64
-	var right []bool
+	var said, outSaid []float64
+	var right, outRight []bool
 	top, n := 0, 0
 	plain := derivative()
 	plainTop := 0
@@ -41,6 +43,13 @@ func (b *bench) instruments(ctx context.Context, cross []answered) ([]report.Res
 				return nil, err
 			}
 			n++
+			withheld, err := withoutSubstance(ctx, lib, a)
+			if err != nil {
+				return nil, err
+			}
+			if len(withheld.Candidates) > 0 {
+				outSaid, outRight = append(outSaid, withheld.Candidates[0].Probability), append(outRight, false)
+			}
 			is := len(ans.Candidates) > 0 && ans.Candidates[0].Substance == substanceOf(a)
 			if is {
 				top++
@@ -59,19 +68,39 @@ func (b *bench) instruments(ctx context.Context, cross []answered) ([]report.Res
 			}
 		}
 	}
-	bins, ece, _ := validate.Reliability(said, right)
+	bins, _, _ := validate.Reliability(said, right)
 	fmt.Println("leave one instrument out, best candidate: said, right, n")
 	for _, bin := range bins {
 		if bin.N > 0 {
 			fmt.Printf("%5.1f %% %5.1f %% %4d\n", 100*bin.Predicted, 100*bin.Right, bin.N)
 		}
 	}
-	off := report.Exact("one spectrometer left out: expected calibration error of the best candidate", "%", 100*ece, len(said), "", 0, command)
-	off.Low, off.High = resampledError(said, right)
+	const name = "one spectrometer left out: expected calibration error of the best candidate"
+	bothSaid, bothRight := append(slices.Clone(said), outSaid...), append(slices.Clone(right), outRight...)
 	return []report.Result{
 		report.Share("one spectrometer left out: right best candidate", top, n, plain.name, plainTop, command),
-		off,
+		calibrationError(name, said, right),
+		calibrationError(name+", with its substance in the library and without", bothSaid, bothRight),
 	}, nil
+}
+
+// calibrationError is the expected calibration error with its interval.
+func calibrationError(name string, said []float64, right []bool) report.Result {
+	_, ece, _ := validate.Reliability(said, right)
+	r := report.Exact(name, "%", 100*ece, len(said), "", 0, command)
+	r.Low, r.High = resampledError(said, right)
+	return r
+}
+
+// withoutSubstance answers a scan from the library without its substance.
+func withoutSubstance(ctx context.Context, lib *library.Stack, a answered) (identify.Identification, error) {
+	id, err := identify.New(library.NewStack(lib.Substances(), slices.DeleteFunc(slices.Clone(lib.References()), func(r library.Reference) bool {
+		return r.SubstanceID == strings.ToLower(substanceOf(a))
+	})), identify.Options{})
+	if err != nil {
+		return identify.Identification{}, err
+	}
+	return id.Identify(ctx, a.scan)
 }
 
 // resampledError is the 95 % interval, %, of the calibration error by resampling scans (percentile bootstrap, Efron 1979).

@@ -147,6 +147,9 @@ func (a answered) axisFault() bool {
 	return a.answer.Quality.Axis == "fault" || a.answer.Quality.Axis == "recalibrated"
 }
 
+// axisNamed says whether the answer, or what stands in its place, says that the axis is wrong.
+func (a answered) axisNamed() bool { return a.axisFault() || a.answer.Quality.Axis == "off" }
+
 // everyday: what holds nothing controlled, as scans and as references answered like scans.
 func (b *bench) everyday(ctx context.Context, cross []answered) ([]report.Result, error) {
 	alarmed := func(a answered) bool { return a.answer.Verdict == identify.Alarm }

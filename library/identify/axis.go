@@ -3,6 +3,7 @@ package identify
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 const (
 	axisOK      = "ok"
 	axisFaulty  = "fault"
+	axisOff     = "off"          // right enough to be answered, but moved by more than axisOKShift
 	axisMended  = "recalibrated" // it was wrong and put right by known lines of this very scan
 	axisUnknown = "unknown"
 )
@@ -154,6 +156,16 @@ func (ans Identification) withFault(f *axisFault, scan features) Identification 
 	}
 	for i := range ans.Candidates {
 		ans.Candidates[i].Probability = 0 // lines at wrong places make nothing probable
+	}
+	return ans
+}
+
+// withShift says what the shift at which a scan is explained tells about its axis.
+func (ans Identification) withShift(shift float64) Identification {
+	ans.Quality.Axis = axisOK
+	if math.Abs(shift) > axisOKShift {
+		ans.Quality.Axis, ans.Quality.AxisShiftCM1 = axisOff, round(shift, 1)
+		ans.Reasons = append(ans.Reasons, fmt.Sprintf("the wavenumber axis reads about %+.0f cm-1 off where the lines of what was found are; that much is forgiven", shift))
 	}
 	return ans
 }

@@ -49,8 +49,8 @@ func (id *Identifier) decide(ev evidence) Identification {
 	}
 	explained := id.explains(ev)
 	if explained || ev.alarms() {
-		if s := ev.parts[0].hit.ShiftCM1; s <= axisOKShift && s >= -axisOKShift && ev.fault == nil {
-			ans.Quality.Axis = axisOK
+		if ev.fault == nil {
+			ans = ans.withShift(ev.parts[0].hit.ShiftCM1)
 		}
 		ans.Findings = ev.findings()
 		ans.Unexplained = round(ev.fit.Unexplained, 3)

@@ -55,7 +55,7 @@ func (id *Identifier) judge(ctx context.Context, s spectra.Spectrum) (evidence, 
 	if err != nil {
 		return ev, err
 	}
-	ev.candidates = id.rank(ev)
+	ev.candidates = id.rank(ev, id.weakHits(ev))
 	if err := id.explain(ctx, &ev); err != nil {
 		return ev, err
 	}
@@ -94,10 +94,31 @@ func (id *Identifier) compare(ctx context.Context, s spectra.Spectrum) (evidence
 	return ev, id.matchResolution(ctx, &ev, query)
 }
 
-// rank merges spectra and peak tables into one candidate per substance, best first.
-func (id *Identifier) rank(ev evidence) []Finding {
-	best := map[string]Finding{}
+// weakHits are the hits as they rank: in a weak scan by the correlation of the derivatives themselves, of which noise hides
+// less than of their square roots. Such a scan is hardly ever answered, but its candidates are looked at.
+func (id *Identifier) weakHits(ev evidence) []search.Hit {
+	if ev.features.snr >= weakSNR {
+		return ev.hits
+	}
+	scan := ev.vector.Linear()
+	var out []search.Hit
 	for _, h := range ev.hits {
+		v, ok := id.reference(&ev, h.ReferenceID)
+		if !ok {
+			continue
+		}
+		if h.Alignment, ok = search.Align(scan, v.Linear(), 0, id.maxShift); ok {
+			out = append(out, h)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b search.Hit) int { return cmp.Compare(b.Score, a.Score) })
+	return out
+}
+
+// rank merges hits and peak tables into one candidate per substance, best first.
+func (id *Identifier) rank(ev evidence, hits []search.Hit) []Finding {
+	best := map[string]Finding{}
+	for _, h := range hits {
 		f := id.spectrumFinding(h)
 		if had, ok := best[f.Substance]; ok {
 			had.References = append(had.References, f.References...)

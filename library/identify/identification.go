@@ -85,11 +85,11 @@ type Quality struct {
 	SNR          float64 `json:"snr"`          // strongest line over noise
 	Saturated    int     `json:"saturated"`    // points at full scale
 	Fluorescence float64 `json:"fluorescence"` // share of the signal that is smooth background, 0..1
-	Axis         string  `json:"axis"`         // "ok" | "fault" | "recalibrated" (by AxisKnown) | "unknown"
+	Axis         string  `json:"axis"`         // "ok" | "off" | "fault" | "recalibrated" (by AxisKnown) | "unknown"
 	// AxisKnown is the standard whose lines in this very scan put the axis right to AxisMeanCM1 on average; empty without.
 	AxisKnown    string  `json:"axis_known,omitempty"`
 	AxisMeanCM1  float64 `json:"axis_mean_cm1,omitempty"`
-	AxisShiftCM1 float64 `json:"axis_shift_cm1"`     // the shift that would explain the scan, when Axis is "fault" or "recalibrated"
+	AxisShiftCM1 float64 `json:"axis_shift_cm1"`     // the shift that would explain the scan, when Axis is "off", "fault" or "recalibrated"
 	LowCM1       float64 `json:"low_cm1,omitempty"`  // range of the scan
 	HighCM1      float64 `json:"high_cm1,omitempty"` // range of the scan
 }

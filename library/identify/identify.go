@@ -133,6 +133,9 @@ func (id *Identifier) Identify(ctx context.Context, s spectra.Spectrum) (Identif
 	if f := ev.fault; f != nil && f.mended {
 		ans.NextSteps = append(ans.NextSteps, reasonAxis(f, ev.features).steps...)
 	}
+	if ans.Quality.Axis == axisOff {
+		ans.NextSteps = append(ans.NextSteps, "recalibrate the axis with polystyrene or acetaminophen")
+	}
 	return ans, nil
 }
 

@@ -468,3 +468,20 @@ func TestAValidationThatCannotBeReadIsAnErrorWithWhatToDo(t *testing.T) {
 		t.Error("a calibration that states nothing was accepted")
 	}
 }
+
+// A scan within the error that is forgiven is answered, and says how far its axis is off.
+func TestAnAnswerSaysThatTheAxisIsOff(t *testing.T) {
+	id := identifier(t, threeSubstances...)
+	for shift, want := range map[float64]string{0: axisOK, 2: axisOK, 6: axisOff, -7: axisOff} {
+		s := pure("sugar")
+		s.shift = shift
+		ans := answer(t, id, s.spectrum())
+		q := ans.Quality
+		if ans.Verdict != NoAlarm || q.Axis != want || want == axisOff && math.Abs(q.AxisShiftCM1-shift) > 1 {
+			t.Errorf("moved %+.0f: %s, axis %s %+.1f", shift, ans.Headline, q.Axis, q.AxisShiftCM1)
+		}
+		if said := strings.Contains(strings.Join(ans.NextSteps, "; "), "recalibrate"); said != (want == axisOff) {
+			t.Errorf("moved %+.0f: next steps %q", shift, ans.NextSteps)
+		}
+	}
+}

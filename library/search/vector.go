@@ -140,6 +140,12 @@ func (v Vector) At(low, n int, shift float64) []float64 {
 	return d
 }
 
+// Linear is v compared by the derivative itself instead of its square root.
+func (v Vector) Linear() Vector {
+	v.D = v.Derivative
+	return v.summed()
+}
+
 // With returns v with other derivative values, for example what a fit has left over.
 func (v Vector) With(derivative []float64) Vector { return newVector(v.Technique, v.Low, derivative) }
 

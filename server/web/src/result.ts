@@ -186,6 +186,7 @@ function detailsCard(scan: Scan): HTMLElement {
 function axisWords(q: Scan["identification"]["quality"]): string {
   const off = `about ${q.axis_shift_cm1.toFixed(1)} cm-1 off`;
   if (q.axis === "fault") return `fault: ${off}`;
+  if (q.axis === "off") return off;
   return q.axis === "recalibrated" ? `${off}, put right by the lines of ${q.axis_known ?? "a standard"} in this scan` : q.axis;
 }
 
