@@ -8,7 +8,7 @@ TAGS  := -tags webdist
 WEBSRC := $(shell find $(WEB)/src $(WEB)/public -type f 2>/dev/null) $(wildcard $(WEB)/*.html $(WEB)/*.json $(WEB)/*.ts)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test setup lint web fuzz bench bench-accuracy bench-calibration bench-instruments bench-interferogram readme picture core clean
+.PHONY: help run build test setup lint web fuzz bench bench-accuracy bench-calibration bench-instruments bench-interferogram bench-speed readme picture core clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -67,6 +67,9 @@ bench-instruments: ## measure drivers, acquisition and laser safety on emulated 
 
 bench-interferogram: ## measure how computed absorbance agrees with the spectrometer's own
 	CGO_ENABLED=1 $(GO) run ./bench/interferogram
+
+bench-speed: ## measure the search beside numpy, faiss and gonum (Debian: python3-numpy python3-faiss libopenblas0-pthread)
+	CGO_ENABLED=1 $(GO) run ./bench/speed
 
 readme: ## copy the measured table into README.md
 	$(GO) run ./bench/readme

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 
 	"fentrace/bench/report"
 	"fentrace/library/search"
+	"fentrace/library/search/kernel"
 )
 
 const (
@@ -180,10 +182,25 @@ func ratios(slow, fast []float64) []float64 {
 	return out
 }
 
+// measure answers the same queries from a small and a large library.
 func (b *bench) measure(ctx context.Context) ([]report.Result, error) {
-	l, err := b.library(b.small)
+	results, small, err := b.oneSize(ctx, b.small)
 	if err != nil {
 		return nil, err
+	}
+	more, large, err := b.oneSize(ctx, b.large)
+	if err != nil {
+		return nil, err
+	}
+	grown := report.Exact(fmt.Sprintf("search, %d references after %d: slower by", b.large, b.small), "times", large/small, b.rounds, "", 0, command)
+	return append(append(results, more...), grown), nil
+}
+
+// oneSize returns the ratios for a library of one size, and our own median time, seconds.
+func (b *bench) oneSize(ctx context.Context, size int) ([]report.Result, float64, error) {
+	l, err := b.library(size)
+	if err != nil {
+		return nil, 0, err
 	}
 	defer l.peers.stop()
 	plain, shifted := &way{name: "ours", do: l.ours(ctx, 0)}, &way{name: "ours, shifts", do: l.ours(ctx, tolerance)}
@@ -193,19 +210,16 @@ func (b *bench) measure(ctx context.Context) ([]report.Result, error) {
 	}
 	exact := map[string]bool{"numpy with OpenBLAS": true, "faiss IndexFlatIP": true, "gonum": true}
 	if err := b.alternate(append([]*way{plain, shifted}, others...), exact); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	fmt.Fprintf(b.log, "%d references, %d cores\n", b.small, runtime.GOMAXPROCS(0))
-	var results []report.Result
+	fmt.Fprintf(b.log, "%d references, %d cores, %s kernel\n", size, runtime.GOMAXPROCS(0), kernel.Implementation())
 	for _, w := range append([]*way{plain, shifted}, others...) {
 		fmt.Fprintf(b.log, "%-30s %8.3f ms a query\n", w.name, 1000*median(w.times))
 	}
-	best := slices.MinFunc(others, func(a, b *way) int {
-		if median(a.times) < median(b.times) {
-			return -1
-		}
-		return 1
-	})
-	fmt.Fprintf(b.log, "%.1f times faster than %s; shifts cost %.1f times\n", median(ratios(best.times, plain.times)), best.name, median(ratios(shifted.times, plain.times)))
-	return results, nil
+	fastest := slices.MinFunc(others, func(a, b *way) int { return cmp.Compare(median(a.times), median(b.times)) })
+	what := fmt.Sprintf("search, exact best %d of %d references: ", wanted, size)
+	return []report.Result{
+		report.Mean(what+"times faster than the fastest peer, "+fastest.name, "times", ratios(fastest.times, plain.times), "", 0, command),
+		report.Mean(what+"with 8 cm-1 of shift, slower by", "times", ratios(shifted.times, plain.times), "", 0, command),
+	}, median(plain.times), nil
 }

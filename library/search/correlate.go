@@ -107,14 +107,20 @@ func vertex(scores []float64) float64 {
 // Align compares two spectra by themselves at the whole shifts within reach cm-1 of around, term by term, which is faster than
 // Search's way for so few; ok is false when they share less than MinRangeCM1.
 func Align(scan, reference Vector, around float64, reach int) (best Alignment, ok bool) {
-	first := int(math.Round(around)) - reach - 1
-	scores := make([]float64, 2*reach+3)
-	at := -1
+	return bestShift(int(math.Round(around)), reach, make([]float64, 2*reach+3), func(shift int) (float64, int) {
+		return scan.correlation(reference, shift)
+	})
+}
+
+// bestShift is the best of the whole shifts within reach of around, with the place of the highest score between them. scores has
+// room for one more on each side.
+func bestShift(around, reach int, scores []float64, score func(shift int) (float64, int)) (best Alignment, ok bool) {
+	first, at := around-reach-1, -1
 	for i := range scores {
-		score, overlap := scan.correlation(reference, first+i)
-		scores[i] = score
-		if inside := i > 0 && i < len(scores)-1; inside && overlap > 0 && (at < 0 || score > best.Score) {
-			best, at = Alignment{Score: score, ShiftCM1: float64(first + i), Overlap: overlap}, i
+		s, overlap := score(first + i)
+		scores[i] = s
+		if inside := i > 0 && i < len(scores)-1; inside && overlap > 0 && (at < 0 || s > best.Score) {
+			best, at = Alignment{Score: s, ShiftCM1: float64(first + i), Overlap: overlap}, i
 		}
 	}
 	if at < 0 {

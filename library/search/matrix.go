@@ -19,6 +19,7 @@ type matrix struct {
 	shapes    []span    // the different ones
 	shape     []int32   // of every row, index into shapes
 	norm      []float64 // of every row
+	whole     []float64 // of every row, its sum, without sign
 	inverse   []float64 // of the norm of every row about its mean; +Inf where that is next to nothing
 	value     []float32 // rows × n, zero outside a row's span
 	fine      layer     // of n columns
@@ -35,9 +36,12 @@ type span struct{ first, last int32 }
 type layer struct {
 	n     int
 	quant []int8 // rows × n
-	// Of every row: value = scale*quant + what has at most the norm miss; and the norm of what pooling leaves out.
-	scale, miss, high []float64
+	rows  []rounded
 }
+
+// rounded is what is known of a row of a layer: value = scale*quant + what has at most the norm miss; and the norm of what
+// pooling leaves out.
+type rounded struct{ scale, miss, high float64 }
 
 // pool is how many columns are added up: lines are some three pools wide, so that little is left out.
 const pool = 4
@@ -97,7 +101,7 @@ func (m *matrix) add(id string, v Vector) {
 	if about := sq - s*s/float64(len(v.D)); about > leastPart*sq {
 		inverse = rounding / math.Sqrt(about)
 	}
-	m.inverse = append(m.inverse, inverse)
+	m.inverse, m.whole = append(m.inverse, inverse), append(m.whole, math.Abs(s))
 }
 
 // shapeOf is the index of a span among the different ones.
@@ -117,7 +121,7 @@ func (l *layer) add(row []float32, high float64) {
 	quant := make([]int8, l.n)
 	scale, miss := kernel.Quantise(quant, row)
 	l.quant = append(l.quant, quant...)
-	l.scale, l.miss, l.high = append(l.scale, scale), append(l.miss, miss), append(l.high, high)
+	l.rows = append(l.rows, rounded{scale, miss, high})
 }
 
 // pooled is the part of a row that is the same within each pool of columns, as one value a pool of the same norm, and the norm

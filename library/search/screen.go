@@ -111,21 +111,20 @@ func (s *screen) bound(i int, l *layer, q *asked, products []int32) float64 {
 	for _, p := range products[1:] {
 		top = max(top, p)
 	}
-	norm := s.m.norm[i]
-	lost := q.miss*(norm+l.miss[i]) + s.norm*l.miss[i] + q.high*l.high[i]
-	numerator := float64(top)*q.scale*l.scale[i] + lost*rounding
+	r, norm := &l.rows[i], s.m.norm[i]
+	lost := q.miss*(norm+r.miss) + s.norm*r.miss + q.high*r.high
+	numerator := float64(top)*q.scale*r.scale + lost*rounding
 	switch {
 	case !f.whole:
 		return s.partialBound(i, f, numerator)
 	case math.IsInf(s.m.inverse[i], 1):
 		return 1
 	}
-	sum := s.m.sum[(i+1)*(s.m.blocks()+1)-1]
-	return clamp((numerator + f.meanMost*math.Abs(sum)) * f.inverseMost * s.m.inverse[i])
+	return clamp((numerator + f.meanMost*s.m.whole[i]) * f.inverseMost * s.m.inverse[i])
 }
 
 // clamp keeps a bound within 0..1: a negative numerator over a norm that is at least so large says no more than 0.
-func clamp(bound float64) float64 { return math.Max(0, math.Min(1, bound)) }
+func clamp(bound float64) float64 { return max(0, min(1, bound)) }
 
 // partialBound is bound for a row of which only a part is in common; numerator is that without the means.
 func (s *screen) partialBound(i int, f *frame, numerator float64) float64 {

@@ -36,11 +36,10 @@ func (m *matrix) top(ctx context.Context, v Vector, q Query) ([]Hit, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !math.IsInf(first, -1) { // else no more than k have enough in common
+	if found = best(found); !math.IsInf(first, -1) { // else no more than k have enough in common
 		reached := math.Inf(-1)
 		if len(found) >= q.K { // of equal bounds there may be more
-			slices.SortFunc(found, byScore)
-			reached = found[q.K-1].score
+			reached = found[q.K-1].Score
 		}
 		rows, err := s.fineAbove(ctx, rowsAbove(bounds, reached, first), reached)
 		if err != nil {
@@ -50,29 +49,9 @@ func (m *matrix) top(ctx context.Context, v Vector, q Query) ([]Hit, error) {
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, more...)
+		found = best(append(found, more...))
 	}
-	return m.hits(v, q, found), nil
-}
-
-// scored is a row with its score, best of all shifts.
-type scored struct {
-	row   int
-	score float64
-}
-
-func byScore(a, b scored) int { return cmp.Compare(b.score, a.score) }
-
-// hits are the k best of rows, with the place where each agrees best.
-func (m *matrix) hits(v Vector, q Query, found []scored) []Hit {
-	slices.SortFunc(found, func(a, b scored) int { return cmp.Or(byScore(a, b), cmp.Compare(m.ids[a.row], m.ids[b.row])) })
-	found = found[:min(q.K, len(found))]
-	out := make([]Hit, len(found))
-	for i, f := range found {
-		a, _ := Align(v, m.vector(f.row), 0, q.MaxShift)
-		out[i] = Hit{m.ids[f.row], a}
-	}
-	return out
+	return found[:min(q.K, len(found))], nil
 }
 
 // best sorts hits.
@@ -137,38 +116,38 @@ func rowsAbove(bounds []float64, low, high float64) (rows []int) {
 	return rows
 }
 
-// compare gives rows their exact scores, each the best of all shifts; rows that share too little are left out.
-func (m *matrix) compare(ctx context.Context, v Vector, maxShift int, rows []int) ([]scored, error) {
-	out := make([]scored, len(rows))
+// compare compares rows exactly, as Align does; those that share too little are left out.
+func (m *matrix) compare(ctx context.Context, v Vector, maxShift int, rows []int) ([]Hit, error) {
+	hits := make([]Hit, len(rows))
 	err := onEveryCore(ctx, len(rows), func() func(int) {
-		row := make([]float64, m.n)
+		row, scores := make([]float64, m.n), make([]float64, 2*maxShift+3)
 		return func(k int) {
 			i := rows[k]
 			for c, x := range m.value[i*m.n : (i+1)*m.n] {
 				row[c] = float64(x)
 			}
-			out[k] = scored{i, math.Inf(-1)}
-			for shift := -maxShift; shift <= maxShift; shift++ {
-				out[k].score = math.Max(out[k].score, m.score(v, row, i, shift))
+			a, ok := bestShift(0, maxShift, scores, func(shift int) (float64, int) { return m.correlation(v, row, i, shift) })
+			if hits[k] = (Hit{m.ids[i], a}); !ok {
+				hits[k].Score = math.Inf(-1)
 			}
 		}
 	})
-	return slices.DeleteFunc(out, func(s scored) bool { return math.IsInf(s.score, -1) }), err
+	return slices.DeleteFunc(hits, func(h Hit) bool { return math.IsInf(h.Score, -1) }), err
 }
 
-// score is Vector.correlation of v with row i, whose values are given, to the last bit.
-func (m *matrix) score(v Vector, row []float64, i, shift int) float64 {
+// correlation is Vector.correlation of v with row i, whose values are given, to the last bit.
+func (m *matrix) correlation(v Vector, row []float64, i, shift int) (score float64, overlap int) {
 	first, last := m.low+int(m.spans[i].first), m.low+int(m.spans[i].last)
 	lo, hi := max(first, v.Low-shift), min(last, v.High()-shift)
 	n := hi - lo + 1
 	if n < MinRangeCM1 {
-		return math.Inf(-1)
+		return math.Inf(-1), 0
 	}
 	vi, ri := lo+shift-v.Low, lo-m.low
 	sumTo, squareTo := m.prefix(i, ri+n)
 	sumFrom, squareFrom := m.prefix(i, ri)
 	sum := sumTo - sumFrom
-	return pearson(v, vi, n, row[ri:ri+n], sum, math.Max(squareTo-squareFrom-sum*sum/float64(n), 0))
+	return pearson(v, vi, n, row[ri:ri+n], sum, math.Max(squareTo-squareFrom-sum*sum/float64(n), 0)), n
 }
 
 // kth is the k-th largest of values, -Inf when there are fewer.
