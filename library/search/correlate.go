@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/dsp/fourier"
-	"gonum.org/v1/gonum/floats"
 )
 
 // Alignment is the best agreement of a scan with one reference.
@@ -139,13 +138,4 @@ func (v Vector) correlation(r Vector, s int) (score float64, overlap int) {
 	}
 	vi, ri := lo+s-v.Low, lo-r.Low
 	return pearson(v, vi, m, r.D[ri:ri+m], r.sum[ri+m]-r.sum[ri], r.norm2(ri, ri+m)), m
-}
-
-// pearson is the correlation of n values of v from i on with others, whose sum and squared norm about their mean are given.
-func pearson(v Vector, i, n int, others []float64, sum, norm2 float64) float64 {
-	norm := math.Sqrt(v.norm2(i, i+n) * norm2)
-	if norm == 0 {
-		return 0
-	}
-	return (floats.Dot(v.D[i:i+n], others) - (v.sum[i+n]-v.sum[i])*sum/float64(n)) / norm
 }

@@ -22,6 +22,11 @@
 // settled by a quarter of the work: with the columns of a vector in pools of four, the part that is constant within each
 // pool and the rest are at right angles, so q.r is the product of the parts, bounded as above, and at most the product of
 // the norms of the rests. The score takes off the product of the means over what is in common and divides by the norms about
-// them; those of the reference are known exactly where all of it is in common, else to a block of 32 columns, the worse way. A
-// reference whose bound is below a score that k references reach is not among the k best.
+// them. The sum of squares about the mean never falls when columns are added, so where a shift moves some columns at the ends of a
+// reference out of what is in common, the norm of its core stands for all shifts; where more is missing, that of the whole
+// blocks of 32 columns that are in common. A reference whose bound is below a score that k references reach is not among the
+// k best, and of the others only those shifts are compared whose own bound is not below the score at the likeliest.
+//
+// What bounds need of a reference is kept as float32 rounded up, in units of its norm, so that the bounds of eight
+// references are a few instructions; what these can lose is added to the bound.
 package search

@@ -6,6 +6,7 @@ import (
 	"math"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"fentrace/library"
 	"fentrace/spectra"
@@ -105,33 +106,93 @@ const kernelShift = 31
 // Search returns the exact k best references for v, best first, equal scores in order of reference id. References
 // that share less than MinRangeCM1 with the scan take no part.
 func (ix *Index) Search(ctx context.Context, v Vector, q Query) ([]Hit, error) {
-	if q.K < 1 || q.MaxShift < 0 || q.MaxShift > len(v.D) {
-		return nil, fmt.Errorf("search: k %d must be at least 1, shift %d within 0..%d cm-1", q.K, q.MaxShift, len(v.D))
+	if err := q.validate(v); err != nil {
+		return nil, err
 	}
 	m := ix.tables[v.Technique]
 	switch {
 	case m == nil:
 		return nil, ctx.Err()
 	case q.MaxShift <= kernelShift:
-		return m.top(ctx, v, q)
+		hits, err := m.top(ctx, []Vector{v}, q)
+		if err != nil {
+			return nil, err
+		}
+		return hits[0], nil
 	}
 	return m.topByFFT(ctx, v, q)
 }
 
-// onEveryCore does 0..n-1, shared out among as many goroutines as there are cores, each with a worker of its own. Its error
-// is that of ctx.
+// SearchAll is Search for many scans of one technique, which share passes over the library; the answers are those of Search.
+func (ix *Index) SearchAll(ctx context.Context, vs []Vector, q Query) ([][]Hit, error) {
+	for _, v := range vs {
+		if v.Technique != vs[0].Technique {
+			return nil, fmt.Errorf("search: scans of %s and %s in one search", vs[0].Technique, v.Technique)
+		}
+		if err := q.validate(v); err != nil {
+			return nil, err
+		}
+	}
+	if len(vs) == 0 {
+		return nil, ctx.Err()
+	}
+	if m := ix.tables[vs[0].Technique]; m != nil && q.MaxShift <= kernelShift {
+		return m.top(ctx, vs, q)
+	}
+	out := make([][]Hit, len(vs))
+	for i, v := range vs {
+		var err error
+		if out[i], err = ix.Search(ctx, v, q); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (q Query) validate(v Vector) error {
+	if q.K < 1 || q.MaxShift < 0 || q.MaxShift > len(v.D) {
+		return fmt.Errorf("search: k %d must be at least 1, shift %d within 0..%d cm-1", q.K, q.MaxShift, len(v.D))
+	}
+	return nil
+}
+
+// sharing does 0..n-1, in whatever order, among workers that each have state of their own. Its error is that of ctx.
+type sharing func(ctx context.Context, n int, worker func() func(i int)) error
+
+// onEveryCore shares the work out among as many goroutines as there are cores.
 func onEveryCore(ctx context.Context, n int, worker func() func(i int)) error {
 	workers := min(runtime.GOMAXPROCS(0), n)
-	var wg sync.WaitGroup
-	for w := range workers {
-		wg.Go(func() {
-			do := worker()
-			for i := w; i < n && ctx.Err() == nil; i += workers {
-				do(i)
-			}
-		})
+	if workers < 2 {
+		return onThisCore(ctx, n, worker)
 	}
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	part := func() {
+		do := worker()
+		for i := int(next.Add(1)); i <= n && ctx.Err() == nil; i = int(next.Add(1)) {
+			do(i - 1)
+		}
+	}
+	for range workers - 1 {
+		wg.Go(part)
+	}
+	part()
 	wg.Wait()
+	return ended(ctx)
+}
+
+// onThisCore does all of it here.
+func onThisCore(ctx context.Context, n int, worker func() func(i int)) error {
+	if n > 0 {
+		do := worker()
+		for i := 0; i < n && ctx.Err() == nil; i++ {
+			do(i)
+		}
+	}
+	return ended(ctx)
+}
+
+func ended(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("search: %w", err)
 	}

@@ -16,32 +16,46 @@ type matrix struct {
 	n         int // columns, a multiple of kernel.Width
 	ids       []string
 	spans     []span    // of every row
-	shapes    []span    // the different ones
-	shape     []int32   // of every row, index into shapes
-	norm      []float64 // of every row
-	whole     []float64 // of every row, its sum, without sign
-	inverse   []float64 // of the norm of every row about its mean; +Inf where that is next to nothing
 	value     []float32 // rows × n, zero outside a row's span
-	fine      layer     // of n columns
-	rough     layer     // of pooled columns
+	margins   margins
+	fine      layer // of n columns
+	rough     layer // of pooled columns
 	// sums of every row up to each block of kernel.Width columns, of the values and of their squares, rows × (blocks+1).
 	sum, square []float64
-	known       map[span]int32 // of shapes
+
+	shapes []span  // the different spans
+	shape  []int32 // of every row, index into shapes
+	known  map[span]int32
 }
 
 // span is which columns a row covers, the last included.
 type span struct{ first, last int32 }
 
-// layer is the rows of a matrix in int8.
-type layer struct {
-	n     int
-	quant []int8 // rows × n
-	rows  []rounded
+// margins are what each row contributes to bounds of its scores whatever the layer, in units of its norm about its mean and
+// rounded up; +Inf where that norm is next to nothing. The core of a row is all but reach columns at either end.
+type margins struct {
+	mean     []float32 // its sum, without sign
+	core     []float32 // the norm of the whole over that of the core about the core's mean
+	coreMean []float32 // the most that the sum over the core and any of the ends can be, without sign
+	inverse  []float32 // of the norm itself
+	one      []float32 // 1
+	odd      bool      // some are +Inf
 }
 
-// rounded is what is known of a row of a layer: value = scale*quant + what has at most the norm miss; and the norm of what
-// pooling leaves out.
-type rounded struct{ scale, miss, high float64 }
+// reach is how many columns at either end of a row may not be in common for it to be bounded by its core: the widest shift.
+const reach = kernelShift
+
+// layer is the rows of a matrix in int8: value = step*quant + what has at most the norm miss. All columns but total are in
+// units of the row's norm about its mean and rounded up.
+type layer struct {
+	n     int
+	quant []int8    // rows × n
+	total []int32   // sum of quant
+	step  []float32 // per unit of quant
+	size  []float32 // norm and miss
+	miss  []float32
+	rest  []float32 // norm of what pooling leaves out
+}
 
 // pool is how many columns are added up: lines are some three pools wide, so that little is left out.
 const pool = 4
@@ -54,21 +68,25 @@ type entry struct {
 
 // newMatrix makes a matrix of entries, all of one technique, on the narrowest grid that holds them all.
 func newMatrix(entries []entry) *matrix {
-	m := &matrix{technique: entries[0].vec.Technique}
 	low, high := entries[0].vec.Low, entries[0].vec.High()
 	for _, e := range entries {
 		low, high = min(low, e.vec.Low), max(high, e.vec.High())
 	}
-	m.low, m.n = low, kernel.Padded(high-low+1)
-	rows := len(entries)
+	m := emptyMatrix(entries[0].vec.Technique, low, high, len(entries))
+	for _, e := range entries {
+		m.add(e.id, e.vec)
+	}
+	return m
+}
+
+// emptyMatrix has a grid from low to high, cm-1, and room for rows.
+func emptyMatrix(t spectra.Technique, low, high, rows int) *matrix {
+	m := &matrix{technique: t, low: low, n: kernel.Padded(high - low + 1)}
 	m.fine.n, m.rough.n = m.n, kernel.Padded(m.n/pool)
 	m.value = make([]float32, 0, rows*m.n)
 	m.sum, m.square = make([]float64, 0, rows*(m.blocks()+1)), make([]float64, 0, rows*(m.blocks()+1))
 	for _, l := range []*layer{&m.fine, &m.rough} {
 		l.quant = make([]int8, 0, rows*l.n)
-	}
-	for _, e := range entries {
-		m.add(e.id, e.vec)
 	}
 	return m
 }
@@ -85,8 +103,16 @@ func (m *matrix) add(id string, v Vector) {
 	m.ids, m.spans = append(m.ids, id), append(m.spans, span{int32(first), int32(first + len(v.D) - 1)})
 	m.value = append(m.value, row...)
 	m.shape = append(m.shape, m.shapeOf(m.spans[len(m.spans)-1]))
-	m.fine.add(row, 0)
-	m.rough.add(pooled(row))
+	square := m.addSums(row)
+	m.margins.add(v, square)
+	unit, norm := float64(m.margins.inverse[len(m.ids)-1]), math.Sqrt(square)*rounding
+	m.fine.add(row, norm, 0, unit)
+	low, high := pooled(row)
+	m.rough.add(low, norm, high, unit)
+}
+
+// addSums appends the sums up to each block of a row and returns the sum of all squares.
+func (m *matrix) addSums(row []float32) float64 {
 	var s, sq float64
 	m.sum, m.square = append(m.sum, 0), append(m.square, 0)
 	for b := range m.blocks() {
@@ -96,12 +122,50 @@ func (m *matrix) add(id string, v Vector) {
 		}
 		m.sum, m.square = append(m.sum, s), append(m.square, sq)
 	}
-	m.norm = append(m.norm, math.Sqrt(sq)*rounding)
-	inverse := math.Inf(1)
-	if about := sq - s*s/float64(len(v.D)); about > leastPart*sq {
-		inverse = rounding / math.Sqrt(about)
+	return sq
+}
+
+// add appends those of v, which has that sum of squares.
+func (mg *margins) add(v Vector, square float64) {
+	n, inf := len(v.D), math.Inf(1)
+	mean, core, coreMean, inverse := inf, inf, inf, inf
+	if about := v.norm2(0, n); about > leastPart*square {
+		norm := math.Sqrt(about) / rounding
+		mean, inverse = math.Abs(v.sum[n])/norm, 1/norm
+		if inner := v.core(); inner > leastPart*square {
+			core, coreMean = norm*rounding*rounding/math.Sqrt(inner), v.coreSum()/norm
+		}
 	}
-	m.inverse, m.whole = append(m.inverse, inverse), append(m.whole, math.Abs(s))
+	mg.mean, mg.core, mg.coreMean = append(mg.mean, up(mean)), append(mg.core, up(core)), append(mg.coreMean, up(coreMean))
+	mg.inverse, mg.one = append(mg.inverse, up(inverse)), append(mg.one, 1)
+	mg.odd = mg.odd || math.IsInf(core, 1)
+}
+
+// core is the squared norm of the core about its mean, 0 without one.
+func (v Vector) core() float64 {
+	if len(v.D) <= 2*reach {
+		return 0
+	}
+	return v.norm2(reach, len(v.D)-reach)
+}
+
+// coreSum is the most that the sum over the core and any of the ends can be.
+func (v Vector) coreSum() float64 {
+	n := len(v.D)
+	sum := math.Abs(v.sum[n-reach] - v.sum[reach])
+	for i := range reach {
+		sum += math.Abs(v.D[i]) + math.Abs(v.D[n-1-i])
+	}
+	return sum * rounding
+}
+
+// up is x as float32, not less.
+func up(x float64) float32 {
+	f := float32(x)
+	if float64(f) < x {
+		f = math.Nextafter32(f, float32(math.Inf(1)))
+	}
+	return f
 }
 
 // shapeOf is the index of a span among the different ones.
@@ -117,11 +181,13 @@ func (m *matrix) shapeOf(s span) int32 {
 	return i
 }
 
-func (l *layer) add(row []float32, high float64) {
+// add appends a row of that norm, of which pooling left out rest; unit is the inverse of its norm about its mean.
+func (l *layer) add(row []float32, norm, rest, unit float64) {
 	quant := make([]int8, l.n)
-	scale, miss := kernel.Quantise(quant, row)
-	l.quant = append(l.quant, quant...)
-	l.rows = append(l.rows, rounded{scale, miss, high})
+	step, miss := kernel.Quantise(quant, row, kernel.Most)
+	l.quant, l.total = append(l.quant, quant...), append(l.total, kernel.Sum(quant))
+	l.step, l.size = append(l.step, up(step*unit)), append(l.size, up((norm+miss)*unit))
+	l.miss, l.rest = append(l.miss, up(miss*unit)), append(l.rest, up(rest*unit))
 }
 
 // pooled is the part of a row that is the same within each pool of columns, as one value a pool of the same norm, and the norm
@@ -157,28 +223,6 @@ func (m *matrix) vector(i int) Vector {
 		v.D[k] = float64(x)
 	}
 	return v.summed()
-}
-
-// totals are the sum and the sum of squares of row i between columns from and to, the last included, each as the least and
-// the most they can be: exact where the row ends there, else known to a block.
-func (m *matrix) totals(i, from, to int) (least, most, squareLeast, squareMost float64) {
-	s := m.spans[i]
-	at := i * (m.blocks() + 1)
-	inFrom, inTo := (from+kernel.Width-1)/kernel.Width, (to+1)/kernel.Width
-	outFrom, outTo := from/kernel.Width, (to+kernel.Width)/kernel.Width
-	if from <= int(s.first) {
-		inFrom = outFrom
-	}
-	if to >= int(s.last) {
-		inTo = outTo
-	}
-	inTo = max(inTo, inFrom)
-	inner := m.sum[at+inTo] - m.sum[at+inFrom]
-	squareLeast, squareMost = m.square[at+inTo]-m.square[at+inFrom], m.square[at+outTo]-m.square[at+outFrom]
-	// Whatever part of the outer blocks counts, its sum is at most this (Cauchy-Schwarz).
-	outside := float64((outTo-outFrom)-(inTo-inFrom)) * kernel.Width
-	spread := math.Sqrt(outside * math.Max(squareMost-squareLeast, 0))
-	return inner - spread, inner + spread, squareLeast, squareMost
 }
 
 // prefix is the sum and the sum of squares of row i before column c, added up in the order of columns as Vector does.

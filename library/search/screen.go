@@ -16,23 +16,42 @@ type screen struct {
 	rough    asked
 	fine     asked
 	frames   []frame // by shape
+
+	// For bounds by the rough layer, see quick.
+	rows         kernel.Rows
+	coefficients kernel.Coefficients
+	some         bool // rows that have to be looked at one by one
 }
 
-// asked is the scan at every shift, as the rows of a layer are: the same scale for all.
+// asked is the scan at every shift, as the kernel takes it: the same step for all. There are as many queries as the kernel
+// wants; those beyond the shifts repeat the first.
 type asked struct {
-	quant             []int8 // shifts × the layer's columns
-	scale, miss, high float64
+	queries          []uint8
+	n                int // values of a query
+	step, miss, rest float64
 }
+
+// count of queries.
+func (q *asked) count() int { return len(q.queries) / q.n }
 
 // frame is what all rows of one span share.
 type frame struct {
-	any                   bool    // enough is in common at some shift
-	whole                 bool    // the whole row is in common at every shift
+	kind                  common
 	least                 int     // fewest columns in common
-	from, to              int     // columns in common at every shift
-	outerFrom, outerTo    int     // columns in common at any shift
 	meanMost, inverseMost float64 // of the scan over what is in common: its mean, and the inverse of its norm about that
+	inner, outer          [2]int  // blocks of columns that are in common at every shift, and that hold what is at any
+	within, beyond        int     // columns of the span in the inner blocks, and those of the outer that are not in them
 }
+
+// common says how much of a row is in common with the scan.
+type common uint8
+
+const (
+	nothing common = iota // too little at every shift
+	partly
+	core  // at least its core, at every shift
+	whole // all of it, at every shift
+)
 
 func newScreen(m *matrix, v Vector, maxShift int) *screen {
 	s := &screen{m: m, v: v, maxShift: maxShift, shifts: 2*maxShift + 1, frames: make([]frame, len(m.shapes))}
@@ -49,33 +68,48 @@ func newScreen(m *matrix, v Vector, maxShift int) *screen {
 	}
 	s.norm = math.Sqrt(s.norm) * rounding
 	quant := make([]int8, len(line))
-	s.fine.scale, s.fine.miss = kernel.Quantise(quant, line)
-	s.fine.quant = make([]int8, s.shifts*m.fine.n)
-	lows := make([]float32, s.shifts*m.rough.n)
+	s.fine.n = m.fine.n
+	s.fine.step, s.fine.miss = kernel.Quantise(quant, line, kernel.MostAsked)
+	rows := make([]int8, 0, s.shifts*m.fine.n)
+	lows := make([]float32, 0, s.shifts*m.rough.n)
 	for k := range s.shifts {
-		copy(s.fine.quant[k*m.fine.n:], quant[k:k+m.n])
+		rows = append(rows, quant[k:k+m.n]...)
 		low, high := pooled(line[k : k+m.n])
-		copy(lows[k*m.rough.n:], low)
-		s.rough.high = math.Max(s.rough.high, high)
+		lows = append(append(lows, low...), make([]float32, m.rough.n-len(low))...)
+		s.rough.rest = math.Max(s.rough.rest, high)
 	}
-	// One scale and the miss of all shifts together, which is more than that of any.
-	s.rough.quant = make([]int8, len(lows))
-	s.rough.scale, s.rough.miss = quantiseRows(s.rough.quant, lows, m.rough.n)
+	s.fine.ask(rows, kernel.Tile) // of one row at a time, for which a lone query is slow
+	// One step and the miss of all shifts together, which is more than that of any.
+	s.rough.n = m.rough.n
+	quant = make([]int8, len(lows))
+	s.rough.step, s.rough.miss = quantiseRows(quant, lows, m.rough.n)
+	s.rough.ask(quant, 1)
+	s.quick()
 	return s
 }
 
-// quantiseRows is kernel.Quantise with one scale for all rows; miss is the largest of any row.
-func quantiseRows(dst []int8, v []float32, n int) (scale, miss float64) {
-	scale, _ = kernel.Quantise(dst, v)
-	for k := 0; k < len(v); k += n {
-		miss = math.Max(miss, kernel.Miss(dst[k:k+n], v[k:k+n], scale))
+// ask makes queries of rows, as many as a multiple of multiple.
+func (q *asked) ask(rows []int8, multiple int) {
+	for len(rows)/q.n%multiple != 0 {
+		rows = append(rows, rows[:q.n]...)
 	}
-	return scale, miss
+	q.queries = make([]uint8, len(rows))
+	kernel.Asked(q.queries, rows)
+}
+
+// quantiseRows is kernel.Quantise with one step for all rows; miss is the largest of any row.
+func quantiseRows(dst []int8, v []float32, n int) (step, miss float64) {
+	step, _ = kernel.Quantise(dst, v, kernel.MostAsked)
+	for k := 0; k < len(v); k += n {
+		miss = math.Max(miss, kernel.Miss(dst[k:k+n], v[k:k+n], step))
+	}
+	return step, miss
 }
 
 // frame for rows of a span.
 func (s *screen) frame(of span) frame {
-	f := frame{least: math.MaxInt, to: s.m.n - 1, outerFrom: s.m.n, outerTo: -1}
+	f := frame{least: math.MaxInt}
+	from, to, outerFrom, outerTo := 0, s.m.n-1, s.m.n, -1 // columns in common at every shift, and at any
 	low, high := s.m.low+int(of.first), s.m.low+int(of.last)
 	for by := -s.maxShift; by <= s.maxShift; by++ {
 		lo, hi := max(low, s.v.Low-by), min(high, s.v.High()-by)
@@ -83,63 +117,129 @@ func (s *screen) frame(of span) frame {
 		if n < MinRangeCM1 {
 			continue
 		}
-		from, to, i := lo-s.m.low, hi-s.m.low, lo+by-s.v.Low
-		f.any, f.least = true, min(f.least, n)
-		f.from, f.to, f.outerFrom, f.outerTo = max(f.from, from), min(f.to, to), min(f.outerFrom, from), max(f.outerTo, to)
+		first, last, i := lo-s.m.low, hi-s.m.low, lo+by-s.v.Low
+		f.least = min(f.least, n)
+		from, to, outerFrom, outerTo = max(from, first), min(to, last), min(outerFrom, first), max(outerTo, last)
 		f.meanMost = math.Max(f.meanMost, math.Abs(s.v.sum[i+n]-s.v.sum[i])/float64(n))
 		if norm := math.Sqrt(s.v.norm2(i, i+n)); norm > 0 {
 			f.inverseMost = math.Max(f.inverseMost, rounding/norm)
 		}
 	}
-	f.whole = f.any && f.from <= int(of.first) && f.to >= int(of.last)
+	switch first, last := int(of.first), int(of.last); {
+	case f.least == math.MaxInt:
+		return f
+	case from <= first && to >= last:
+		f.kind = whole
+	case from <= first+reach && to >= last-reach:
+		f.kind = core
+	default:
+		f.kind = partly
+		f.inside(first, last, from, to, outerFrom, outerTo)
+	}
 	return f
 }
 
-// bound is at least the score of row i at every shift, given its products with the scan in layer l, asked for as q; -Inf
+// inside fills in the blocks for rows that cover first..last, of which from..to are in common at every shift and
+// outerFrom..outerTo at any.
+func (f *frame) inside(first, last, from, to, outerFrom, outerTo int) {
+	const w = kernel.Width
+	f.inner = [2]int{(from + w - 1) / w, (to + 1) / w}
+	f.outer = [2]int{outerFrom / w, (outerTo + w) / w}
+	if from <= first { // nothing of the row is before
+		f.inner[0] = first / w
+	}
+	if to >= last {
+		f.inner[1] = (last + w) / w
+	}
+	f.inner[1] = max(f.inner[1], f.inner[0])
+	f.within = max(0, min(f.inner[1]*w, last+1)-max(f.inner[0]*w, first))
+	f.beyond = (f.outer[1] - f.outer[0] - f.inner[1] + f.inner[0]) * w
+}
+
+// boundSlack is more than what sums in float64 can cost a bound.
+const boundSlack = 1e-9
+
+// bound is at least the score of row i at every shift whose product with it in layer l, asked for as q, is at most top; -Inf
 // where too little is in common.
 //
 // With a = b + c for the scan and r = s + t for the row, where b and s are what int8 (and pooling) keeps, a.r = b.s + c.s +
 // a.t, or with pooling, whose two parts are at right angles, the same for the pooled parts and at most the product of the
-// norms for the rests (Cauchy-Schwarz). The score takes off the product of the means and divides by the norms about them; of
-// the row these are known to a block.
-func (s *screen) bound(i int, l *layer, q *asked, products []int32) float64 {
-	f := &s.frames[s.m.shape[i]]
-	if !f.any {
-		return math.Inf(-1)
+// norms for the rests (Cauchy-Schwarz). The score takes off the product of the means and divides by the norms about them. A
+// sum of squares about the mean is no smaller over more columns, so that over the core is enough where not all is in common.
+func (s *screen) bound(i int, l *layer, q *asked, top int32) float64 {
+	f, mg := &s.frames[s.m.shape[i]], &s.m.margins
+	product := float64(top-kernel.Offset*l.total[i]) * q.step * float64(l.step[i])
+	if product < 0 {
+		product *= 1 - 0x1p-22 // a step that was rounded up makes it less than it is
 	}
-	top := products[0]
-	for _, p := range products[1:] {
-		top = max(top, p)
-	}
-	r, norm := &l.rows[i], s.m.norm[i]
-	lost := q.miss*(norm+r.miss) + s.norm*r.miss + q.high*r.high
-	numerator := float64(top)*q.scale*r.scale + lost*rounding
+	numerator := product + q.miss*float64(l.size[i]) + s.norm*float64(l.miss[i]) + q.rest*float64(l.rest[i])
 	switch {
-	case !f.whole:
+	case f.kind == nothing:
+		return math.Inf(-1)
+	case math.IsInf(float64(mg.mean[i]), 1):
+		return 1
+	case f.kind == whole:
+		return clamp((numerator + f.meanMost*float64(mg.mean[i])) * f.inverseMost)
+	case f.kind == partly:
 		return s.partialBound(i, f, numerator)
-	case math.IsInf(s.m.inverse[i], 1):
+	case math.IsInf(float64(mg.core[i]), 1):
 		return 1
 	}
-	return clamp((numerator + f.meanMost*s.m.whole[i]) * f.inverseMost * s.m.inverse[i])
+	return clamp((numerator + f.meanMost*float64(mg.coreMean[i])) * float64(mg.core[i]) * f.inverseMost)
 }
 
-// clamp keeps a bound within 0..1: a negative numerator over a norm that is at least so large says no more than 0.
-func clamp(bound float64) float64 { return max(0, min(1, bound)) }
-
-// partialBound is bound for a row of which only a part is in common; numerator is that without the means.
-func (s *screen) partialBound(i int, f *frame, numerator float64) float64 {
-	least, most, squareLeast, squareMost := s.m.totals(i, f.from, f.to)
-	if f.outerFrom < f.from || f.outerTo > f.to {
-		// What is in common changes with the shift: the sums may be those of more columns.
-		_, _, _, squareMost = s.m.totals(i, f.outerFrom, f.outerTo)
-		spread := math.Sqrt(float64(f.outerTo-f.outerFrom-f.to+f.from) * math.Max(squareMost-squareLeast, 0))
-		least, most = least-spread, most+spread
+// roughBounds writes bounds of rows from first on, whose largest rough products are given.
+func (s *screen) roughBounds(out []float32, products []int32, first int) {
+	kernel.Scores(out, products, s.rows, first, &s.coefficients)
+	if !s.some {
+		return
 	}
-	sum := math.Max(math.Abs(least), math.Abs(most))
-	norm2 := squareLeast - sum*sum/float64(f.least)
-	if norm2 <= leastPart*squareMost {
+	for k := range out {
+		if i := first + k; s.frames[s.m.shape[i]].kind < core || math.IsInf(float64(s.m.margins.core[i]), 1) {
+			out[k] = up(s.bound(i, &s.m.rough, &s.rough, products[k]))
+		}
+	}
+}
+
+// quick prepares what roughBounds takes.
+func (s *screen) quick() {
+	l, mg := &s.m.rough, &s.m.margins
+	s.rows = kernel.Rows{Total: l.total, Step: l.step, Size: l.size, Miss: l.miss, Rest: l.rest, Mean: mg.coreMean, Stretch: mg.core}
+	least, inverse, mean := whole, 0.0, 0.0
+	for _, f := range s.frames {
+		least = min(least, f.kind)
+		if f.kind >= core {
+			inverse, mean = math.Max(inverse, f.inverseMost), math.Max(mean, f.meanMost)
+		}
+	}
+	if least == whole {
+		s.rows.Mean, s.rows.Stretch = mg.mean, mg.one
+	}
+	s.some = least < core || mg.odd
+	for i, c := range []float64{s.rough.step, s.rough.miss + floatSlack*s.norm, s.norm, s.rough.rest, mean} {
+		s.coefficients[i] = up(c * inverse)
+	}
+}
+
+// floatSlack is more than what a bound in float32 can lose, of the product of the norms, which is more than any of its terms
+// but those that are themselves a small part of the bound.
+const floatSlack = 4e-6
+
+// clamp keeps a bound within 0..1: a negative numerator over a norm that is at least so large says no more than 0.
+func clamp(bound float64) float64 { return max(0, min(1, bound+boundSlack)) }
+
+// partialBound is bound for a row of which only a part is in common, known to a block; numerator is that without the means.
+func (s *screen) partialBound(i int, f *frame, numerator float64) float64 {
+	at := i * (s.m.blocks() + 1)
+	sum := s.m.sum[at+f.inner[1]] - s.m.sum[at+f.inner[0]]
+	square := s.m.square[at+f.inner[1]] - s.m.square[at+f.inner[0]]
+	outside := s.m.square[at+f.outer[1]] - s.m.square[at+f.outer[0]] - square
+	about := square - sum*sum/float64(max(1, f.within))
+	if about <= leastPart*s.m.square[at+s.m.blocks()] {
 		return 1 // nearly nothing is known of the row there
 	}
-	numerator += f.meanMost * sum
-	return clamp(numerator * f.inverseMost * rounding / math.Sqrt(norm2))
+	// Whatever part of the outer blocks counts besides, its sum is at most this (Cauchy-Schwarz).
+	sum = math.Abs(sum) + math.Sqrt(float64(f.beyond)*math.Max(outside, 0))*rounding
+	unit := float64(s.m.margins.inverse[i])
+	return clamp((numerator/unit*rounding + f.meanMost*sum) * f.inverseMost * rounding / math.Sqrt(about))
 }

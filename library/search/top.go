@@ -9,151 +9,155 @@ import (
 	"fentrace/library/search/kernel"
 )
 
-// chunk is how many rows one worker takes at a time: their int8 values fit its cache.
-const chunk = 128
+const (
+	// chunk is how many rows one worker takes at a time: their rough values fit its first cache.
+	chunk = 64
+	// batch is how many scans share a pass over the rows.
+	batch = 16
+)
 
-// top is the exact k best rows for v within maxShift, best first, equal scores in order of id, as if every row had been
-// compared by Align. Rows that keep refuses take no part.
+// top is the exact k best rows for each of several scans within maxShift, best first, equal scores in order of id, as if every
+// row had been compared by Align. Rows that keep refuses take no part.
 //
 // Every row is bounded from above by its rough int8 products (screen). The k rows of the highest bounds are compared exactly;
 // the k-th of their scores is one that k rows reach, so a row whose bound is below it is not among the k best. The others
 // are bounded by their fine products, and what still is not below is compared.
-func (m *matrix) top(ctx context.Context, v Vector, q Query) ([]Hit, error) {
-	s := newScreen(m, v, q.MaxShift)
-	bounds, err := s.roughBounds(ctx)
-	if err != nil {
-		return nil, err
+func (m *matrix) top(ctx context.Context, scans []Vector, q Query) ([][]Hit, error) {
+	if len(scans) == 1 {
+		s := newScreen(m, scans[0], q.MaxShift)
+		bounds, err := roughBounds(ctx, []*screen{s})
+		if err != nil {
+			return nil, err
+		}
+		hits, err := s.best(ctx, q, bounds[0], onEveryCore)
+		return [][]Hit{hits}, err
 	}
+	out := make([][]Hit, 0, len(scans))
+	for some := range slices.Chunk(scans, batch) {
+		screens := make([]*screen, len(some))
+		for i, v := range some {
+			screens[i] = newScreen(m, v, q.MaxShift)
+		}
+		bounds, err := roughBounds(ctx, screens)
+		if err != nil {
+			return nil, err
+		}
+		hits, failed := make([][]Hit, len(some)), make([]error, len(some))
+		err = onEveryCore(ctx, len(some), func() func(int) {
+			return func(i int) { hits[i], failed[i] = screens[i].best(ctx, q, bounds[i], onThisCore) }
+		})
+		for _, e := range append(failed, err) {
+			if e != nil {
+				return nil, e
+			}
+		}
+		out = append(out, hits...)
+	}
+	return out, nil
+}
+
+// rowHit is a hit whose shift is whole yet.
+type rowHit struct {
+	Hit
+	row int
+}
+
+// best rows, given the rough bounds of all.
+func (s *screen) best(ctx context.Context, q Query, bounds []float32, share sharing) ([]Hit, error) {
 	if q.Keep != nil {
-		for i, id := range m.ids {
-			if !math.IsInf(bounds[i], -1) && !q.Keep(id) {
-				bounds[i] = math.Inf(-1)
+		for i, id := range s.m.ids {
+			if !math.IsInf(float64(bounds[i]), -1) && !q.Keep(id) {
+				bounds[i] = float32(math.Inf(-1))
 			}
 		}
 	}
 	first := kth(bounds, q.K)
-	found, err := m.compare(ctx, v, q.MaxShift, rowsAbove(bounds, first, math.Inf(1)))
+	found, err := s.compare(ctx, rowsAbove(bounds, first, float32(math.Inf(1))), math.Inf(-1), share)
 	if err != nil {
 		return nil, err
 	}
-	if found = best(found); !math.IsInf(first, -1) { // else no more than k have enough in common
+	if !math.IsInf(float64(first), -1) { // else no more than k have enough in common
 		reached := math.Inf(-1)
 		if len(found) >= q.K { // of equal bounds there may be more
 			reached = found[q.K-1].Score
 		}
-		rows, err := s.fineAbove(ctx, rowsAbove(bounds, reached, first), reached)
+		more, err := s.compare(ctx, rowsAbove(bounds, float32(reached-boundSlack), first), reached, share)
 		if err != nil {
 			return nil, err
 		}
-		more, err := m.compare(ctx, v, q.MaxShift, rows)
-		if err != nil {
-			return nil, err
-		}
-		found = best(append(found, more...))
+		found = append(found, more...)
+		slices.SortFunc(found, rowHit.compare)
 	}
-	return found[:min(q.K, len(found))], nil
-}
-
-// best sorts hits.
-func best(hits []Hit) []Hit {
-	slices.SortFunc(hits, func(a, b Hit) int {
-		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.ReferenceID, b.ReferenceID))
+	found = found[:min(q.K, len(found))]
+	out := make([]Hit, len(found))
+	return out, share(ctx, len(found), func() func(int) {
+		c := newComparison(s)
+		return func(i int) {
+			out[i] = found[i].Hit
+			out[i].ShiftCM1 += c.fraction(found[i].row, int(found[i].ShiftCM1), found[i].Score)
+		}
 	})
-	return hits
 }
 
-// roughBounds of the scores of all rows.
-func (s *screen) roughBounds(ctx context.Context) ([]float64, error) {
-	m, l := s.m, &s.m.rough
-	out := make([]float64, len(m.ids))
+func (h rowHit) compare(other rowHit) int { return h.Hit.compare(other.Hit) }
+
+// compare orders hits: the better one first, equal ones by id.
+func (h Hit) compare(other Hit) int {
+	return cmp.Or(cmp.Compare(other.Score, h.Score), cmp.Compare(h.ReferenceID, other.ReferenceID))
+}
+
+// roughBounds of the scores of all rows of the matrix that the screens share, for each screen.
+func roughBounds(ctx context.Context, screens []*screen) ([][]float32, error) {
+	m := screens[0].m
+	l := &m.rough
+	out := make([][]float32, len(screens))
+	for i := range screens {
+		out[i] = make([]float32, len(m.ids))
+	}
 	return out, onEveryCore(ctx, (len(m.ids)+chunk-1)/chunk, func() func(int) {
-		products := make([]int32, max(chunk, s.shifts))
+		products := make([]int32, chunk)
 		return func(c int) {
 			from, to := c*chunk, min((c+1)*chunk, len(m.ids))
-			if s.shifts == 1 { // the other way round there is one product a call
-				kernel.Products(products[:to-from], s.rough.quant, l.quant[from*l.n:to*l.n])
-				for i := from; i < to; i++ {
-					out[i] = s.bound(i, l, &s.rough, products[i-from:i-from+1])
-				}
-				return
-			}
-			for i := from; i < to; i++ {
-				kernel.Products(products[:s.shifts], l.quant[i*l.n:(i+1)*l.n], s.rough.quant)
-				out[i] = s.bound(i, l, &s.rough, products[:s.shifts])
+			for i, s := range screens {
+				kernel.Largest(products[:to-from], s.rough.queries, l.quant[from*l.n:to*l.n], l.n)
+				s.roughBounds(out[i][from:to], products[:to-from], from)
 			}
 		}
 	})
-}
-
-// fineAbove are those of rows whose fine bound is at least low.
-func (s *screen) fineAbove(ctx context.Context, rows []int, low float64) ([]int, error) {
-	l := &s.m.fine
-	keep := make([]bool, len(rows))
-	err := onEveryCore(ctx, len(rows), func() func(int) {
-		products := make([]int32, s.shifts)
-		return func(k int) {
-			i := rows[k]
-			kernel.Products(products, l.quant[i*l.n:(i+1)*l.n], s.fine.quant)
-			keep[k] = s.bound(i, l, &s.fine, products) >= low
-		}
-	})
-	var out []int
-	for k, i := range rows {
-		if keep[k] {
-			out = append(out, i)
-		}
-	}
-	return out, err
 }
 
 // rowsAbove are the rows whose bound is at least low and below high.
-func rowsAbove(bounds []float64, low, high float64) (rows []int) {
+func rowsAbove(bounds []float32, low, high float32) (rows []int) {
 	for i, b := range bounds {
-		if b >= low && b < high && !math.IsInf(b, -1) {
+		if b >= low && b < high && !math.IsInf(float64(b), -1) {
 			rows = append(rows, i)
 		}
 	}
 	return rows
 }
 
-// compare compares rows exactly, as Align does; those that share too little are left out.
-func (m *matrix) compare(ctx context.Context, v Vector, maxShift int, rows []int) ([]Hit, error) {
-	hits := make([]Hit, len(rows))
-	err := onEveryCore(ctx, len(rows), func() func(int) {
-		row, scores := make([]float64, m.n), make([]float64, 2*maxShift+3)
+// compare compares rows exactly, as Align does, but for those whose fine bound is below least, and those that share too
+// little, which are left out. The best come first.
+func (s *screen) compare(ctx context.Context, rows []int, least float64, share sharing) ([]rowHit, error) {
+	hits := make([]rowHit, len(rows))
+	err := share(ctx, len(rows), func() func(int) {
+		c := newComparison(s)
 		return func(k int) {
-			i := rows[k]
-			for c, x := range m.value[i*m.n : (i+1)*m.n] {
-				row[c] = float64(x)
-			}
-			a, ok := bestShift(0, maxShift, scores, func(shift int) (float64, int) { return m.correlation(v, row, i, shift) })
-			if hits[k] = (Hit{m.ids[i], a}); !ok {
+			a, ok := c.align(rows[k], least)
+			if hits[k] = (rowHit{Hit{s.m.ids[rows[k]], a}, rows[k]}); !ok {
 				hits[k].Score = math.Inf(-1)
 			}
 		}
 	})
-	return slices.DeleteFunc(hits, func(h Hit) bool { return math.IsInf(h.Score, -1) }), err
-}
-
-// correlation is Vector.correlation of v with row i, whose values are given, to the last bit.
-func (m *matrix) correlation(v Vector, row []float64, i, shift int) (score float64, overlap int) {
-	first, last := m.low+int(m.spans[i].first), m.low+int(m.spans[i].last)
-	lo, hi := max(first, v.Low-shift), min(last, v.High()-shift)
-	n := hi - lo + 1
-	if n < MinRangeCM1 {
-		return math.Inf(-1), 0
-	}
-	vi, ri := lo+shift-v.Low, lo-m.low
-	sumTo, squareTo := m.prefix(i, ri+n)
-	sumFrom, squareFrom := m.prefix(i, ri)
-	sum := sumTo - sumFrom
-	return pearson(v, vi, n, row[ri:ri+n], sum, math.Max(squareTo-squareFrom-sum*sum/float64(n), 0)), n
+	hits = slices.DeleteFunc(hits, func(h rowHit) bool { return math.IsInf(h.Score, -1) })
+	slices.SortFunc(hits, rowHit.compare)
+	return hits, err
 }
 
 // kth is the k-th largest of values, -Inf when there are fewer.
-func kth(values []float64, k int) float64 {
+func kth(values []float32, k int) float32 {
 	if len(values) < k {
-		return math.Inf(-1)
+		return float32(math.Inf(-1))
 	}
 	// A heap of the k largest so far, the least on top.
 	heap := slices.Clone(values[:k])
@@ -199,6 +203,7 @@ func (m *matrix) topByFFT(ctx context.Context, v Vector, q Query) ([]Hit, error)
 			}
 		}
 	})
-	hits = best(slices.DeleteFunc(hits, func(h Hit) bool { return math.IsInf(h.Score, -1) }))
+	hits = slices.DeleteFunc(hits, func(h Hit) bool { return math.IsInf(h.Score, -1) })
+	slices.SortFunc(hits, Hit.compare)
 	return hits[:min(q.K, len(hits))], err
 }

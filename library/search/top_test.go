@@ -51,20 +51,20 @@ func bruteForce(m *matrix, v Vector, q Query) []Hit {
 			hits = append(hits, Hit{id, a})
 		}
 	}
-	hits = best(hits)
+	slices.SortFunc(hits, Hit.compare)
 	return hits[:min(q.K, len(hits))]
 }
 
 func allBounds(t interface{ Fatal(...any) }, m *matrix, v Vector, maxShift int) (rough, fine []float64) {
 	s := newScreen(m, v, maxShift)
-	rough, err := s.roughBounds(context.Background())
+	bounds, err := roughBounds(context.Background(), []*screen{s})
 	if err != nil {
 		t.Fatal(err)
 	}
-	products := make([]int32, s.shifts)
+	products := make([]int32, s.fine.count())
 	for i := range m.ids {
-		kernel.Products(products, m.fine.quant[i*m.n:(i+1)*m.n], s.fine.quant)
-		fine = append(fine, s.bound(i, &m.fine, &s.fine, products))
+		kernel.Products(products, s.fine.queries, m.fine.quant[i*m.n:(i+1)*m.n], m.n)
+		rough, fine = append(rough, float64(bounds[0][i])), append(fine, s.bound(i, &m.fine, &s.fine, slices.Max(products)))
 	}
 	return rough, fine
 }
@@ -102,12 +102,12 @@ func TestTheBestAreThoseOfBruteForce(t *testing.T) {
 		}
 		at, n := ranges()
 		v := jittered(rng, bases[rng.IntN(len(bases))], at, n)
-		got, err := m.top(context.Background(), v, q)
+		got, err := m.top(context.Background(), []Vector{v}, q)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := bruteForce(m, v, q); !slices.Equal(got, want) {
-			t.Fatalf("got  %v\nwant %v", got, want)
+		if want := bruteForce(m, v, q); !slices.Equal(got[0], want) {
+			t.Fatalf("got  %v\nwant %v", got[0], want)
 		}
 		rough, fine := allBounds(t, m, v, q.MaxShift)
 		for i := range m.ids {

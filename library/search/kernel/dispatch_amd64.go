@@ -12,21 +12,61 @@ func Implementation() string {
 	return "portable"
 }
 
-func products(out []int32, fixed, others []int8) {
-	if !hasAVX2 {
-		portable(out, fixed, others)
-		return
+func products(out []int32, queries []uint8, rows []int8, n int) {
+	switch {
+	case !hasAVX2:
+		portable(out, queries, rows, n)
+	case len(queries) == n:
+		one(out, queries, rows, n)
+	default:
+		several(out, queries, rows, n)
 	}
-	withAVX2(out, fixed, others)
 }
 
-func withAVX2(out []int32, fixed, others []int8) {
-	n := len(fixed)
+// one multiplies one query.
+func one(out []int32, query []uint8, rows []int8, n int) {
 	groups := len(out) / group
 	if groups > 0 {
-		groupsAVX2(&out[0], &fixed[0], &others[0], n, groups)
+		rowsAVX2(&out[0], &query[0], &rows[0], n, groups)
 	}
-	for i := groups * group; i < len(out); i++ {
-		out[i] = oneAVX2(&fixed[0], &others[i*n], n)
+	if done := groups * group; done < len(out) {
+		portable(out[done:], query, rows[done*n:], n)
+	}
+}
+
+// largest multiplies one query after the other.
+func largest(out []int32, queries []uint8, rows []int8, n int) {
+	groups := len(out) / group
+	if !hasAVX2 || groups == 0 {
+		portableLargest(out, queries, rows, n)
+		return
+	}
+	rowsAVX2(&out[0], &queries[0], &rows[0], n, groups)
+	for q := n; q < len(queries); q += n {
+		rowsMaxAVX2(&out[0], &queries[q], &rows[0], n, groups)
+	}
+	if done := groups * group; done < len(out) {
+		portableLargest(out[done:], queries, rows[done*n:], n)
+	}
+}
+
+func scores(out []float32, products []int32, r Rows, c *Coefficients) {
+	groups := len(products) / group
+	if !hasAVX2 || groups == 0 {
+		portableScores(out, products, r, c)
+		return
+	}
+	scoresAVX2(&out[0], &products[0], &r.Total[0], &r.Step[0], &r.Size[0], &r.Miss[0], &r.Rest[0], &r.Mean[0], &r.Stretch[0], (*[5]float32)(c), groups)
+	if d := groups * group; d < len(products) {
+		portableScores(out[d:], products[d:], Rows{r.Total[d:], r.Step[d:], r.Size[d:], r.Miss[d:], r.Rest[d:], r.Mean[d:], r.Stretch[d:]}, c)
+	}
+}
+
+// several multiplies queries by fours, rows by twos; the last of an odd number of rows is its own partner.
+func several(out []int32, queries []uint8, rows []int8, n int) {
+	asked := len(queries) / n
+	for i := 0; i < len(rows)/n; i += 2 {
+		next := min(i+1, len(rows)/n-1)
+		tilesAVX2(&out[i*asked], &out[next*asked], &queries[0], &rows[i*n], &rows[next*n], n, asked/Tile)
 	}
 }

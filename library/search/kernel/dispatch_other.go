@@ -5,4 +5,12 @@ package kernel
 // Implementation names what Products runs on this machine.
 func Implementation() string { return "portable" }
 
-func products(out []int32, fixed, others []int8) { portable(out, fixed, others) }
+func products(out []int32, queries []uint8, rows []int8, n int) { portable(out, queries, rows, n) }
+
+func largest(out []int32, queries []uint8, rows []int8, n int) {
+	portableLargest(out, queries, rows, n)
+}
+
+func scores(out []float32, products []int32, r Rows, c *Coefficients) {
+	portableScores(out, products, r, c)
+}

@@ -2,8 +2,14 @@
 
 package kernel
 
-// groupsAVX2 writes the scalar products of the n values at fixed with each of 8*groups vectors at others.
-func groupsAVX2(out *int32, fixed *int8, others *int8, n int, groups int)
+// rowsAVX2 writes the scalar products of the n values at query with each of 8*groups rows.
+func rowsAVX2(out *int32, query *uint8, rows *int8, n int, groups int)
 
-// oneAVX2 is the scalar product of n values.
-func oneAVX2(fixed *int8, other *int8, n int) int32
+// rowsMaxAVX2 is rowsAVX2, but what is in out already stays where it is larger.
+func rowsMaxAVX2(out *int32, query *uint8, rows *int8, n int, groups int)
+
+// tilesAVX2 writes the scalar products of each of 4*groups queries of n values with two rows to first and second.
+func tilesAVX2(first *int32, second *int32, queries *uint8, row *int8, next *int8, n int, groups int)
+
+// scoresAVX2 writes what Scores does for 8*groups rows, with the five coefficients at c.
+func scoresAVX2(out *float32, products *int32, total *int32, step *float32, size *float32, miss *float32, rest *float32, mean *float32, stretch *float32, c *[5]float32, groups int)

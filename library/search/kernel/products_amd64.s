@@ -5,12 +5,12 @@
 DATA ones16<>+0(SB)/4, $0x00010001
 GLOBL ones16<>(SB), RODATA|NOPTR, $4
 
-// func groupsAVX2(out *int32, fixed *int8, others *int8, n int, groups int)
+// func rowsAVX2(out *int32, query *uint8, rows *int8, n int, groups int)
 // Requires: AVX, AVX2
-TEXT ·groupsAVX2(SB), NOSPLIT, $0-40
+TEXT ·rowsAVX2(SB), NOSPLIT, $0-40
 	MOVQ         out+0(FP), AX
-	MOVQ         fixed+8(FP), CX
-	MOVQ         others+16(FP), DX
+	MOVQ         query+8(FP), CX
+	MOVQ         rows+16(FP), DX
 	MOVQ         n+24(FP), BX
 	MOVQ         groups+32(FP), SI
 	VPBROADCASTD ones16<>+0(SB), Y0
@@ -33,47 +33,30 @@ group:
 
 block:
 	VMOVDQU    (CX)(R8*1), Y9
-	VPABSB     Y9, Y10
-	VMOVDQU    (R9), Y11
-	VPSIGNB    Y9, Y11, Y11
-	VPMADDUBSW Y11, Y10, Y11
-	VPMADDWD   Y0, Y11, Y11
-	VPADDD     Y11, Y1, Y1
-	VMOVDQU    (R9)(BX*1), Y11
-	VPSIGNB    Y9, Y11, Y11
-	VPMADDUBSW Y11, Y10, Y11
-	VPMADDWD   Y0, Y11, Y11
-	VPADDD     Y11, Y2, Y2
-	VMOVDQU    (R9)(BX*2), Y11
-	VPSIGNB    Y9, Y11, Y11
-	VPMADDUBSW Y11, Y10, Y11
-	VPMADDWD   Y0, Y11, Y11
-	VPADDD     Y11, Y3, Y3
-	VMOVDQU    (R9)(DI*1), Y11
-	VPSIGNB    Y9, Y11, Y11
-	VPMADDUBSW Y11, Y10, Y11
-	VPMADDWD   Y0, Y11, Y11
-	VPADDD     Y11, Y4, Y4
-	VMOVDQU    (R10), Y11
-	VPSIGNB    Y9, Y11, Y11
-	VPMADDUBSW Y11, Y10, Y11
-	VPMADDWD   Y0, Y11, Y11
-	VPADDD     Y11, Y5, Y5
-	VMOVDQU    (R10)(BX*1), Y11
-	VPSIGNB    Y9, Y11, Y11
-	VPMADDUBSW Y11, Y10, Y11
-	VPMADDWD   Y0, Y11, Y11
-	VPADDD     Y11, Y6, Y6
-	VMOVDQU    (R10)(BX*2), Y11
-	VPSIGNB    Y9, Y11, Y11
-	VPMADDUBSW Y11, Y10, Y11
-	VPMADDWD   Y0, Y11, Y11
-	VPADDD     Y11, Y7, Y7
-	VMOVDQU    (R10)(DI*1), Y11
-	VPSIGNB    Y9, Y11, Y11
-	VPMADDUBSW Y11, Y10, Y11
-	VPMADDWD   Y0, Y11, Y11
-	VPADDD     Y11, Y8, Y8
+	VPMADDUBSW (R9), Y9, Y10
+	VPMADDWD   Y0, Y10, Y10
+	VPADDD     Y10, Y1, Y1
+	VPMADDUBSW (R9)(BX*1), Y9, Y10
+	VPMADDWD   Y0, Y10, Y10
+	VPADDD     Y10, Y2, Y2
+	VPMADDUBSW (R9)(BX*2), Y9, Y10
+	VPMADDWD   Y0, Y10, Y10
+	VPADDD     Y10, Y3, Y3
+	VPMADDUBSW (R9)(DI*1), Y9, Y10
+	VPMADDWD   Y0, Y10, Y10
+	VPADDD     Y10, Y4, Y4
+	VPMADDUBSW (R10), Y9, Y10
+	VPMADDWD   Y0, Y10, Y10
+	VPADDD     Y10, Y5, Y5
+	VPMADDUBSW (R10)(BX*1), Y9, Y10
+	VPMADDWD   Y0, Y10, Y10
+	VPADDD     Y10, Y6, Y6
+	VPMADDUBSW (R10)(BX*2), Y9, Y10
+	VPMADDWD   Y0, Y10, Y10
+	VPADDD     Y10, Y7, Y7
+	VPMADDUBSW (R10)(DI*1), Y9, Y9
+	VPMADDWD   Y0, Y9, Y9
+	VPADDD     Y9, Y8, Y8
 	ADDQ       $0x20, R9
 	ADDQ       $0x20, R10
 	ADDQ       $0x20, R8
@@ -98,32 +81,212 @@ done:
 	VZEROUPPER
 	RET
 
-// func oneAVX2(fixed *int8, other *int8, n int) int32
+// func rowsMaxAVX2(out *int32, query *uint8, rows *int8, n int, groups int)
 // Requires: AVX, AVX2
-TEXT ·oneAVX2(SB), NOSPLIT, $0-28
-	MOVQ         fixed+0(FP), AX
-	MOVQ         other+8(FP), CX
-	MOVQ         n+16(FP), DX
+TEXT ·rowsMaxAVX2(SB), NOSPLIT, $0-40
+	MOVQ         out+0(FP), AX
+	MOVQ         query+8(FP), CX
+	MOVQ         rows+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVQ         groups+32(FP), SI
 	VPBROADCASTD ones16<>+0(SB), Y0
-	VPXOR        Y1, Y1, Y1
-	XORQ         BX, BX
+	LEAQ         (BX)(BX*2), DI
 
-part:
-	VMOVDQU      (AX)(BX*1), Y2
-	VPABSB       Y2, Y3
-	VMOVDQU      (CX)(BX*1), Y4
-	VPSIGNB      Y2, Y4, Y4
-	VPMADDUBSW   Y4, Y3, Y4
-	VPMADDWD     Y0, Y4, Y4
-	VPADDD       Y4, Y1, Y1
-	ADDQ         $0x20, BX
-	CMPQ         BX, DX
-	JL           part
-	VEXTRACTI128 $0x01, Y1, X0
-	VPADDD       X0, X1, X0
-	VPHADDD      X0, X0, X0
-	VPHADDD      X0, X0, X0
-	VMOVD        X0, AX
-	MOVL         AX, ret+24(FP)
+group:
+	TESTQ SI, SI
+	JE    done
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	XORQ  R8, R8
+	MOVQ  DX, R9
+	LEAQ  (DX)(BX*4), R10
+
+block:
+	VMOVDQU    (CX)(R8*1), Y9
+	VPMADDUBSW (R9), Y9, Y10
+	VPMADDWD   Y0, Y10, Y10
+	VPADDD     Y10, Y1, Y1
+	VPMADDUBSW (R9)(BX*1), Y9, Y10
+	VPMADDWD   Y0, Y10, Y10
+	VPADDD     Y10, Y2, Y2
+	VPMADDUBSW (R9)(BX*2), Y9, Y10
+	VPMADDWD   Y0, Y10, Y10
+	VPADDD     Y10, Y3, Y3
+	VPMADDUBSW (R9)(DI*1), Y9, Y10
+	VPMADDWD   Y0, Y10, Y10
+	VPADDD     Y10, Y4, Y4
+	VPMADDUBSW (R10), Y9, Y10
+	VPMADDWD   Y0, Y10, Y10
+	VPADDD     Y10, Y5, Y5
+	VPMADDUBSW (R10)(BX*1), Y9, Y10
+	VPMADDWD   Y0, Y10, Y10
+	VPADDD     Y10, Y6, Y6
+	VPMADDUBSW (R10)(BX*2), Y9, Y10
+	VPMADDWD   Y0, Y10, Y10
+	VPADDD     Y10, Y7, Y7
+	VPMADDUBSW (R10)(DI*1), Y9, Y9
+	VPMADDWD   Y0, Y9, Y9
+	VPADDD     Y9, Y8, Y8
+	ADDQ       $0x20, R9
+	ADDQ       $0x20, R10
+	ADDQ       $0x20, R8
+	CMPQ       R8, BX
+	JL         block
+	VPHADDD    Y2, Y1, Y1
+	VPHADDD    Y4, Y3, Y3
+	VPHADDD    Y6, Y5, Y5
+	VPHADDD    Y8, Y7, Y7
+	VPHADDD    Y3, Y1, Y1
+	VPHADDD    Y7, Y5, Y5
+	VPERM2I128 $0x20, Y5, Y1, Y2
+	VPERM2I128 $0x31, Y5, Y1, Y1
+	VPADDD     Y2, Y1, Y2
+	VPMAXSD    (AX), Y2, Y2
+	VMOVDQU    Y2, (AX)
+	ADDQ       $0x20, AX
+	LEAQ       (DX)(BX*8), DX
+	DECQ       SI
+	JMP        group
+
+done:
+	VZEROUPPER
+	RET
+
+// func tilesAVX2(first *int32, second *int32, queries *uint8, row *int8, next *int8, n int, groups int)
+// Requires: AVX, AVX2
+TEXT ·tilesAVX2(SB), NOSPLIT, $0-56
+	MOVQ         first+0(FP), AX
+	MOVQ         second+8(FP), CX
+	MOVQ         queries+16(FP), DX
+	MOVQ         row+24(FP), BX
+	MOVQ         next+32(FP), SI
+	MOVQ         n+40(FP), DI
+	MOVQ         groups+48(FP), R8
+	VPBROADCASTD ones16<>+0(SB), Y0
+	LEAQ         (DI)(DI*2), R9
+
+tile:
+	TESTQ R8, R8
+	JE    end
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	XORQ  R10, R10
+	MOVQ  DX, R11
+
+step:
+	VMOVDQU      (R11), Y9
+	VPMADDUBSW   (BX)(R10*1), Y9, Y10
+	VPMADDWD     Y0, Y10, Y10
+	VPADDD       Y10, Y1, Y1
+	VPMADDUBSW   (SI)(R10*1), Y9, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y5, Y5
+	VMOVDQU      (R11)(DI*1), Y9
+	VPMADDUBSW   (BX)(R10*1), Y9, Y10
+	VPMADDWD     Y0, Y10, Y10
+	VPADDD       Y10, Y2, Y2
+	VPMADDUBSW   (SI)(R10*1), Y9, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y6, Y6
+	VMOVDQU      (R11)(DI*2), Y9
+	VPMADDUBSW   (BX)(R10*1), Y9, Y10
+	VPMADDWD     Y0, Y10, Y10
+	VPADDD       Y10, Y3, Y3
+	VPMADDUBSW   (SI)(R10*1), Y9, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y7, Y7
+	VMOVDQU      (R11)(R9*1), Y9
+	VPMADDUBSW   (BX)(R10*1), Y9, Y10
+	VPMADDWD     Y0, Y10, Y10
+	VPADDD       Y10, Y4, Y4
+	VPMADDUBSW   (SI)(R10*1), Y9, Y9
+	VPMADDWD     Y0, Y9, Y9
+	VPADDD       Y9, Y8, Y8
+	ADDQ         $0x20, R11
+	ADDQ         $0x20, R10
+	CMPQ         R10, DI
+	JL           step
+	VPHADDD      Y2, Y1, Y1
+	VPHADDD      Y4, Y3, Y3
+	VPHADDD      Y6, Y5, Y5
+	VPHADDD      Y8, Y7, Y7
+	VPHADDD      Y3, Y1, Y1
+	VPHADDD      Y7, Y5, Y5
+	VPERM2I128   $0x20, Y5, Y1, Y2
+	VPERM2I128   $0x31, Y5, Y1, Y1
+	VPADDD       Y2, Y1, Y2
+	VEXTRACTI128 $0x01, Y2, X1
+	VMOVDQU      X2, (AX)
+	VMOVDQU      X1, (CX)
+	ADDQ         $0x10, AX
+	ADDQ         $0x10, CX
+	LEAQ         (DX)(DI*4), DX
+	DECQ         R8
+	JMP          tile
+
+end:
+	VZEROUPPER
+	RET
+
+// func scoresAVX2(out *float32, products *int32, total *int32, step *float32, size *float32, miss *float32, rest *float32, mean *float32, stretch *float32, c *[5]float32, groups int)
+// Requires: AVX, AVX2
+TEXT ·scoresAVX2(SB), NOSPLIT, $0-88
+	MOVQ         out+0(FP), AX
+	MOVQ         products+8(FP), CX
+	MOVQ         total+16(FP), DX
+	MOVQ         step+24(FP), BX
+	MOVQ         size+32(FP), SI
+	MOVQ         miss+40(FP), DI
+	MOVQ         rest+48(FP), R8
+	MOVQ         mean+56(FP), R9
+	MOVQ         stretch+64(FP), R10
+	MOVQ         c+72(FP), R11
+	MOVQ         groups+80(FP), R12
+	VBROADCASTSS (R11), Y0
+	VBROADCASTSS 4(R11), Y1
+	VBROADCASTSS 8(R11), Y2
+	VBROADCASTSS 12(R11), Y3
+	VBROADCASTSS 16(R11), Y4
+	XORQ         R11, R11
+	VXORPS       Y5, Y5, Y5
+
+eight:
+	TESTQ     R12, R12
+	JE        through
+	VMOVDQU   (DX)(R11*4), Y6
+	VPSLLD    $0x06, Y6, Y6
+	VMOVDQU   (CX)(R11*4), Y7
+	VPSUBD    Y6, Y7, Y7
+	VCVTDQ2PS Y7, Y7
+	VMULPS    (BX)(R11*4), Y7, Y7
+	VMULPS    Y0, Y7, Y7
+	VMULPS    (SI)(R11*4), Y1, Y6
+	VADDPS    Y6, Y7, Y7
+	VMULPS    (DI)(R11*4), Y2, Y6
+	VADDPS    Y6, Y7, Y7
+	VMULPS    (R8)(R11*4), Y3, Y6
+	VADDPS    Y6, Y7, Y7
+	VMULPS    (R9)(R11*4), Y4, Y6
+	VADDPS    Y6, Y7, Y7
+	VMULPS    (R10)(R11*4), Y7, Y7
+	VMAXPS    Y5, Y7, Y7
+	VMOVUPS   Y7, (AX)(R11*4)
+	ADDQ      $0x08, R11
+	DECQ      R12
+	JMP       eight
+
+through:
 	VZEROUPPER
 	RET

@@ -9,23 +9,31 @@ import (
 
 const (
 	width = 32 // bytes of a register
-	group = 8  // vectors multiplied with the fixed one at a time: as many accumulators
+	group = 8  // rows multiplied with one query at a time: as many accumulators
+	tile  = 4  // queries multiplied with two rows at a time: as many accumulators
 )
 
 func main() {
 	ones := GLOBL("ones16", RODATA|NOPTR)
 	DATA(0, operand.U32(0x00010001))
-	groupsAVX2(ones)
-	oneAVX2(ones)
+	rowsAVX2(ones, false)
+	rowsAVX2(ones, true)
+	tilesAVX2(ones)
+	scoresAVX2()
 	Generate()
 }
 
-// groupsAVX2 multiplies a fixed vector with groups of eight others.
-func groupsAVX2(ones operand.Mem) {
-	TEXT("groupsAVX2", NOSPLIT, "func(out *int32, fixed, others *int8, n, groups int)")
-	Doc("groupsAVX2 writes the scalar products of the n values at fixed with each of 8*groups vectors at others.")
-	out, fixed := Load(Param("out"), GP64()), Load(Param("fixed"), GP64())
-	others, n := Load(Param("others"), GP64()), Load(Param("n"), GP64())
+// rowsAVX2 multiplies one query with groups of eight rows.
+func rowsAVX2(ones operand.Mem, largest bool) {
+	if largest {
+		TEXT("rowsMaxAVX2", NOSPLIT, "func(out *int32, query *uint8, rows *int8, n, groups int)")
+		Doc("rowsMaxAVX2 is rowsAVX2, but what is in out already stays where it is larger.")
+	} else {
+		TEXT("rowsAVX2", NOSPLIT, "func(out *int32, query *uint8, rows *int8, n, groups int)")
+		Doc("rowsAVX2 writes the scalar products of the n values at query with each of 8*groups rows.")
+	}
+	out, query := Load(Param("out"), GP64()), Load(Param("query"), GP64())
+	rows, n := Load(Param("rows"), GP64()), Load(Param("n"), GP64())
 	groups := Load(Param("groups"), GP64())
 	one, three := YMM(), GP64()
 	VPBROADCASTD(ones, one)
@@ -34,20 +42,15 @@ func groupsAVX2(ones operand.Mem) {
 	Label("group")
 	TESTQ(groups, groups)
 	JE(operand.LabelRef("done"))
-	sums := make([]reg.VecVirtual, group)
-	for i := range sums {
-		sums[i] = YMM()
-		VPXOR(sums[i], sums[i], sums[i])
-	}
+	sums := zeros()
 	at, first, fifth := GP64(), GP64(), GP64()
 	XORQ(at, at)
-	MOVQ(others, first)
-	LEAQ(operand.Mem{Base: others, Index: n, Scale: 4}, fifth)
+	MOVQ(rows, first)
+	LEAQ(operand.Mem{Base: rows, Index: n, Scale: 4}, fifth)
 
 	Label("block")
-	value, size := YMM(), YMM()
-	VMOVDQU(operand.Mem{Base: fixed, Index: at, Scale: 1}, value)
-	VPABSB(value, size)
+	value := YMM()
+	VMOVDQU(operand.Mem{Base: query, Index: at, Scale: 1}, value)
 	for i := range sums {
 		row := operand.Mem{Base: first}
 		if i >= group/2 {
@@ -61,7 +64,7 @@ func groupsAVX2(ones operand.Mem) {
 		case 3:
 			row.Index, row.Scale = three, 1
 		}
-		addProducts(value, size, one, row, sums[i])
+		addProducts(value, one, row, sums[i])
 	}
 	ADDQ(operand.U8(width), first)
 	ADDQ(operand.U8(width), fifth)
@@ -69,7 +72,95 @@ func groupsAVX2(ones operand.Mem) {
 	CMPQ(at, n)
 	JL(operand.LabelRef("block"))
 
-	// The eight numbers of each of eight sums are added, in the order of the sums.
+	all := added(sums)
+	if largest {
+		VPMAXSD(operand.Mem{Base: out}, all, all)
+	}
+	VMOVDQU(all, operand.Mem{Base: out})
+	ADDQ(operand.U8(4*group), out)
+	LEAQ(operand.Mem{Base: rows, Index: n, Scale: 8}, rows)
+	DECQ(groups)
+	JMP(operand.LabelRef("group"))
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
+// tilesAVX2 multiplies groups of four queries with two rows.
+func tilesAVX2(ones operand.Mem) {
+	TEXT("tilesAVX2", NOSPLIT, "func(first, second *int32, queries *uint8, row, next *int8, n, groups int)")
+	Doc("tilesAVX2 writes the scalar products of each of 4*groups queries of n values with two rows to first and second.")
+	firstOut, secondOut := Load(Param("first"), GP64()), Load(Param("second"), GP64())
+	queries := Load(Param("queries"), GP64())
+	row, next := Load(Param("row"), GP64()), Load(Param("next"), GP64())
+	n, groups := Load(Param("n"), GP64()), Load(Param("groups"), GP64())
+	one, three := YMM(), GP64()
+	VPBROADCASTD(ones, one)
+	LEAQ(operand.Mem{Base: n, Index: n, Scale: 2}, three)
+
+	Label("tile")
+	TESTQ(groups, groups)
+	JE(operand.LabelRef("end"))
+	sums := zeros()
+	at, asked := GP64(), GP64()
+	XORQ(at, at)
+	MOVQ(queries, asked)
+
+	Label("step")
+	for i := range tile {
+		from := operand.Mem{Base: asked}
+		switch i {
+		case 1:
+			from.Index, from.Scale = n, 1
+		case 2:
+			from.Index, from.Scale = n, 2
+		case 3:
+			from.Index, from.Scale = three, 1
+		}
+		value := YMM()
+		VMOVDQU(from, value)
+		addProducts(value, one, operand.Mem{Base: row, Index: at, Scale: 1}, sums[i])
+		addProducts(value, one, operand.Mem{Base: next, Index: at, Scale: 1}, sums[tile+i])
+	}
+	ADDQ(operand.U8(width), asked)
+	ADDQ(operand.U8(width), at)
+	CMPQ(at, n)
+	JL(operand.LabelRef("step"))
+
+	all, half := added(sums), XMM()
+	VEXTRACTI128(operand.U8(1), all, half)
+	VMOVDQU(all.AsX(), operand.Mem{Base: firstOut})
+	VMOVDQU(half, operand.Mem{Base: secondOut})
+	ADDQ(operand.U8(4*tile), firstOut)
+	ADDQ(operand.U8(4*tile), secondOut)
+	LEAQ(operand.Mem{Base: queries, Index: n, Scale: 4}, queries)
+	DECQ(groups)
+	JMP(operand.LabelRef("tile"))
+	Label("end")
+	VZEROUPPER()
+	RET()
+}
+
+// zeros are the accumulators.
+func zeros() (sums [group]reg.VecVirtual) {
+	for i := range sums {
+		sums[i] = YMM()
+		VPXOR(sums[i], sums[i], sums[i])
+	}
+	return sums
+}
+
+// addProducts adds the products of 32 values of a query, which are unsigned and at most 127, with as many of a row. A sum of
+// two products is at most 2*127*127, which int16 holds.
+func addProducts(value, one reg.VecVirtual, row operand.Mem, sum reg.VecVirtual) {
+	product := YMM()
+	VPMADDUBSW(row, value, product)
+	VPMADDWD(one, product, product)
+	VPADDD(product, sum, sum)
+}
+
+// added are the sums of the eight numbers in each accumulator, in their order.
+func added(sums [group]reg.VecVirtual) reg.VecVirtual {
 	for i := 0; i < group; i += 2 {
 		VPHADDD(sums[i+1], sums[i], sums[i])
 	}
@@ -80,52 +171,50 @@ func groupsAVX2(ones operand.Mem) {
 	VPERM2I128(operand.U8(0x20), sums[4], sums[0], low)
 	VPERM2I128(operand.U8(0x31), sums[4], sums[0], high)
 	VPADDD(low, high, low)
-	VMOVDQU(low, operand.Mem{Base: out})
-	ADDQ(operand.U8(4*group), out)
-	LEAQ(operand.Mem{Base: others, Index: n, Scale: 8}, others)
-	DECQ(groups)
-	JMP(operand.LabelRef("group"))
-	Label("done")
-	VZEROUPPER()
-	RET()
+	return low
 }
 
-// addProducts adds the products of 32 values with those in memory. The absolute values of the first are the unsigned factor
-// that VPMADDUBSW wants, their signs go to the other; a sum of two products is at most 2*127*127, which int16 holds.
-func addProducts(value, size, one reg.VecVirtual, row operand.Mem, sum reg.VecVirtual) {
-	product := YMM()
-	VMOVDQU(row, product)
-	VPSIGNB(value, product, product)
-	VPMADDUBSW(product, size, product)
-	VPMADDWD(one, product, product)
-	VPADDD(product, sum, sum)
-}
-
-// oneAVX2 multiplies two vectors.
-func oneAVX2(ones operand.Mem) {
-	TEXT("oneAVX2", NOSPLIT, "func(fixed, other *int8, n int) int32")
-	Doc("oneAVX2 is the scalar product of n values.")
-	fixed, other, n := Load(Param("fixed"), GP64()), Load(Param("other"), GP64()), Load(Param("n"), GP64())
-	one, sum, at := YMM(), YMM(), GP64()
-	VPBROADCASTD(ones, one)
-	VPXOR(sum, sum, sum)
+// scoresAVX2 evaluates Scores for groups of eight rows.
+func scoresAVX2() {
+	TEXT("scoresAVX2", NOSPLIT, "func(out *float32, products, total *int32, step, size, miss, rest, mean, stretch *float32, c *[5]float32, groups int)")
+	Doc("scoresAVX2 writes what Scores does for 8*groups rows, with the five coefficients at c.")
+	var rows []reg.Register
+	for _, name := range []string{"out", "products", "total", "step", "size", "miss", "rest", "mean", "stretch"} {
+		rows = append(rows, Load(Param(name), GP64()))
+	}
+	c, groups := Load(Param("c"), GP64()), Load(Param("groups"), GP64())
+	var by [5]reg.VecVirtual
+	for i := range by {
+		by[i] = YMM()
+		VBROADCASTSS(operand.Mem{Base: c, Disp: 4 * i}, by[i])
+	}
+	at, zero := GP64(), YMM()
 	XORQ(at, at)
-	Label("part")
-	value, size := YMM(), YMM()
-	VMOVDQU(operand.Mem{Base: fixed, Index: at, Scale: 1}, value)
-	VPABSB(value, size)
-	addProducts(value, size, one, operand.Mem{Base: other, Index: at, Scale: 1}, sum)
-	ADDQ(operand.U8(width), at)
-	CMPQ(at, n)
-	JL(operand.LabelRef("part"))
-	half := XMM()
-	VEXTRACTI128(operand.U8(1), sum, half)
-	VPADDD(half, sum.AsX(), half)
-	VPHADDD(half, half, half)
-	VPHADDD(half, half, half)
-	result := GP32()
-	VMOVD(half, result)
-	Store(result, ReturnIndex(0))
+	VXORPS(zero, zero, zero)
+	of := func(i int) operand.Mem { return operand.Mem{Base: rows[i], Index: at, Scale: 4} }
+
+	Label("eight")
+	TESTQ(groups, groups)
+	JE(operand.LabelRef("through"))
+	offset, sum, term := YMM(), YMM(), YMM()
+	VMOVDQU(of(2), offset)
+	VPSLLD(operand.U8(6), offset, offset) // times Offset
+	VMOVDQU(of(1), sum)
+	VPSUBD(offset, sum, sum)
+	VCVTDQ2PS(sum, sum)
+	VMULPS(of(3), sum, sum)
+	VMULPS(by[0], sum, sum)
+	for i := 1; i < len(by); i++ {
+		VMULPS(of(3+i), by[i], term)
+		VADDPS(term, sum, sum)
+	}
+	VMULPS(of(8), sum, sum)
+	VMAXPS(zero, sum, sum) // zero where sum is not more
+	VMOVUPS(sum, of(0))
+	ADDQ(operand.U8(group), at)
+	DECQ(groups)
+	JMP(operand.LabelRef("eight"))
+	Label("through")
 	VZEROUPPER()
 	RET()
 }
