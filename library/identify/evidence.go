@@ -21,7 +21,8 @@ type evidence struct {
 	vector      search.Vector // as it is compared, see matchResolution
 	features    features
 	quality     Quality
-	width       float64 // by which references are widened to match the scan, cm-1
+	width       float64                  // by which references are widened to match the scan, cm-1
+	shown       map[string]search.Vector // references so widened, by id, as they were asked for
 	hits        []search.Hit
 	candidates  []Finding // one per substance, best first
 	parts       []part
@@ -68,7 +69,7 @@ func (id *Identifier) judge(ctx context.Context, s spectra.Spectrum) (evidence, 
 
 // compare looks at s by itself and at every reference by itself.
 func (id *Identifier) compare(ctx context.Context, s spectra.Spectrum) (evidence, error) {
-	ev := evidence{quality: Quality{Axis: axisUnknown}, calibration: id.calibrations[s.Technique]}
+	ev := evidence{quality: Quality{Axis: axisUnknown}, calibration: id.calibrations[s.Technique], shown: map[string]search.Vector{}}
 	var rays int
 	var err error
 	if ev.scan, rays, err = withoutRays(s.Ascending()); err != nil {
@@ -87,7 +88,7 @@ func (id *Identifier) compare(ctx context.Context, s spectra.Spectrum) (evidence
 		SNR: round(math.Min(f.snr, 1e6), 1), Saturated: f.saturated, Fluorescence: round(f.fluorescence, 3),
 		Axis: axisUnknown, LowCM1: f.low, HighCM1: f.high,
 	}
-	query := search.Query{K: hitsKept, MaxShift: id.maxShift, Keep: id.eligible(s)}
+	query := search.Query{K: hitsKept, MaxShift: id.maxShift, Of: id.subset(s)}
 	if ev.hits, err = id.index.Search(ctx, ev.vector, query); err != nil {
 		return ev, err
 	}
@@ -188,7 +189,7 @@ func (id *Identifier) tableFindings(ev evidence) []Finding {
 	var out []Finding
 	f := ev.features
 	for _, r := range id.tables {
-		if r.Technique != ev.scan.Technique || !id.eligible(ev.scan)(r.ID) {
+		if !eligible(r, ev.scan) {
 			continue
 		}
 		m := search.ScorePeaks(f.peaks, f.low, f.high, r.Peaks, float64(id.maxShift))

@@ -100,7 +100,6 @@ func (id *Identifier) parts(ev *evidence, hits []search.Hit) []part {
 func (id *Identifier) inResidual(ctx context.Context, ev *evidence, fit mixture.Fit, taken []part) ([]part, error) {
 	low, _ := ev.shared(taken)
 	rest := ev.vector.With(padded(fit.Residual, low-ev.vector.Low, len(ev.vector.D)))
-	keep := id.eligible(ev.scan)
 	samples, containers := 0, 0
 	for _, p := range taken {
 		if p.finding.Container {
@@ -109,13 +108,13 @@ func (id *Identifier) inResidual(ctx context.Context, ev *evidence, fit mixture.
 			samples++
 		}
 	}
-	hits, err := id.index.Search(ctx, rest, search.Query{K: offered, MaxShift: id.maxShift, Keep: func(ref string) bool {
+	hits, err := id.index.Search(ctx, rest, search.Query{K: offered, MaxShift: id.maxShift, Of: id.subset(ev.scan), Keep: func(ref string) bool {
 		sub, _ := id.lib.Substance(id.refs[ref].SubstanceID)
 		room := samples < maxSample
 		if sub.Container() {
 			room = containers < maxContainers
 		}
-		return room && keep(ref) && !id.barredReference(ev, ref) && !slices.ContainsFunc(taken, func(p part) bool {
+		return room && !id.barredReference(ev, ref) && !slices.ContainsFunc(taken, func(p part) bool {
 			return id.refs[p.hit.ReferenceID].SubstanceID == sub.ID
 		})
 	}})

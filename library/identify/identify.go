@@ -40,6 +40,7 @@ type Options struct {
 type Identifier struct {
 	lib       *library.Stack
 	index     *search.Index
+	real      *search.Subset // what is not simulated
 	refs      map[string]library.Reference
 	tables    []library.Reference // references that are peak tables
 	fentanyls []string            // ids of the substances of that class
@@ -77,6 +78,7 @@ func New(lib *library.Stack, opts Options) (*Identifier, error) {
 			id.tables = append(id.tables, r)
 		}
 	}
+	id.real = id.index.Subset(func(ref string) bool { return id.refs[ref].Tier != library.Simulated })
 	return id, nil
 }
 
@@ -183,7 +185,15 @@ func (id *Identifier) blank(s spectra.Spectrum) Identification {
 	}
 }
 
-// eligible says which references may speak about a scan: simulated ones only about scans that are simulated themselves.
-func (id *Identifier) eligible(s spectra.Spectrum) func(referenceID string) bool {
-	return func(ref string) bool { return id.refs[ref].Tier != library.Simulated || s.Metadata.Simulated }
+// eligible says whether a reference may speak about a scan: a simulated one only about a scan that is simulated itself.
+func eligible(r library.Reference, s spectra.Spectrum) bool {
+	return r.Technique == s.Technique && (r.Tier != library.Simulated || s.Metadata.Simulated)
+}
+
+// subset are the references that may speak about a scan.
+func (id *Identifier) subset(s spectra.Spectrum) *search.Subset {
+	if s.Metadata.Simulated {
+		return nil
+	}
+	return id.real
 }

@@ -34,12 +34,14 @@ const unlisted = "any other substance"
 // worst first, and last that of any substance unlike what was found.
 func (id *Identifier) limits(ev evidence) []DetectionLimit {
 	best := map[string]float64{}
-	keep := id.eligible(ev.scan)
 	ev.look = ev.measureLook()
 	for ref, r := range id.refs {
 		sub, _ := id.lib.Substance(r.SubstanceID)
+		if !eligible(r, ev.scan) || !(sub.Controlled || sub.FentanylClass()) || ev.has(sub.ID, id) {
+			continue
+		}
 		v, ok := id.reference(&ev, ref)
-		if !ok || ev.has(sub.ID, id) || !(sub.Controlled || sub.FentanylClass()) || r.Technique != ev.scan.Technique || !keep(ref) {
+		if !ok {
 			continue
 		}
 		limit := ev.limit(v)

@@ -32,7 +32,7 @@ func (id *Identifier) matchResolution(ctx context.Context, ev *evidence, query s
 	for _, w := range widths {
 		scan := ev.vector.Broadened(-w)
 		for _, h := range ev.hits[:min(widthHits, len(ev.hits))] {
-			ref, ok := id.index.Vector(h.ReferenceID)
+			ref, ok := id.reference(ev, h.ReferenceID) // as it is yet
 			if !ok {
 				continue
 			}
@@ -49,6 +49,7 @@ func (id *Identifier) matchResolution(ctx context.Context, ev *evidence, query s
 		return err
 	case width > 0:
 		ev.width = width
+		clear(ev.shown)
 		ev.hits = id.atResolution(ev, ev.vector, ev.hits)
 	}
 	return nil
@@ -56,8 +57,16 @@ func (id *Identifier) matchResolution(ctx context.Context, ev *evidence, query s
 
 // reference is a reference as wide as the scan shows lines.
 func (id *Identifier) reference(ev *evidence, ref string) (search.Vector, bool) {
+	if v, ok := ev.shown[ref]; ok {
+		return v, true
+	}
 	v, ok := id.index.Vector(ref)
-	return v.Broadened(ev.width), ok
+	if !ok {
+		return v, false
+	}
+	v = v.Broadened(ev.width)
+	ev.shown[ref] = v
+	return v, true
 }
 
 // atResolution compares hits with v again, at the resolution of the scan, best first.

@@ -1,6 +1,10 @@
 package search
 
-import "math"
+import (
+	"math"
+
+	"gonum.org/v1/gonum/floats"
+)
 
 // Broadened is v as an instrument of lower resolution would show it: convolved with a Gaussian of the given full width at
 // half maximum, cm-1, which is how much the squares of both widths differ by, rooted. At the ends the Gaussian is cut off.
@@ -16,7 +20,12 @@ func (v Vector) Broadened(fwhm float64) Vector {
 		kernel[i] = math.Exp(-u * u / 2)
 	}
 	d := make([]float64, len(v.Derivative))
+	total := floats.Sum(kernel)
 	for i := range d {
+		if i >= half && i+half < len(d) {
+			d[i] = floats.Dot(kernel, v.Derivative[i-half:i+half+1]) / total
+			continue
+		}
 		var sum, weight float64
 		for j := max(0, i-half); j <= min(len(d)-1, i+half); j++ {
 			w := kernel[j-i+half]

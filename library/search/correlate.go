@@ -19,7 +19,6 @@ type correlator struct {
 	fft      *fourier.FFT
 	n        int
 	maxShift int
-	least    int // positions in common below which nothing is scored
 	query    Vector
 	qf       []complex128
 	rf       []complex128
@@ -35,7 +34,7 @@ func newCorrelator(q Vector, refLen, maxShift int) *correlator {
 		n *= 2
 	}
 	c := &correlator{
-		fft: fourier.NewFFT(n), n: n, maxShift: maxShift, least: MinRangeCM1, query: q,
+		fft: fourier.NewFFT(n), n: n, maxShift: maxShift, query: q,
 		pad: make([]float64, n), cross: make([]float64, n), scores: make([]float64, 2*maxShift+3),
 	}
 	copy(c.pad, q.D)
@@ -76,7 +75,7 @@ func (c *correlator) at(r Vector, s int) (score float64, overlap int) {
 	q := c.query
 	lo, hi := max(r.Low, q.Low-s), min(r.High(), q.High()-s) // reference positions in common
 	m := hi - lo + 1
-	if m < c.least {
+	if m < MinRangeCM1 {
 		return math.Inf(-1), 0
 	}
 	qi, ri := lo+s-q.Low, lo-r.Low

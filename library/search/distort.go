@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"fentrace/library/search/kernel"
 )
 
 // Distortion is a wrong axis: a line at x is read at x + ShiftCM1 + Stretch*x.
@@ -33,18 +35,21 @@ type DistortedHit struct {
 	Overlap int     // cm-1 compared
 }
 
-// DistortedQuery says how wrong an axis may be. Keep is that of Query.
+// DistortedQuery says how wrong an axis may be. Of is that of Query.
 type DistortedQuery struct {
 	MaxShift   int     // whole cm-1 either way in the middle of the scan
 	MaxStretch float64 // relative, 0 to 0.05
-	Keep       func(referenceID string) bool
+	Of         *Subset
 }
 
 const (
-	coarseStep    = 4     // cm-1: a line is three such steps wide
 	coarseStretch = 0.005 // half of it moves the end of the window by 2 cm-1 against its middle
-	coarseKept    = 6     // references looked at closely
 	fineStretch   = 0.00125
+	// likely references, by the rough layer, are compared at the place where that says; the best coarseKept of them at every
+	// stretch and resolution near.
+	likely, coarseKept = 24, 6
+	// roughReach (cm-1) is how far from a place found in steps of a pool the best one can be.
+	roughReach = 5
 )
 
 // fineWidths (cm-1) widen a reference to the resolution of the scan.
@@ -52,76 +57,185 @@ var fineWidths = []float64{0, 8, 16}
 
 // SearchDistorted returns the reference that agrees best when the axis of v is wrong within the limits of q; ok is false when
 // nothing shares MinRangeCM1. Every reference is compared at steps of 4 cm-1 and 0.5 %, the best few then at 1 cm-1 and
-// 0.125 %, at three resolutions, so unlike Search it may miss a best one that another resembles closely.
+// 0.125 %, at three resolutions, so unlike Search it may miss a best one that another resembles closely. Of a large library
+// only those references are compared whose lines are at distances like those of the scan (see signature).
 func (ix *Index) SearchDistorted(ctx context.Context, v Vector, q DistortedQuery) (best DistortedHit, ok bool, err error) {
 	if q.MaxShift < 0 || q.MaxShift > len(v.D) || !(q.MaxStretch >= 0 && q.MaxStretch <= 0.05) {
 		return best, false, fmt.Errorf("search: shift %d must be within 0..%d cm-1, stretch %g within 0..0.05", q.MaxShift, len(v.D), q.MaxStretch)
 	}
-	rough, err := ix.coarseHits(ctx, v, q)
+	m := ix.tables[v.Technique]
+	if m == nil {
+		return best, false, ctx.Err()
+	}
+	d := newDistorted(m, v, q)
+	rows, err := d.likely(ctx)
 	if err != nil {
 		return best, false, err
 	}
-	for _, h := range rough {
-		for i := -3; i <= 3; i++ {
-			stretch := h.Stretch + float64(i)*fineStretch
-			if math.Abs(stretch) > q.MaxStretch+fineStretch {
-				continue
-			}
-			ref, _ := ix.Vector(h.ReferenceID)
-			c := newCorrelator(v.unstretched(stretch), len(ref.D), q.MaxShift+coarseStep)
-			for _, width := range fineWidths {
-				a, fits := c.align(ref.Broadened(width))
-				if fits && (!ok || a.Score > best.Score) {
-					ok = true
-					// Positions of the unstretched scan read a.ShiftCM1 too high, so those of the scan 1+stretch times that.
-					best = DistortedHit{h.ReferenceID, Distortion{a.ShiftCM1 * (1 + stretch), stretch}, a.Score, a.Overlap}
-				}
-			}
+	closest := make([]DistortedHit, len(rows))
+	err = onEveryCore(ctx, len(rows), func() func(int) { return func(i int) { closest[i] = d.closest(rows[i]) } })
+	for _, h := range closest {
+		if h.Overlap > 0 && (!ok || h.Score > best.Score) {
+			best, ok = h, true
 		}
 	}
-	return best, ok, nil
+	return best, ok, err
 }
 
-// coarseHits are the best few references, each with its best stretch.
-func (ix *Index) coarseHits(ctx context.Context, v Vector, q DistortedQuery) ([]DistortedHit, error) {
-	var stretches []float64
+// distorted is a scan at every stretch and shift that is looked at roughly.
+type distorted struct {
+	m         *matrix
+	q         DistortedQuery
+	v         Vector
+	stretches []float64
+	scans     []Vector  // by stretch
+	shifts    int       // pools either way
+	asked     asked     // by stretch, then shift
+	inverse   []float32 // of the norm of each of these
+}
+
+func newDistorted(m *matrix, v Vector, q DistortedQuery) *distorted {
+	d := &distorted{m: m, q: q, v: v, shifts: (q.MaxShift + pool - 1) / pool, asked: asked{n: m.rough.n}}
 	steps := int(math.Ceil(q.MaxStretch/coarseStretch - 1e-9))
-	var scans []Vector
+	var lines []float32
 	for i := -steps; i <= steps; i++ {
-		s := math.Max(-q.MaxStretch, math.Min(q.MaxStretch, float64(i)*coarseStretch))
-		stretches, scans = append(stretches, s), append(scans, v.unstretched(s).coarse())
+		stretch := math.Max(-q.MaxStretch, math.Min(q.MaxStretch, float64(i)*coarseStretch))
+		scan := v.unstretched(stretch)
+		d.stretches, d.scans = append(d.stretches, stretch), append(d.scans, scan)
+		low, _ := pooled(d.line(scan))
+		lines = append(lines, low...)
 	}
-	m := ix.tables[v.Technique]
-	if m == nil {
+	quant := make([]int8, len(lines))
+	kernel.Quantise(quant, lines, kernel.MostAsked)
+	d.ask(quant, len(lines)/len(d.scans))
+	return d
+}
+
+// line is the scan on the grid of the matrix, with as much beside it as shifts reach.
+func (d *distorted) line(scan Vector) []float32 {
+	margin := d.shifts * pool
+	line := make([]float32, d.m.n+2*margin)
+	for k, x := range scan.D {
+		if at := scan.Low + k - d.m.low + margin; at >= 0 && at < len(line) {
+			line[at] = float32(x)
+		}
+	}
+	return line
+}
+
+// ask makes queries of the parts of quant, which has each values a stretch, that meet the matrix at each shift.
+func (d *distorted) ask(quant []int8, each int) {
+	n := d.m.n / pool
+	rows := make([]int8, len(d.scans)*(2*d.shifts+1)*d.asked.n)
+	for i := range d.scans {
+		for k := range 2*d.shifts + 1 {
+			row := rows[(i*(2*d.shifts+1)+k)*d.asked.n:][:n]
+			copy(row, quant[i*each+k:])
+			var sum int32
+			for _, x := range row {
+				sum += int32(x) * int32(x)
+			}
+			d.inverse = append(d.inverse, float32(1/math.Sqrt(math.Max(1, float64(sum)))))
+		}
+	}
+	d.asked.ask(rows, kernel.Tile)
+}
+
+// rough is a reference with the stretch and shift at which its rough layer agrees best with the scan.
+type rough struct {
+	row, stretch int
+	shift        float64 // cm-1
+	score        float64
+}
+
+// likely are the references that agree best with the scan at the places where their rough layers do, best first.
+func (d *distorted) likely(ctx context.Context) ([]rough, error) {
+	rows := d.candidates()
+	if len(rows) == 0 {
 		return nil, ctx.Err()
 	}
-	hits := make([]DistortedHit, len(m.ids))
-	err := onEveryCore(ctx, len(hits), func() func(int) {
-		plans := make([]*correlator, len(scans))
-		for i, s := range scans {
-			plans[i] = newCorrelator(s, m.n/coarseStep+1, q.MaxShift/coarseStep+1)
-			plans[i].least = MinRangeCM1 / coarseStep
-		}
-		return func(i int) {
-			hits[i].Score = math.Inf(-1)
-			if q.Keep != nil && !q.Keep(m.ids[i]) {
-				return
-			}
-			for j, p := range plans {
-				if a, ok := p.align(ix.coarse[v.Technique][i]); ok && a.Score > hits[i].Score {
-					hits[i] = DistortedHit{ReferenceID: m.ids[i], Distortion: Distortion{Stretch: stretches[j]}, Score: a.Score}
-				}
-			}
+	scores := make([]float32, len(rows))
+	err := onEveryCore(ctx, len(rows), func() func(int) {
+		products := make([]int32, d.asked.count())
+		return func(k int) {
+			i := rows[k]
+			_, scores[k] = d.best(i, products)
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	hits = slices.DeleteFunc(hits, func(h DistortedHit) bool { return math.IsInf(h.Score, -1) })
-	slices.SortFunc(hits, func(a, b DistortedHit) int {
-		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.ReferenceID, b.ReferenceID))
+	least := kth(scores, min(likely, len(scores)))
+	var out []rough
+	for k, i := range rows {
+		if scores[k] >= least {
+			out = append(out, rough{row: i})
+		}
+	}
+	err = onEveryCore(ctx, len(out), func() func(int) { return func(k int) { d.place(&out[k]) } })
+	slices.SortFunc(out, func(a, b rough) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(d.m.ids[a.row], d.m.ids[b.row]))
 	})
-	return hits[:min(coarseKept, len(hits))], nil
+	return out[:min(coarseKept, len(out))], err
+}
+
+// best is the stretch and shift at which the rough layer of row i agrees best with the scan, and how well, on a scale that all
+// rows share. products is room for those with all queries.
+func (d *distorted) best(i int, products []int32) (at int, score float32) {
+	l := &d.m.rough
+	kernel.Products(products, d.asked.queries, l.quant[i*l.n:(i+1)*l.n], l.n)
+	offset := kernel.Offset * l.total[i]
+	for k, by := range d.inverse {
+		if s := float32(products[k]-offset) * by; k == 0 || s > score {
+			at, score = k, s
+		}
+	}
+	return at, score * l.step[i]
+}
+
+// place finds where r agrees best with the scan roughly, and how well there.
+func (d *distorted) place(r *rough) {
+	at, _ := d.best(r.row, make([]int32, d.asked.count()))
+	r.stretch = at / (2*d.shifts + 1)
+	r.shift = float64(pool * (at%(2*d.shifts+1) - d.shifts))
+	a, ok := Align(d.scans[r.stretch], d.m.vector(r.row), r.shift, roughReach)
+	if r.score = a.Score; !ok {
+		r.score = math.Inf(-1)
+	}
+}
+
+// closest compares the scan with a reference at stretches near the one found, at several resolutions. Its Overlap is 0 where too
+// little is in common.
+func (d *distorted) closest(r rough) (best DistortedHit) {
+	ref := d.m.whole(r.row)
+	middle, stretch := float64(d.v.Low+d.v.High())/2, d.stretches[r.stretch]
+	for _, width := range fineWidths {
+		shown := ref.Broadened(width)
+		for i := -3; i <= 3; i++ {
+			other := stretch + float64(i)*fineStretch
+			if math.Abs(other) > d.q.MaxStretch+fineStretch {
+				continue
+			}
+			// What is in the middle of the scan stays where it is.
+			around := r.shift + middle/(1+other) - middle/(1+stretch)
+			a, ok := Align(d.v.unstretched(other), shown, around, roughReach)
+			if ok && (best.Overlap == 0 || a.Score > best.Score) {
+				// Positions of the unstretched scan read a.ShiftCM1 too high, so those of the scan 1+other times that.
+				best = DistortedHit{d.m.ids[r.row], Distortion{a.ShiftCM1 * (1 + other), other}, a.Score, a.Overlap}
+			}
+		}
+	}
+	return best
+}
+
+// candidates are the rows that may take part.
+func (d *distorted) candidates() (rows []int) {
+	for i := range d.m.ids {
+		if d.q.Of.has(d.m, i) {
+			rows = append(rows, i)
+		}
+	}
+	return rows
 }
 
 // unstretched is v with a stretch of its axis taken out.
@@ -139,18 +253,4 @@ func (v Vector) unstretched(stretch float64) Vector {
 		d[i] = (1-f)*v.Derivative[k] + f*v.Derivative[k+1]
 	}
 	return newVector(v.Technique, low, d)
-}
-
-// coarse is v at every coarseStep, each value the mean around it. Its D is that of v averaged, its Low counts in steps.
-func (v Vector) coarse() Vector {
-	first := (v.Low + coarseStep - 1) / coarseStep
-	n := (v.High()+1)/coarseStep - first
-	c := Vector{Technique: v.Technique, Low: first, D: make([]float64, n)}
-	for i := range c.D {
-		at := (first+i)*coarseStep - v.Low
-		for _, x := range v.D[at : at+coarseStep] {
-			c.D[i] += x / coarseStep
-		}
-	}
-	return c.summed()
 }

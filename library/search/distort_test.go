@@ -55,7 +55,7 @@ func TestSearchesOfImpossibleAxesAreRefused(t *testing.T) {
 			t.Errorf("%+v was searched", q)
 		}
 	}
-	if _, ok, err := ix.SearchDistorted(context.Background(), v, DistortedQuery{Keep: func(string) bool { return false }}); ok || err != nil {
+	if _, ok, err := ix.SearchDistorted(context.Background(), v, DistortedQuery{Of: ix.Subset(func(string) bool { return false })}); ok || err != nil {
 		t.Errorf("nothing to search: %v, %v", ok, err)
 	}
 }

@@ -3,7 +3,6 @@ package search
 import (
 	"context"
 	"fmt"
-	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -15,7 +14,6 @@ import (
 // Index holds the prepared reference spectra of a library. It is safe for concurrent use.
 type Index struct {
 	tables  map[spectra.Technique]*matrix
-	coarse  map[spectra.Technique][]Vector // of every row, for SearchDistorted
 	rows    map[string]place
 	skipped []Skipped
 }
@@ -42,8 +40,31 @@ type Hit struct {
 type Query struct {
 	K        int // hits wanted, best first; at least 1
 	MaxShift int // whole cm-1 either way; 0 compares in place only
-	// Keep, when set, chooses which references take part; it must be safe for concurrent use.
+	// Of is which references take part, nil for all.
+	Of *Subset
+	// Keep, when set, refuses references that would be found; it is meant to refuse few.
 	Keep func(referenceID string) bool
+}
+
+// Subset is part of an index, chosen once.
+type Subset struct{ rows map[*matrix][]bool }
+
+// Subset is the part of ix whose references keep takes.
+func (ix *Index) Subset(keep func(referenceID string) bool) *Subset {
+	sub := &Subset{rows: map[*matrix][]bool{}}
+	for _, m := range ix.tables {
+		rows := make([]bool, len(m.ids))
+		for i, id := range m.ids {
+			rows[i] = keep(id)
+		}
+		sub.rows[m] = rows
+	}
+	return sub
+}
+
+// has reports whether row i of m is in the subset.
+func (sub *Subset) has(m *matrix, i int) bool {
+	return sub == nil || sub.rows[m] != nil && sub.rows[m][i]
 }
 
 // NewIndex prepares every reference that has a spectrum. References that cannot be searched are left out and
@@ -77,13 +98,12 @@ func FromVectors(ids []string, vectors []Vector) *Index {
 }
 
 func fromEntries(entries map[spectra.Technique][]entry) *Index {
-	ix := &Index{tables: map[spectra.Technique]*matrix{}, coarse: map[spectra.Technique][]Vector{}, rows: map[string]place{}}
+	ix := &Index{tables: map[spectra.Technique]*matrix{}, rows: map[string]place{}}
 	for t, of := range entries {
 		m := newMatrix(of)
 		ix.tables[t] = m
 		for i, e := range of {
 			ix.rows[e.id] = place{m, i}
-			ix.coarse[t] = append(ix.coarse[t], e.vec.coarse())
 		}
 	}
 	return ix
@@ -205,10 +225,5 @@ func (ix *Index) Vector(referenceID string) (Vector, bool) {
 	if !ok {
 		return Vector{}, false
 	}
-	v := p.of.vector(p.row)
-	v.Derivative = make([]float64, len(v.D))
-	for i, x := range v.D {
-		v.Derivative[i] = x * math.Abs(x)
-	}
-	return v, true
+	return p.of.whole(p.row), true
 }

@@ -218,11 +218,21 @@ const rounding = 1 + 1e-9
 // vector is row i as it was added, without its Derivative.
 func (m *matrix) vector(i int) Vector {
 	s := m.spans[i]
-	v := Vector{Technique: m.technique, Low: m.low + int(s.first), D: make([]float64, s.last-s.first+1)}
+	v := Vector{Technique: m.technique, Low: m.low + int(s.first)}.withRoom(int(s.last - s.first + 1))
 	for k, x := range m.value[i*m.n+int(s.first) : i*m.n+int(s.last)+1] {
 		v.D[k] = float64(x)
 	}
 	return v.summed()
+}
+
+// whole is row i with its Derivative.
+func (m *matrix) whole(i int) Vector {
+	v := m.vector(i)
+	v.Derivative = make([]float64, len(v.D))
+	for k, x := range v.D {
+		v.Derivative[k] = x * math.Abs(x)
+	}
+	return v
 }
 
 // prefix is the sum and the sum of squares of row i before column c, added up in the order of columns as Vector does.

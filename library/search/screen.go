@@ -223,7 +223,7 @@ func (s *screen) quick() {
 
 // floatSlack is more than what a bound in float32 can lose, of the product of the norms, which is more than any of its terms
 // but those that are themselves a small part of the bound.
-const floatSlack = 4e-6
+const floatSlack = 1e-5
 
 // clamp keeps a bound within 0..1: a negative numerator over a norm that is at least so large says no more than 0.
 func clamp(bound float64) float64 { return max(0, min(1, bound+boundSlack)) }

@@ -17,7 +17,7 @@ const (
 )
 
 // top is the exact k best rows for each of several scans within maxShift, best first, equal scores in order of id, as if every
-// row had been compared by Align. Rows that keep refuses take no part.
+// row had been compared by Align. Rows that are not wanted take no part.
 //
 // Every row is bounded from above by its rough int8 products (screen). The k rows of the highest bounds are compared exactly;
 // the k-th of their scores is one that k rows reach, so a row whose bound is below it is not among the k best. The others
@@ -64,15 +64,8 @@ type rowHit struct {
 
 // best rows, given the rough bounds of all.
 func (s *screen) best(ctx context.Context, q Query, bounds []float32, share sharing) ([]Hit, error) {
-	if q.Keep != nil {
-		for i, id := range s.m.ids {
-			if !math.IsInf(float64(bounds[i]), -1) && !q.Keep(id) {
-				bounds[i] = float32(math.Inf(-1))
-			}
-		}
-	}
-	first := kth(bounds, q.K)
-	found, err := s.compare(ctx, rowsAbove(bounds, first, float32(math.Inf(1))), math.Inf(-1), share)
+	rows, first := s.likeliest(bounds, q)
+	found, err := s.compare(ctx, rows, math.Inf(-1), share)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +74,10 @@ func (s *screen) best(ctx context.Context, q Query, bounds []float32, share shar
 		if len(found) >= q.K { // of equal bounds there may be more
 			reached = found[q.K-1].Score
 		}
-		more, err := s.compare(ctx, rowsAbove(bounds, float32(reached-boundSlack), first), reached, share)
+		rows := slices.DeleteFunc(rowsAbove(bounds, float32(reached-boundSlack), first), func(i int) bool {
+			return q.Keep != nil && !q.Keep(s.m.ids[i])
+		})
+		more, err := s.compare(ctx, rows, reached, share)
 		if err != nil {
 			return nil, err
 		}
@@ -97,6 +93,40 @@ func (s *screen) best(ctx context.Context, q Query, bounds []float32, share shar
 			out[i].ShiftCM1 += c.fraction(found[i].row, int(found[i].ShiftCM1), found[i].Score)
 		}
 	})
+}
+
+// fewRefused is how often the rows likeliest to be found are asked about before all are.
+const fewRefused = 4
+
+// likeliest are the k rows of the highest bounds, and equal ones, that may be found, and the least of these bounds, -Inf with
+// fewer. The bounds of rows that may not are set to -Inf where they were asked about.
+func (s *screen) likeliest(bounds []float32, q Query) (rows []int, first float32) {
+	none := float32(math.Inf(-1))
+	for i := range bounds {
+		if !q.Of.has(s.m, i) {
+			bounds[i] = none
+		}
+	}
+	for round := 0; ; round++ {
+		first = kth(bounds, q.K)
+		rows = rowsAbove(bounds, first, float32(math.Inf(1)))
+		if q.Keep == nil {
+			return rows, first
+		}
+		asked := rows
+		if round == fewRefused {
+			asked = rowsAbove(bounds, none, float32(math.Inf(1)))
+		}
+		refused := false
+		for _, i := range asked {
+			if !q.Keep(s.m.ids[i]) {
+				bounds[i], refused = none, true
+			}
+		}
+		if !refused {
+			return rows, first
+		}
+	}
 }
 
 func (h rowHit) compare(other rowHit) int { return h.Hit.compare(other.Hit) }
@@ -195,7 +225,7 @@ func (m *matrix) topByFFT(ctx context.Context, v Vector, q Query) ([]Hit, error)
 		c := newCorrelator(v, m.n, q.MaxShift)
 		return func(i int) {
 			hits[i] = Hit{ReferenceID: m.ids[i], Alignment: Alignment{Score: math.Inf(-1)}}
-			if q.Keep != nil && !q.Keep(m.ids[i]) {
+			if !q.Of.has(m, i) || q.Keep != nil && !q.Keep(m.ids[i]) {
 				return
 			}
 			if a, ok := c.align(m.vector(i)); ok {

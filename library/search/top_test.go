@@ -44,7 +44,7 @@ func jittered(rng *rand.Rand, v Vector, low, n int) Vector {
 func bruteForce(m *matrix, v Vector, q Query) []Hit {
 	var hits []Hit
 	for i, id := range m.ids {
-		if q.Keep != nil && !q.Keep(id) {
+		if !q.Of.has(m, i) || q.Keep != nil && !q.Keep(id) {
 			continue
 		}
 		if a, ok := Align(v, m.vector(i), 0, q.MaxShift); ok {
@@ -99,6 +99,9 @@ func TestTheBestAreThoseOfBruteForce(t *testing.T) {
 		q := Query{K: rapid.IntRange(1, 60).Draw(t, "k"), MaxShift: rapid.IntRange(0, 12).Draw(t, "shift")}
 		if rng.IntN(4) == 0 {
 			q.Keep = func(id string) bool { return id[len(id)-1]%2 == 0 }
+		}
+		if rng.IntN(4) == 0 {
+			q.Of = (&Index{tables: map[spectra.Technique]*matrix{spectra.Raman: m}}).Subset(func(id string) bool { return id[1] != '1' })
 		}
 		at, n := ranges()
 		v := jittered(rng, bases[rng.IntN(len(bases))], at, n)

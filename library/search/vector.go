@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"math"
 
-	"gonum.org/v1/gonum/stat"
-
 	"fentrace/spectra"
 	"fentrace/spectra/preprocess"
 )
@@ -88,22 +86,32 @@ func Prepare(s spectra.Spectrum) (Vector, error) {
 }
 
 func newVector(t spectra.Technique, low int, derivative []float64) Vector {
-	n := len(derivative)
-	v := Vector{Technique: t, Low: low, Derivative: derivative, D: make([]float64, n)}
+	v := Vector{Technique: t, Low: low, Derivative: derivative}.withRoom(len(derivative))
 	for i, x := range derivative {
-		// Cut to float32, which is what an index keeps: every way to compare sees the same values.
-		v.D[i] = float64(float32(math.Copysign(math.Sqrt(math.Abs(x)), x)))
+		v.D[i] = root(x)
 	}
 	return v.summed()
 }
 
+// root is the square root with the sign of x, cut to float32, which is what an index keeps: every way to compare sees the same
+// values.
+func root(x float64) float64 { return float64(float32(math.Copysign(math.Sqrt(math.Abs(x)), x))) }
+
+// withRoom is v with room for n values and their sums.
+func (v Vector) withRoom(n int) Vector {
+	room := make([]float64, 3*n+2)
+	v.D, v.sum, v.sumSq = room[:n:n], room[n:2*n+1:2*n+1], room[2*n+1:]
+	return v
+}
+
 // summed fills in the prefix sums of D.
 func (v Vector) summed() Vector {
-	n := len(v.D)
-	v.sum, v.sumSq = make([]float64, n+1), make([]float64, n+1)
+	sums, squares := v.sum[:len(v.D)+1], v.sumSq[:len(v.D)+1]
+	var sum, square float64
 	for i, x := range v.D {
-		v.sum[i+1] = v.sum[i] + x
-		v.sumSq[i+1] = v.sumSq[i] + x*x
+		sum += x
+		square += x * x
+		sums[i+1], squares[i+1] = sum, square
 	}
 	return v
 }
@@ -142,7 +150,8 @@ func (v Vector) At(low, n int, shift float64) []float64 {
 
 // Linear is v compared by the derivative itself instead of its square root.
 func (v Vector) Linear() Vector {
-	v.D = v.Derivative
+	v = v.withRoom(len(v.Derivative))
+	copy(v.D, v.Derivative)
 	return v.summed()
 }
 
@@ -150,8 +159,17 @@ func (v Vector) Linear() Vector {
 func (v Vector) With(derivative []float64) Vector { return newVector(v.Technique, v.Low, derivative) }
 
 // Correlation is the Pearson correlation of the square roots of two derivatives of equal length, without any shift:
-// the score of Search for values already on one axis.
+// the score of Search for values already on one axis. It is NaN where either does not vary.
 func Correlation(a, b []float64) float64 {
-	x, y := newVector("", 0, a), newVector("", 0, b)
-	return stat.Correlation(x.D, y.D, nil)
+	var n, sumA, sumB, aa, bb, ab float64
+	for i, x := range a {
+		x, y := root(x), root(b[i])
+		sumA += x
+		sumB += y
+		aa += x * x
+		bb += y * y
+		ab += x * y
+	}
+	n = float64(len(a))
+	return (ab - sumA*sumB/n) / math.Sqrt((aa-sumA*sumA/n)*(bb-sumB*sumB/n))
 }
