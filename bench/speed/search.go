@@ -26,8 +26,8 @@ const (
 	tolerance = 8 // cm-1
 )
 
-// library is the material of one size, as we and the peers hold it.
-type library struct {
+// searched is the material of one size, as we and the peers hold it.
+type searched struct {
 	size    int
 	index   *search.Index
 	queries []search.Vector
@@ -36,7 +36,7 @@ type library struct {
 	peers   *peers
 }
 
-func (b *bench) library(size int) (*library, error) {
+func (b *bench) searched(size int) (*searched, error) {
 	of, err := bases(b.root)
 	if err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func (b *bench) library(size int) (*library, error) {
 	if err := writeRows(ask, asked); err != nil {
 		return nil, err
 	}
-	l := &library{size: size, queries: asked}
+	l := &searched{size: size, queries: asked}
 	for _, v := range vectors {
 		l.rows = append(l.rows, standardised(v)...)
 	}
@@ -69,7 +69,7 @@ type way struct {
 	do    func(from, to int) ([][]int, time.Duration, error)
 }
 
-func (l *library) ours(ctx context.Context, shift int) func(from, to int) ([][]int, time.Duration, error) {
+func (l *searched) ours(ctx context.Context, shift int) func(from, to int) ([][]int, time.Duration, error) {
 	return func(from, to int) ([][]int, time.Duration, error) {
 		found := make([][]search.Hit, to-from)
 		start := time.Now()
@@ -94,14 +94,14 @@ func (l *library) ours(ctx context.Context, shift int) func(from, to int) ([][]i
 	}
 }
 
-func (l *library) peer(method string) func(from, to int) ([][]int, time.Duration, error) {
+func (l *searched) peer(method string) func(from, to int) ([][]int, time.Duration, error) {
 	return func(from, to int) ([][]int, time.Duration, error) {
 		return l.peers.answer(method, from, to, wanted, false)
 	}
 }
 
 // gonum is a matrix times a vector, then the best by sorting the indices of a selection.
-func (l *library) gonum(from, to int) ([][]int, time.Duration, error) {
+func (l *searched) gonum(from, to int) ([][]int, time.Duration, error) {
 	a := blas32.General{Rows: l.size, Cols: points, Stride: points, Data: l.rows}
 	out := make([][]int, to-from)
 	start := time.Now()
@@ -198,7 +198,7 @@ func (b *bench) measure(ctx context.Context) ([]report.Result, error) {
 
 // oneSize returns the ratios for a library of one size, and our own median time, seconds.
 func (b *bench) oneSize(ctx context.Context, size int) ([]report.Result, float64, error) {
-	l, err := b.library(size)
+	l, err := b.searched(size)
 	if err != nil {
 		return nil, 0, err
 	}

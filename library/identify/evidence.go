@@ -88,11 +88,58 @@ func (id *Identifier) compare(ctx context.Context, s spectra.Spectrum) (evidence
 		SNR: round(math.Min(f.snr, 1e6), 1), Saturated: f.saturated, Fluorescence: round(f.fluorescence, 3),
 		Axis: axisUnknown, LowCM1: f.low, HighCM1: f.high,
 	}
-	query := search.Query{K: hitsKept, MaxShift: id.maxShift, Of: id.subset(s)}
-	if ev.hits, err = id.index.Search(ctx, ev.vector, query); err != nil {
+	if ev.hits, err = id.search(ctx, &ev); err != nil {
 		return ev, err
 	}
-	return ev, id.matchResolution(ctx, &ev, query)
+	return ev, id.matchResolution(ctx, &ev)
+}
+
+// searchRounds is how often, at most, a library is searched for further substances.
+const searchRounds = 4
+
+// search finds the references most like the scan. Where many of one substance take up all places, the library is searched again
+// without the substances found, so that there is something to compare the best with.
+func (id *Identifier) search(ctx context.Context, ev *evidence) (hits []search.Hit, err error) {
+	found, query := map[string]bool{}, id.query(ev, hitsKept)
+	for range searchRounds {
+		more, err := id.index.Search(ctx, ev.vector, query)
+		if err != nil {
+			return nil, err
+		}
+		hits = append(hits, more...)
+		for _, h := range more {
+			found[id.refs[h.ReferenceID].SubstanceID] = true
+			query.Except.Add(id.refs[h.ReferenceID].SubstanceID)
+		}
+		if len(found) >= candidatesKept || len(more) < hitsKept {
+			break
+		}
+	}
+	slices.SortStableFunc(hits, func(a, b search.Hit) int { return cmp.Compare(b.Score, a.Score) })
+	return hits, nil
+}
+
+// query asks for k references, of none of the substances.
+func (id *Identifier) query(ev *evidence, k int, without ...string) search.Query {
+	return search.Query{K: k, MaxShift: id.maxShift, Of: id.subset(ev.scan), Except: id.groups.Except(without...)}
+}
+
+// best is the most similar reference of none of the barred substances, looked for in the library when it is not among the
+// hits; ok is false when there is none.
+func (id *Identifier) best(ctx context.Context, ev *evidence) (h search.Hit, ok bool, err error) {
+	for _, h := range ev.hits {
+		if !id.barredReference(ev, h.ReferenceID) {
+			return h, true, nil
+		}
+	}
+	if len(ev.hits) < hitsKept {
+		return h, false, nil // they are all there are
+	}
+	found, err := id.index.Search(ctx, ev.vector, id.query(ev, 1, ev.barred...))
+	if err != nil || len(found) == 0 {
+		return h, false, err
+	}
+	return id.atResolution(ev, ev.vector, found)[0], true, nil
 }
 
 // weakHits are the hits as they rank: in a weak scan by the correlation of the derivatives themselves, of which noise hides

@@ -49,15 +49,15 @@ type part struct {
 // explain finds the few references that make up the scan, each proved beside the others, and looks for more in what is
 // left over; never a forced fit.
 func (id *Identifier) explain(ctx context.Context, ev *evidence) error {
-	first := slices.IndexFunc(ev.hits, func(h search.Hit) bool { return !id.barredReference(ev, h.ReferenceID) })
-	if first < 0 || ev.hits[first].Score < seedScore {
-		return nil
+	first, ok, err := id.best(ctx, ev)
+	if err != nil || !ok || first.Score < seedScore {
+		return err
 	}
 	parts, proof, err := mixture.Select(explanation, func(parts []part) (mixture.Fit, error) {
 		return ev.together(parts, true)
 	}, func(fit mixture.Fit, taken []part) ([]part, error) {
 		if len(taken) == 0 {
-			return id.parts(ev, ev.hits[first:first+1]), nil
+			return id.parts(ev, []search.Hit{first}), nil
 		}
 		return id.inResidual(ctx, ev, fit, taken)
 	})
@@ -100,6 +100,7 @@ func (id *Identifier) parts(ev *evidence, hits []search.Hit) []part {
 func (id *Identifier) inResidual(ctx context.Context, ev *evidence, fit mixture.Fit, taken []part) ([]part, error) {
 	low, _ := ev.shared(taken)
 	rest := ev.vector.With(padded(fit.Residual, low-ev.vector.Low, len(ev.vector.D)))
+	query := id.query(ev, offered, ev.barred...)
 	samples, containers := 0, 0
 	for _, p := range taken {
 		if p.finding.Container {
@@ -107,23 +108,29 @@ func (id *Identifier) inResidual(ctx context.Context, ev *evidence, fit mixture.
 		} else {
 			samples++
 		}
+		query.Except.Add(id.refs[p.hit.ReferenceID].SubstanceID)
 	}
-	hits, err := id.index.Search(ctx, rest, search.Query{K: offered, MaxShift: id.maxShift, Of: id.subset(ev.scan), Keep: func(ref string) bool {
-		sub, _ := id.lib.Substance(id.refs[ref].SubstanceID)
-		room := samples < maxSample
-		if sub.Container() {
-			room = containers < maxContainers
+	full := func(of []string) {
+		for _, substance := range of {
+			query.Except.Add(substance)
 		}
-		return room && !id.barredReference(ev, ref) && !slices.ContainsFunc(taken, func(p part) bool {
-			return id.refs[p.hit.ReferenceID].SubstanceID == sub.ID
-		})
-	}})
+	}
+	if samples >= maxSample {
+		full(id.samples)
+	}
+	if containers >= maxContainers {
+		full(id.containers)
+	}
+	hits, err := id.index.Search(ctx, rest, query)
 	hits = id.atResolution(ev, rest, hits)
 	shift := taken[0].hit.ShiftCM1
 	hits = slices.DeleteFunc(hits, func(h search.Hit) bool {
 		apart := math.Abs(h.ShiftCM1 - shift)
-		oneLine := h.Score < explainedScore && id.sharedLines(ev.features, h.ReferenceID, search.Distortion{ShiftCM1: h.ShiftCM1}, search.PeakToleranceCM1) < 2
-		return h.Score < partScore || apart > partAxisSpread || oneLine && apart > oneLineSpread
+		if h.Score < partScore || apart > partAxisSpread {
+			return true
+		}
+		return h.Score < explainedScore && apart > oneLineSpread &&
+			id.sharedLines(ev.features, h.ReferenceID, search.Distortion{ShiftCM1: h.ShiftCM1}, search.PeakToleranceCM1) < 2
 	})
 	return id.parts(ev, hits), err
 }

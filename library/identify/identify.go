@@ -41,10 +41,14 @@ type Identifier struct {
 	lib       *library.Stack
 	index     *search.Index
 	real      *search.Subset // what is not simulated
+	groups    *search.Groups // by id of the substance
 	refs      map[string]library.Reference
 	tables    []library.Reference // references that are peak tables
 	fentanyls []string            // ids of the substances of that class
-	maxShift  int
+	// ids of the substances that are containers, and of the others
+	containers, samples []string
+	limitRefs           map[spectra.Technique]map[string][]library.Reference // see limited
+	maxShift            int
 	// calibrations give probabilities, by technique; none is missing.
 	calibrations map[spectra.Technique]Calibration
 	validated    map[spectra.Technique]string // which validation they are from, in words
@@ -65,17 +69,24 @@ func New(lib *library.Stack, opts Options) (*Identifier, error) {
 	if err := id.calibrate(opts.Calibration); err != nil {
 		return nil, err
 	}
-	for _, s := range lib.Substances() {
-		if s.FentanylClass() {
-			id.fentanyls = append(id.fentanyls, s.ID)
-		}
-	}
 	all := lib.References()
 	id.index = search.NewIndex(all)
 	for _, r := range all {
 		id.refs[r.ID] = r
 		if len(r.Peaks) > 0 && !isSERS(r) {
 			id.tables = append(id.tables, r)
+		}
+	}
+	id.limitRefs = id.limited()
+	id.groups = id.index.Groups(func(ref string) string { return id.refs[ref].SubstanceID })
+	for _, s := range lib.Substances() {
+		if s.FentanylClass() {
+			id.fentanyls = append(id.fentanyls, s.ID)
+		}
+		if s.Container() {
+			id.containers = append(id.containers, s.ID)
+		} else {
+			id.samples = append(id.samples, s.ID)
 		}
 	}
 	id.real = id.index.Subset(func(ref string) bool { return id.refs[ref].Tier != library.Simulated })

@@ -1,6 +1,7 @@
 package identify
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -8,7 +9,9 @@ import (
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
+	"fentrace/library"
 	"fentrace/library/search"
+	"fentrace/spectra"
 )
 
 // worstLimit: a detection limit above half of the signal excludes nothing worth saying.
@@ -30,76 +33,109 @@ const limitSlack = 1.45
 // unlisted stands for whatever the library does not hold.
 const unlisted = "any other substance"
 
+// limitReferences is how many references of one substance, at most, a limit is taken over.
+const limitReferences = 3
+
+// limited are the searchable references that limits are found for, by technique and id of their substance: of every
+// controlled substance the first few, measured ones before simulated ones.
+func (id *Identifier) limited() map[spectra.Technique]map[string][]library.Reference {
+	out := map[spectra.Technique]map[string][]library.Reference{}
+	for _, r := range id.lib.References() {
+		sub, _ := id.lib.Substance(r.SubstanceID)
+		if !id.index.Has(r.ID) || !(sub.Controlled || sub.FentanylClass()) {
+			continue
+		}
+		if out[r.Technique] == nil {
+			out[r.Technique] = map[string][]library.Reference{}
+		}
+		out[r.Technique][sub.ID] = append(out[r.Technique][sub.ID], r)
+	}
+	for _, bySubstance := range out {
+		for _, refs := range bySubstance {
+			slices.SortStableFunc(refs, func(a, b library.Reference) int { return tierOrder(a) - tierOrder(b) })
+		}
+	}
+	return out
+}
+
+func tierOrder(r library.Reference) int {
+	if r.Tier == library.Simulated {
+		return 1
+	}
+	return 0
+}
+
 // limits are the detection limits of every controlled substance with a spectrum in the library that was not found,
 // worst first, and last that of any substance unlike what was found.
 func (id *Identifier) limits(ev evidence) []DetectionLimit {
-	best := map[string]float64{}
-	ev.look = ev.measureLook()
-	for ref, r := range id.refs {
-		sub, _ := id.lib.Substance(r.SubstanceID)
-		if !eligible(r, ev.scan) || !(sub.Controlled || sub.FentanylClass()) || ev.has(sub.ID, id) {
-			continue
-		}
-		v, ok := id.reference(&ev, ref)
-		if !ok {
-			continue
-		}
-		limit := ev.limit(v)
-		if had, ok := best[sub.Name]; !ok || limit < had {
-			best[sub.Name] = limit
-		}
-	}
 	out := []DetectionLimit{}
-	for name, limit := range best {
-		out = append(out, DetectionLimit{Substance: name, Fraction: round(limit, 3)})
+	ev.look = ev.measureLook()
+	at := ev.presence()
+	for substance, refs := range id.limitRefs[ev.scan.Technique] {
+		if ev.has(substance, id) {
+			continue
+		}
+		best, looked := 1.0, 0
+		for _, r := range refs {
+			if !eligible(r, ev.scan) || looked == limitReferences {
+				continue
+			}
+			if v, ok := id.reference(&ev, r.ID); ok {
+				best, looked = math.Min(best, at.limit(v)), looked+1
+			}
+		}
+		if looked > 0 {
+			sub, _ := id.lib.Substance(substance)
+			out = append(out, DetectionLimit{Substance: sub.Name, Fraction: round(best, 3)})
+		}
 	}
 	slices.SortFunc(out, func(a, b DetectionLimit) int {
-		if a.Fraction != b.Fraction {
-			if a.Fraction > b.Fraction {
-				return -1
-			}
-			return 1
-		}
-		return strings.Compare(a.Substance, b.Substance)
+		return cmp.Or(cmp.Compare(b.Fraction, a.Fraction), strings.Compare(a.Substance, b.Substance))
 	})
-	return append(out, DetectionLimit{Substance: unlisted, Fraction: round(ev.limitElsewhere(), 3)})
+	return append(out, DetectionLimit{Substance: unlisted, Fraction: round(at.limitElsewhere(), 3)})
+}
+
+// presence finds how little of a substance would have been found in a scan.
+type presence struct {
+	ev            *evidence
+	at            float64 // cm-1, by which the scan reads too high
+	found         float64 // amount
+	whole, fitted []float64
+	norm          float64 // of whole
+}
+
+// limitStep is the distance, cm-1, of the points that are looked at: derivatives change little in between.
+const limitStep = 3
+
+// limitPrecision is the ratio to which the amount is found.
+const limitPrecision = 1.01
+
+func (ev *evidence) presence() *presence {
+	p := &presence{ev: ev, at: ev.parts[0].hit.ShiftCM1, found: floats.Sum(ev.proof.Coefficients), whole: ev.fitRange(), fitted: ev.fitted()}
+	p.norm = floats.Norm(p.whole, 2)
+	return p
 }
 
 // limit is the smallest share of the signal of reference v that explain would have taken as a further part nine times out
 // of ten, had it been in this very scan. The reference is added to the scan, as its spectrometer shows it, in growing
 // amounts, until what is left over resembles it enough for it to be taken and stated; what noise does to that amount, in this scan and in the
 // one that would hold it, comes on top.
-func (ev *evidence) limit(v search.Vector) float64 {
-	at, n := ev.parts[0].hit.ShiftCM1, len(ev.proof.Residual)
-	column, shapes := v.At(ev.fitLow, n, at), shapeColumns(v, ev.fitLow, n, at)
+func (p *presence) limit(v search.Vector) float64 {
+	ev, n := p.ev, len(p.whole)
+	column, shapes := v.At(ev.fitLow, n, p.at), shapeColumns(v, ev.fitLow, n, p.at)
 	se, err := ev.proof.Further(column, shapes...)
 	if err != nil || math.IsInf(se, 1) {
 		return 1
 	}
-	found := floats.Sum(ev.proof.Coefficients)
-	unit := floats.Norm(ev.fitRange(), 2) / floats.Norm(column, 2)
-	shown, fitted, whole := seen(column, shapes, ev.look), ev.fitted(), ev.fitRange()
-	rest := ev.proof.Rest(shown)
-	with := make([]float64, n)
-	left, scan := make([]float64, n), make([]float64, n)
-	resembles := func(amount float64) bool {
-		floats.AddScaledTo(left, ev.proof.Residual, amount*unit, rest)
-		own := search.Correlation(left, column)
-		if own < partScore {
-			return false
-		}
-		floats.AddScaledTo(scan, whole, amount*unit, shown)
-		floats.AddScaledTo(with, fitted, amount*unit, column)
-		s := Support{With: search.Correlation(with, scan), Without: search.Correlation(fitted, scan), Own: own, SNR: ev.features.snr}
-		return ev.calibration.Probability(s) >= ev.calibration.Alarm
-	}
-	low, high := math.Max(explanation.MinT*se, found*explanation.MinShare/(1-explanation.MinShare)), mostLimit/(1-mostLimit)*found
-	if low >= high || !resembles(high) {
+	shown := seen(column, shapes, ev.look)
+	mix := addition{p: p, unit: p.norm / floats.Norm(column, 2), column: column, shown: shown, rest: ev.proof.Rest(shown)}
+	low, high := math.Max(explanation.MinT*se, p.found*explanation.MinShare/(1-explanation.MinShare)), mostLimit/(1-mostLimit)*p.found
+	if low >= high || !mix.resembles(high) {
 		return 1
 	}
-	if !resembles(low) {
-		for high-low > 0.001*found {
-			if mid := (low + high) / 2; resembles(mid) {
+	if !mix.resembles(low) {
+		for high > limitPrecision*low {
+			if mid := math.Sqrt(low * high); mix.resembles(mid) {
 				high = mid
 			} else {
 				low = mid
@@ -108,7 +144,35 @@ func (ev *evidence) limit(v search.Vector) float64 {
 		low = high
 	}
 	low = low*limitSlack + limitMargin*math.Sqrt2*se
-	return low / (low + found)
+	return low / (low + p.found)
+}
+
+// addition is a reference that is added to a scan.
+type addition struct {
+	p             *presence
+	unit          float64   // of the amount
+	column, shown []float64 // the reference as the library and as the scan shows it
+	rest          []float64 // what the explanation leaves of the latter
+}
+
+// resembles reports whether the reference would be taken and stated were there so much of it.
+func (a *addition) resembles(amount float64) bool {
+	ev, by := a.p.ev, amount*a.unit
+	residual := ev.proof.Residual
+	var own, with, without search.Agreement
+	for i := 0; i < len(residual); i += limitStep {
+		own.Add(residual[i]+by*a.rest[i], a.column[i])
+	}
+	if own.Correlation() < partScore {
+		return false
+	}
+	for i := 0; i < len(residual); i += limitStep {
+		scan := a.p.whole[i] + by*a.shown[i]
+		with.Add(a.p.fitted[i]+by*a.column[i], scan)
+		without.Add(a.p.fitted[i], scan)
+	}
+	s := Support{With: with.Correlation(), Without: without.Correlation(), Own: own.Correlation(), SNR: ev.features.snr}
+	return ev.calibration.Probability(s) >= ev.calibration.Alarm
 }
 
 // elsewhere are an even number of moves (cm-1), beyond the width of lines and any axis error.
@@ -116,12 +180,12 @@ var elsewhere = []int{-53, -37, 37, 53}
 
 // limitElsewhere is the limit of a substance that scatters like the first part, but with its lines elsewhere: the median
 // over a few such places, since at some of them lines meet by chance.
-func (ev *evidence) limitElsewhere() float64 {
+func (p *presence) limitElsewhere() float64 {
 	limits := make([]float64, len(elsewhere))
 	for i, by := range elsewhere {
-		v := ev.parts[0].vector
+		v := p.ev.parts[0].vector
 		v.Low += by
-		limits[i] = ev.limit(v)
+		limits[i] = p.limit(v)
 	}
 	slices.Sort(limits)
 	return (limits[len(limits)/2-1] + limits[len(limits)/2]) / 2

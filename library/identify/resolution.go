@@ -24,7 +24,7 @@ const widthHits = 5
 const widthReach = 2
 
 // matchResolution finds the width at which the best reference agrees best with the scan and compares the hits again at that.
-func (id *Identifier) matchResolution(ctx context.Context, ev *evidence, query search.Query) error {
+func (id *Identifier) matchResolution(ctx context.Context, ev *evidence) error {
 	if len(ev.hits) == 0 {
 		return nil
 	}
@@ -45,7 +45,7 @@ func (id *Identifier) matchResolution(ctx context.Context, ev *evidence, query s
 	case width < 0:
 		ev.vector = ev.vector.Broadened(-width)
 		var err error
-		ev.hits, err = id.index.Search(ctx, ev.vector, query)
+		ev.hits, err = id.search(ctx, ev)
 		return err
 	case width > 0:
 		ev.width = width

@@ -99,8 +99,12 @@ func (id *Identifier) supports(ctx context.Context, ev *evidence) error {
 		if err := id.explain(ctx, &other); err != nil {
 			return err
 		}
+		next, _, err := id.best(ctx, &other) // without one its score is 0
+		if err != nil {
+			return err
+		}
 		ev.parts[i].support = Support{Substance: p.finding.Substance, With: ev.explained, SNR: ev.features.snr, Own: ev.own(i),
-			Without: max(other.explained, id.bestOther(ev.hits, other.barred))}
+			Without: max(other.explained, next.Score)}
 	}
 	return nil
 }
@@ -117,16 +121,6 @@ func (ev *evidence) own(i int) float64 {
 	}
 	low, _ := ev.shared(others)
 	return search.Correlation(fit.Residual, ev.parts[i].vector.At(low, len(fit.Residual), ev.parts[i].hit.ShiftCM1))
-}
-
-// bestOther is the highest score among the hits that are of none of the barred substances, 0 without one.
-func (id *Identifier) bestOther(hits []search.Hit, barred []string) float64 {
-	for _, h := range hits {
-		if !slices.Contains(barred, id.refs[h.ReferenceID].SubstanceID) {
-			return h.Score
-		}
-	}
-	return 0
 }
 
 // weigh gives every candidate that will be listed its probability: a part of the explanation that of the part, any other

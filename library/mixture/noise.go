@@ -43,6 +43,12 @@ func independent(c []float64, n int) float64 {
 func covariance(c, a, b []float64) float64 {
 	n := len(a)
 	sum := c[0] * floats.Dot(a, b)
+	if n > 0 && &a[0] == &b[0] {
+		for lag := 1; lag < len(c); lag++ {
+			sum += 2 * c[lag] * floats.Dot(a[lag:], a[:n-lag])
+		}
+		return sum
+	}
 	for lag := 1; lag < len(c); lag++ {
 		sum += c[lag] * (floats.Dot(a[lag:], b[:n-lag]) + floats.Dot(b[lag:], a[:n-lag]))
 	}

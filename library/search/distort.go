@@ -91,23 +91,28 @@ type distorted struct {
 	scans     []Vector  // by stretch
 	shifts    int       // pools either way
 	asked     asked     // by stretch, then shift
+	lags      asked     // signatures, by stretch
 	inverse   []float32 // of the norm of each of these
 }
 
 func newDistorted(m *matrix, v Vector, q DistortedQuery) *distorted {
 	d := &distorted{m: m, q: q, v: v, shifts: (q.MaxShift + pool - 1) / pool, asked: asked{n: m.rough.n}}
 	steps := int(math.Ceil(q.MaxStretch/coarseStretch - 1e-9))
-	var lines []float32
+	var lines, lags []float32
 	for i := -steps; i <= steps; i++ {
 		stretch := math.Max(-q.MaxStretch, math.Min(q.MaxStretch, float64(i)*coarseStretch))
 		scan := v.unstretched(stretch)
 		d.stretches, d.scans = append(d.stretches, stretch), append(d.scans, scan)
 		low, _ := pooled(d.line(scan))
-		lines = append(lines, low...)
+		lines, lags = append(lines, low...), append(lags, signature(low)...)
 	}
 	quant := make([]int8, len(lines))
 	kernel.Quantise(quant, lines, kernel.MostAsked)
 	d.ask(quant, len(lines)/len(d.scans))
+	d.lags.n = signatureLags
+	quant = make([]int8, len(lags))
+	kernel.Quantise(quant, lags, kernel.MostAsked)
+	d.lags.ask(quant, 1)
 	return d
 }
 
@@ -150,12 +155,12 @@ type rough struct {
 
 // likely are the references that agree best with the scan at the places where their rough layers do, best first.
 func (d *distorted) likely(ctx context.Context) ([]rough, error) {
-	rows := d.candidates()
-	if len(rows) == 0 {
-		return nil, ctx.Err()
+	rows, err := d.candidates(ctx)
+	if err != nil || len(rows) == 0 {
+		return nil, err
 	}
 	scores := make([]float32, len(rows))
-	err := onEveryCore(ctx, len(rows), func() func(int) {
+	err = onEveryCore(ctx, len(rows), func() func(int) {
 		products := make([]int32, d.asked.count())
 		return func(k int) {
 			i := rows[k]
@@ -228,14 +233,37 @@ func (d *distorted) closest(r rough) (best DistortedHit) {
 	return best
 }
 
-// candidates are the rows that may take part.
-func (d *distorted) candidates() (rows []int) {
+// comparedRoughly is how many references are compared at every stretch and shift.
+const comparedRoughly = 400
+
+// candidates are the rows that may take part; when they are many, those whose signatures agree best with the scan's.
+func (d *distorted) candidates(ctx context.Context) (rows []int, err error) {
 	for i := range d.m.ids {
 		if d.q.Of.has(d.m, i) {
 			rows = append(rows, i)
 		}
 	}
-	return rows
+	if len(rows) <= comparedRoughly {
+		return rows, ctx.Err()
+	}
+	l := &d.m.lags
+	agree := make([]float32, len(d.m.ids))
+	err = onEveryCore(ctx, (len(agree)+chunk-1)/chunk, func() func(int) {
+		products := make([]int32, chunk)
+		return func(c int) {
+			from, to := c*chunk, min((c+1)*chunk, len(agree))
+			kernel.Largest(products[:to-from], d.lags.queries, l.quant[from*l.n:to*l.n], l.n)
+			for i := from; i < to; i++ {
+				agree[i] = float32(products[i-from]-kernel.Offset*l.total[i]) * l.step[i]
+			}
+		}
+	})
+	of := make([]float32, len(rows))
+	for k, i := range rows {
+		of[k] = agree[i]
+	}
+	least := kth(of, comparedRoughly)
+	return slices.DeleteFunc(rows, func(i int) bool { return agree[i] < least }), err
 }
 
 // unstretched is v with a stretch of its axis taken out.

@@ -42,30 +42,12 @@ type Query struct {
 	MaxShift int // whole cm-1 either way; 0 compares in place only
 	// Of is which references take part, nil for all.
 	Of *Subset
-	// Keep, when set, refuses references that would be found; it is meant to refuse few.
-	Keep func(referenceID string) bool
+	// Except is which groups of references take no part, nil for none.
+	Except *Except
 }
 
-// Subset is part of an index, chosen once.
-type Subset struct{ rows map[*matrix][]bool }
-
-// Subset is the part of ix whose references keep takes.
-func (ix *Index) Subset(keep func(referenceID string) bool) *Subset {
-	sub := &Subset{rows: map[*matrix][]bool{}}
-	for _, m := range ix.tables {
-		rows := make([]bool, len(m.ids))
-		for i, id := range m.ids {
-			rows[i] = keep(id)
-		}
-		sub.rows[m] = rows
-	}
-	return sub
-}
-
-// has reports whether row i of m is in the subset.
-func (sub *Subset) has(m *matrix, i int) bool {
-	return sub == nil || sub.rows[m] != nil && sub.rows[m][i]
-}
+// has reports whether row i of m takes part.
+func (q Query) has(m *matrix, i int) bool { return q.Of.has(m, i) && !q.Except.has(m, i) }
 
 // NewIndex prepares every reference that has a spectrum. References that cannot be searched are left out and
 // reported by Skipped, so one bad reference does not disable a library.
@@ -217,6 +199,12 @@ func ended(ctx context.Context) error {
 		return fmt.Errorf("search: %w", err)
 	}
 	return nil
+}
+
+// Has reports whether a reference can be searched.
+func (ix *Index) Has(referenceID string) bool {
+	_, ok := ix.rows[referenceID]
+	return ok
 }
 
 // Vector returns the prepared form of a reference.

@@ -20,6 +20,7 @@ type matrix struct {
 	margins   margins
 	fine      layer // of n columns
 	rough     layer // of pooled columns
+	lags      layer // signatures
 	// sums of every row up to each block of kernel.Width columns, of the values and of their squares, rows × (blocks+1).
 	sum, square []float64
 
@@ -82,10 +83,10 @@ func newMatrix(entries []entry) *matrix {
 // emptyMatrix has a grid from low to high, cm-1, and room for rows.
 func emptyMatrix(t spectra.Technique, low, high, rows int) *matrix {
 	m := &matrix{technique: t, low: low, n: kernel.Padded(high - low + 1)}
-	m.fine.n, m.rough.n = m.n, kernel.Padded(m.n/pool)
+	m.fine.n, m.rough.n, m.lags.n = m.n, kernel.Padded(m.n/pool), signatureLags
 	m.value = make([]float32, 0, rows*m.n)
 	m.sum, m.square = make([]float64, 0, rows*(m.blocks()+1)), make([]float64, 0, rows*(m.blocks()+1))
-	for _, l := range []*layer{&m.fine, &m.rough} {
+	for _, l := range []*layer{&m.fine, &m.rough, &m.lags} {
 		l.quant = make([]int8, 0, rows*l.n)
 	}
 	return m
@@ -109,6 +110,7 @@ func (m *matrix) add(id string, v Vector) {
 	m.fine.add(row, norm, 0, unit)
 	low, high := pooled(row)
 	m.rough.add(low, norm, high, unit)
+	m.lags.add(signature(low), 1, 0, 1)
 }
 
 // addSums appends the sums up to each block of a row and returns the sum of all squares.

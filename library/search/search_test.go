@@ -147,7 +147,7 @@ func TestSearchRanksExactlyAndBreaksTiesByReference(t *testing.T) {
 	if len(hits) != 3 || hits[0].ReferenceID != "a" || hits[1].ReferenceID != "b" || hits[2].ReferenceID != "other" {
 		t.Fatalf("hits %+v, want a, b, other", hits)
 	}
-	kept, err := ix.Search(context.Background(), prepare(t, same), Query{K: 1, MaxShift: 8, Keep: func(id string) bool { return id != "a" }})
+	kept, err := ix.Search(context.Background(), prepare(t, same), Query{K: 1, MaxShift: 8, Of: ix.Subset(func(id string) bool { return id != "a" })})
 	if err != nil || kept[0].ReferenceID != "b" {
 		t.Fatalf("with a left out: %+v, %v", kept, err)
 	}

@@ -64,7 +64,13 @@ type rowHit struct {
 
 // best rows, given the rough bounds of all.
 func (s *screen) best(ctx context.Context, q Query, bounds []float32, share sharing) ([]Hit, error) {
-	rows, first := s.likeliest(bounds, q)
+	for i := range bounds {
+		if !q.has(s.m, i) {
+			bounds[i] = float32(math.Inf(-1))
+		}
+	}
+	first := kth(bounds, q.K)
+	rows := rowsAbove(bounds, first, float32(math.Inf(1)))
 	found, err := s.compare(ctx, rows, math.Inf(-1), share)
 	if err != nil {
 		return nil, err
@@ -74,10 +80,7 @@ func (s *screen) best(ctx context.Context, q Query, bounds []float32, share shar
 		if len(found) >= q.K { // of equal bounds there may be more
 			reached = found[q.K-1].Score
 		}
-		rows := slices.DeleteFunc(rowsAbove(bounds, float32(reached-boundSlack), first), func(i int) bool {
-			return q.Keep != nil && !q.Keep(s.m.ids[i])
-		})
-		more, err := s.compare(ctx, rows, reached, share)
+		more, err := s.compare(ctx, rowsAbove(bounds, float32(reached-boundSlack), first), reached, share)
 		if err != nil {
 			return nil, err
 		}
@@ -93,40 +96,6 @@ func (s *screen) best(ctx context.Context, q Query, bounds []float32, share shar
 			out[i].ShiftCM1 += c.fraction(found[i].row, int(found[i].ShiftCM1), found[i].Score)
 		}
 	})
-}
-
-// fewRefused is how often the rows likeliest to be found are asked about before all are.
-const fewRefused = 4
-
-// likeliest are the k rows of the highest bounds, and equal ones, that may be found, and the least of these bounds, -Inf with
-// fewer. The bounds of rows that may not are set to -Inf where they were asked about.
-func (s *screen) likeliest(bounds []float32, q Query) (rows []int, first float32) {
-	none := float32(math.Inf(-1))
-	for i := range bounds {
-		if !q.Of.has(s.m, i) {
-			bounds[i] = none
-		}
-	}
-	for round := 0; ; round++ {
-		first = kth(bounds, q.K)
-		rows = rowsAbove(bounds, first, float32(math.Inf(1)))
-		if q.Keep == nil {
-			return rows, first
-		}
-		asked := rows
-		if round == fewRefused {
-			asked = rowsAbove(bounds, none, float32(math.Inf(1)))
-		}
-		refused := false
-		for _, i := range asked {
-			if !q.Keep(s.m.ids[i]) {
-				bounds[i], refused = none, true
-			}
-		}
-		if !refused {
-			return rows, first
-		}
-	}
 }
 
 func (h rowHit) compare(other rowHit) int { return h.Hit.compare(other.Hit) }
@@ -225,7 +194,7 @@ func (m *matrix) topByFFT(ctx context.Context, v Vector, q Query) ([]Hit, error)
 		c := newCorrelator(v, m.n, q.MaxShift)
 		return func(i int) {
 			hits[i] = Hit{ReferenceID: m.ids[i], Alignment: Alignment{Score: math.Inf(-1)}}
-			if !q.Of.has(m, i) || q.Keep != nil && !q.Keep(m.ids[i]) {
+			if !q.has(m, i) {
 				return
 			}
 			if a, ok := c.align(m.vector(i)); ok {

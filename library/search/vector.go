@@ -161,15 +161,28 @@ func (v Vector) With(derivative []float64) Vector { return newVector(v.Technique
 // Correlation is the Pearson correlation of the square roots of two derivatives of equal length, without any shift:
 // the score of Search for values already on one axis. It is NaN where either does not vary.
 func Correlation(a, b []float64) float64 {
-	var n, sumA, sumB, aa, bb, ab float64
+	var sums Agreement
 	for i, x := range a {
-		x, y := root(x), root(b[i])
-		sumA += x
-		sumB += y
-		aa += x * x
-		bb += y * y
-		ab += x * y
+		sums.Add(x, b[i])
 	}
-	n = float64(len(a))
-	return (ab - sumA*sumB/n) / math.Sqrt((aa-sumA*sumA/n)*(bb-sumB*sumB/n))
+	return sums.Correlation()
+}
+
+// Agreement adds up what the correlation of square roots is made of.
+type Agreement struct{ n, a, b, aa, bb, ab float64 }
+
+// Add takes one value of each derivative.
+func (g *Agreement) Add(a, b float64) {
+	x, y := root(a), root(b)
+	g.n++
+	g.a += x
+	g.b += y
+	g.aa += x * x
+	g.bb += y * y
+	g.ab += x * y
+}
+
+// Correlation of all that was added; NaN where either does not vary.
+func (g *Agreement) Correlation() float64 {
+	return (g.ab - g.a*g.b/g.n) / math.Sqrt((g.aa-g.a*g.a/g.n)*(g.bb-g.b*g.b/g.n))
 }

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/interp"
+	"gonum.org/v1/gonum/stat"
+
+	"fentrace/bench/dataset"
+	"fentrace/bench/report"
+	"fentrace/data"
+	"fentrace/library"
+	"fentrace/library/identify"
+	"fentrace/spectra"
+	"fentrace/spectra/format"
+	"fentrace/spectra/simulate"
+)
+
+// Of every hundred files answered, so many are of mixtures of two substances, and so many of one that the library lacks.
+const mixedOf100, unknownOf100 = 25, 10
+
+// withheldOneIn: one in so many substances is not in the library.
+const withheldOneIn = 12
+
+// sample is a substance with one spectrum that others are made from.
+type sample struct {
+	substance library.Substance
+	spectrum  spectra.Spectrum
+}
+
+// samples are the recorded and computed spectra as spectra.
+func samples(root string) ([]sample, error) {
+	var out []sample
+	queries, err := dataset.References(root)
+	if err != nil {
+		return nil, err
+	}
+	for _, q := range queries {
+		read, err := format.ReadFile(q.Path)
+		if err != nil {
+			return nil, err
+		}
+		s := read[0]
+		s.Technique = spectra.Raman
+		out = append(out, sample{library.Substance{Name: q.Sample}, s})
+	}
+	table, err := dataset.ComputedLines(root)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range table {
+		s, err := simulate.Spectrum(c.Name, c.Lines, simulate.Handheld785(), simulate.Conditions{Counts: 1e5, Seed: uint64(i)})
+		if err != nil {
+			return nil, err
+		}
+		sub := library.Substance{Name: c.Name, SMILES: c.SMILES, Class: c.Class, Controlled: c.Fentanyl()}
+		out = append(out, sample{sub, s})
+	}
+	return out, nil
+}
+
+// shown is a sample as another spectrometer shows it. References are recorded with care, so their noise is low.
+func (s sample) shown(rng *rand.Rand, reference bool) (spectra.Spectrum, error) {
+	t := simulate.DrawTransfer(spectra.Raman, rng)
+	if reference {
+		t.Fluorescence, t.SNR = 0.2*rng.Float64(), 200+200*rng.Float64()
+	}
+	return t.Apply(s.spectrum, rng)
+}
+
+// filled is a library file of n references made of samples in turn.
+func filled(ctx context.Context, path string, of []sample, n int, rng *rand.Rand) error {
+	f, err := library.Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for _, s := range of {
+		if err := f.PutSubstance(ctx, s.substance); err != nil {
+			return err
+		}
+	}
+	var some []library.Reference
+	for i := range n {
+		s := of[i%len(of)]
+		shown, err := s.shown(rng, true)
+		if err != nil {
+			return err
+		}
+		some = append(some, library.Reference{SubstanceID: library.SubstanceID(s.substance.Name), Tier: library.Simulated, Technique: spectra.Raman,
+			LaserNM: 785, Spectrum: &shown, Provenance: library.Provenance{Source: "bench/speed"}})
+		if len(some) == 1000 || i == n-1 {
+			if _, err := f.PutReference(ctx, some...); err != nil {
+				return err
+			}
+			some = some[:0]
+		}
+	}
+	return f.Close()
+}
+
+// files are n scans as the bytes of JCAMP-DX files.
+func files(in, unknown []sample, n int, rng *rand.Rand) ([][]byte, error) {
+	var out [][]byte
+	for i := range n {
+		from := in
+		if i%100 < unknownOf100 {
+			from = unknown
+		}
+		scan, err := from[rng.IntN(len(from))].shown(rng, false)
+		if err != nil {
+			return nil, err
+		}
+		if i%100 >= 100-mixedOf100 {
+			other, err := in[rng.IntN(len(in))].shown(rng, false)
+			if err != nil {
+				return nil, err
+			}
+			scan = added(scan, other, 0.2+0.6*rng.Float64())
+		}
+		var b bytes.Buffer
+		if err := format.WriteJCAMP(&b, scan); err != nil {
+			return nil, err
+		}
+		out = append(out, b.Bytes())
+	}
+	return out, nil
+}
+
+// added is a scan of a mixture, share of whose signal is that of other.
+func added(scan, other spectra.Spectrum, share float64) spectra.Spectrum {
+	y := make([]float64, len(scan.X))
+	b := onAxis(other, scan.X)
+	floats.AddScaled(y, (1-share)/floats.Max(scan.Y), scan.Y)
+	floats.AddScaled(y, share/floats.Max(other.Y), b)
+	floats.Scale(1e4, y)
+	scan.Y = y
+	return scan
+}
+
+// answering measures how long files take to be answered, and where the time goes.
+func (b *bench) answering(ctx context.Context, size, count int) ([]report.Result, error) {
+	all, err := samples(b.root)
+	if err != nil {
+		return nil, err
+	}
+	var in, unknown []sample
+	for i, s := range all {
+		if i%withheldOneIn == withheldOneIn-1 {
+			unknown = append(unknown, s)
+		} else {
+			in = append(in, s)
+		}
+	}
+	rng := rand.New(rand.NewPCG(3, 0))
+	path := filepath.Join(b.work, fmt.Sprintf("library-%d.db", size))
+	if kept := os.Getenv("FENTRACE_SPEED_LIBRARY"); kept != "" {
+		path = kept
+	}
+	if _, err := os.Stat(path); err != nil {
+		if err := filled(ctx, path, in, size, rng); err != nil {
+			return nil, err
+		}
+	}
+	scans, err := files(in, unknown, count, rng)
+	if err != nil {
+		return nil, err
+	}
+	st, err := library.OpenStack(ctx, data.Core, path)
+	if err != nil {
+		return nil, err
+	}
+	id, err := identify.New(st, identify.Options{})
+	if err != nil {
+		return nil, err
+	}
+	times, verdicts := []float64{}, map[identify.Verdict]int{}
+	for _, raw := range slices.Concat(scans[:min(20, len(scans))], scans) {
+		start := time.Now()
+		read, err := format.Read("scan.jdx", raw)
+		if err != nil {
+			return nil, err
+		}
+		ans, err := id.Identify(ctx, read[0])
+		if err != nil {
+			return nil, err
+		}
+		times = append(times, 1000*time.Since(start).Seconds())
+		verdicts[ans.Verdict]++
+	}
+	times = times[min(20, len(scans)):] // the first ones warm up
+	slices.Sort(times)
+	fmt.Fprintf(b.log, "%d files answered from %d references: %v\n", len(times), size, verdicts)
+	what := fmt.Sprintf("file bytes to answer, %d references, mixtures included: ", size)
+	at := func(p float64) float64 { return stat.Quantile(p, stat.Empirical, times, nil) }
+	return []report.Result{
+		report.Exact(what+"median", "ms", at(0.5), len(times), "", 0, command),
+		report.Exact(what+"99th percentile", "ms", at(0.99), len(times), "", 0, command),
+	}, nil
+}
+
+// onAxis are the values of s at x, linear between its points.
+func onAxis(s spectra.Spectrum, x []float64) []float64 {
+	var p interp.PiecewiseLinear
+	if err := p.Fit(s.X, s.Y); err != nil {
+		panic(err) // simulated axes ascend
+	}
+	out := make([]float64, len(x))
+	for i, at := range x {
+		out[i] = p.Predict(at)
+	}
+	return out
+}
