@@ -28,6 +28,7 @@ import (
 	"fentrace/server/auth"
 	"fentrace/server/exchange"
 	"fentrace/server/forward"
+	"fentrace/server/lookback"
 	"fentrace/server/store"
 	"fentrace/server/web"
 	"fentrace/spectra"
@@ -103,9 +104,15 @@ type Server struct {
 	comparing  *comparison               // the one that ran last; guarded by learning
 	background context.Context           // ends with the server
 	endWork    context.CancelFunc
-	works      sync.WaitGroup  // on background
-	sender     *forward.Sender // nil: scans stay here
-	sending    sync.WaitGroup
+	works      sync.WaitGroup // on background
+	looker     *lookback.Looker
+	looks      struct {
+		sync.Mutex
+		of   map[string]*looking // those that run or wait, by id
+		last *looking
+	}
+	sender  *forward.Sender // nil: scans stay here
+	sending sync.WaitGroup
 
 	ending    chan struct{}
 	endOnce   sync.Once
@@ -144,8 +151,12 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, store: st, auth: auth.New(st, cfg.Clock), instrument: newInstrument(cfg),
 		ending: make(chan struct{}), stored: make(chan struct{})}
+	s.looks.of = map[string]*looking{}
 	s.background, s.endWork = context.WithCancel(context.WithoutCancel(ctx))
 	if err := s.load(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("start server: %w", err), st.Close())
+	}
+	if err := s.openArchive(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start server: %w", err), st.Close())
 	}
 	s.sender = s.newSender()
@@ -237,6 +248,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.startSending()
 	s.startLearning(ctx)
+	s.startLookingBack(ctx)
 	failed := make(chan error, 1)
 	go func() { failed <- s.http.Serve(s.listening) }()
 	var err error
@@ -273,7 +285,7 @@ func (s *Server) Close() error {
 		}
 		s.mu.Unlock()
 		s.works.Wait()
-		s.closeErr = errors.Join(preview, err, s.instrument.close(), s.store.Close())
+		s.closeErr = errors.Join(preview, err, s.instrument.close(), s.looker.Archive.Close(), s.store.Close())
 	})
 	return s.closeErr
 }

@@ -16,6 +16,7 @@ import (
 
 	"fentrace/spectra"
 	"fentrace/spectra/calibration"
+	"fentrace/spectra/durable"
 )
 
 var day = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -221,7 +222,7 @@ func TestManyAddingAtOnceLoseNothingAndOldRecordsGo(t *testing.T) {
 		in.Records = append(in.Records, r)
 	}
 	raw := mustEncode(t, in)
-	if err := replace(filepath.Join(dir, fileName("STS", "S1")), raw); err != nil {
+	if err := durable.Write(filepath.Join(dir, fileName("STS", "S1")), durable.Bytes(raw)); err != nil {
 		t.Fatal(err)
 	}
 	last := intensityRecord(5)

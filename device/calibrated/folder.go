@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"fentrace/spectra/durable"
 )
 
 const (
@@ -113,7 +115,7 @@ func (f Folder) Add(model, serial string, r Record) error {
 	in.Records = in.Records[max(len(in.Records)-MaxRecords, 0):]
 	raw, err := json.Marshal(file{Format: formatName, Version: formatVersion, Instrument: in})
 	if err == nil {
-		err = replace(filepath.Join(f.dir, fileName(model, serial)), append(raw, '\n'))
+		err = durable.Write(filepath.Join(f.dir, fileName(model, serial)), durable.Bytes(append(raw, '\n')))
 	}
 	if err != nil {
 		return fmt.Errorf("store calibration of %s %s: %w", model, serial, err)
@@ -132,30 +134,6 @@ func fileName(model, serial string) string {
 	}, model+"-"+serial)
 	sum := sha256.Sum256([]byte(model + "\x00" + serial))
 	return readable[:min(len(readable), 60)] + "-" + hex.EncodeToString(sum[:4]) + extension
-}
-
-// replace writes path whole: beside it, to the disk, then in its place.
-func replace(path string, raw []byte) error {
-	dir := filepath.Dir(path)
-	part, err := os.CreateTemp(dir, ".part-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(part.Name()) // gone already when all went well
-	_, err = part.Write(raw)
-	if err == nil {
-		err = part.Chmod(0o644)
-	}
-	if err == nil {
-		err = part.Sync()
-	}
-	if err = errors.Join(err, part.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(part.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(dir)
 }
 
 func read(path string) (Instrument, error) {

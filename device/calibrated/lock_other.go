@@ -4,6 +4,3 @@ package calibrated
 
 // lock does nothing where there is no flock: the last of two programs adding at once wins.
 func lock(string) (unlock func(), err error) { return func() {}, nil }
-
-// syncDir does nothing where folders cannot be synced.
-func syncDir(string) error { return nil }

@@ -179,7 +179,7 @@ func (d *distorted) likely(ctx context.Context) ([]rough, error) {
 	}
 	err = onEveryCore(ctx, len(out), func() func(int) { return func(k int) { d.place(&out[k]) } })
 	slices.SortFunc(out, func(a, b rough) int {
-		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(d.m.ids[a.row], d.m.ids[b.row]))
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(d.m.ids.at(a.row), d.m.ids.at(b.row)))
 	})
 	return out[:min(coarseKept, len(out))], err
 }
@@ -226,7 +226,7 @@ func (d *distorted) closest(r rough) (best DistortedHit) {
 			a, ok := Align(d.v.unstretched(other), shown, around, roughReach)
 			if ok && (best.Overlap == 0 || a.Score > best.Score) {
 				// Positions of the unstretched scan read a.ShiftCM1 too high, so those of the scan 1+other times that.
-				best = DistortedHit{d.m.ids[r.row], Distortion{a.ShiftCM1 * (1 + other), other}, a.Score, a.Overlap}
+				best = DistortedHit{d.m.ids.at(r.row), Distortion{a.ShiftCM1 * (1 + other), other}, a.Score, a.Overlap}
 			}
 		}
 	}
@@ -238,7 +238,7 @@ const comparedRoughly = 400
 
 // candidates are the rows that may take part; when they are many, those whose signatures agree best with the scan's.
 func (d *distorted) candidates(ctx context.Context) (rows []int, err error) {
-	for i := range d.m.ids {
+	for i := range d.m.rows() {
 		if d.q.Of.has(d.m, i) {
 			rows = append(rows, i)
 		}
@@ -247,7 +247,7 @@ func (d *distorted) candidates(ctx context.Context) (rows []int, err error) {
 		return rows, ctx.Err()
 	}
 	l := &d.m.lags
-	agree := make([]float32, len(d.m.ids))
+	agree := make([]float32, d.m.rows())
 	err = onEveryCore(ctx, (len(agree)+chunk-1)/chunk, func() func(int) {
 		products := make([]int32, chunk)
 		return func(c int) {

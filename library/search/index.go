@@ -97,7 +97,7 @@ func (ix *Index) Skipped() []Skipped { return ix.skipped }
 // Len is the number of searchable references of a technique.
 func (ix *Index) Len(t spectra.Technique) int {
 	if m := ix.tables[t]; m != nil {
-		return len(m.ids)
+		return m.rows()
 	}
 	return 0
 }

@@ -14,7 +14,7 @@ type matrix struct {
 	technique spectra.Technique
 	low       int // wavenumber of the first column
 	n         int // columns, a multiple of kernel.Width
-	ids       []string
+	ids       texts
 	spans     []span    // of every row
 	value     []float32 // rows × n, zero outside a row's span
 	margins   margins
@@ -23,6 +23,8 @@ type matrix struct {
 	lags      layer // signatures
 	// sums of every row up to each block of kernel.Width columns, of the values and of their squares, rows × (blocks+1).
 	sum, square []float64
+
+	light bool // without value, sum and square, and without lags: bounds only
 
 	shapes []span  // the different spans
 	shape  []int32 // of every row, index into shapes
@@ -73,7 +75,7 @@ func newMatrix(entries []entry) *matrix {
 	for _, e := range entries {
 		low, high = min(low, e.vec.Low), max(high, e.vec.High())
 	}
-	m := emptyMatrix(entries[0].vec.Technique, low, high, len(entries))
+	m := emptyMatrix(entries[0].vec.Technique, low, high, len(entries), false)
 	for _, e := range entries {
 		m.add(e.id, e.vec)
 	}
@@ -81,16 +83,20 @@ func newMatrix(entries []entry) *matrix {
 }
 
 // emptyMatrix has a grid from low to high, cm-1, and room for rows.
-func emptyMatrix(t spectra.Technique, low, high, rows int) *matrix {
-	m := &matrix{technique: t, low: low, n: kernel.Padded(high - low + 1)}
+func emptyMatrix(t spectra.Technique, low, high, rows int, light bool) *matrix {
+	m := &matrix{technique: t, low: low, n: kernel.Padded(high - low + 1), light: light}
 	m.fine.n, m.rough.n, m.lags.n = m.n, kernel.Padded(m.n/pool), signatureLags
-	m.value = make([]float32, 0, rows*m.n)
-	m.sum, m.square = make([]float64, 0, rows*(m.blocks()+1)), make([]float64, 0, rows*(m.blocks()+1))
+	if !light {
+		m.value = make([]float32, 0, rows*m.n)
+		m.sum, m.square = make([]float64, 0, rows*(m.blocks()+1)), make([]float64, 0, rows*(m.blocks()+1))
+	}
 	for _, l := range []*layer{&m.fine, &m.rough, &m.lags} {
 		l.quant = make([]int8, 0, rows*l.n)
 	}
 	return m
 }
+
+func (m *matrix) rows() int { return len(m.spans) }
 
 func (m *matrix) blocks() int { return m.n / kernel.Width }
 
@@ -101,20 +107,25 @@ func (m *matrix) add(id string, v Vector) {
 	for i, x := range v.D {
 		row[first+i] = float32(x) // exact, see newVector
 	}
-	m.ids, m.spans = append(m.ids, id), append(m.spans, span{int32(first), int32(first + len(v.D) - 1)})
-	m.value = append(m.value, row...)
+	m.ids.add(id)
+	m.spans = append(m.spans, span{int32(first), int32(first + len(v.D) - 1)})
 	m.shape = append(m.shape, m.shapeOf(m.spans[len(m.spans)-1]))
-	square := m.addSums(row)
+	square := v.sumSq[len(v.D)]
 	m.margins.add(v, square)
-	unit, norm := float64(m.margins.inverse[len(m.ids)-1]), math.Sqrt(square)*rounding
+	unit, norm := float64(m.margins.inverse[m.rows()-1]), math.Sqrt(square)*rounding
 	m.fine.add(row, norm, 0, unit)
 	low, high := pooled(row)
 	m.rough.add(low, norm, high, unit)
+	if m.light {
+		return
+	}
+	m.value = append(m.value, row...)
+	m.addSums(row)
 	m.lags.add(signature(low), 1, 0, 1)
 }
 
-// addSums appends the sums up to each block of a row and returns the sum of all squares.
-func (m *matrix) addSums(row []float32) float64 {
+// addSums appends the sums up to each block of a row.
+func (m *matrix) addSums(row []float32) {
 	var s, sq float64
 	m.sum, m.square = append(m.sum, 0), append(m.square, 0)
 	for b := range m.blocks() {
@@ -124,7 +135,6 @@ func (m *matrix) addSums(row []float32) float64 {
 		}
 		m.sum, m.square = append(m.sum, s), append(m.square, sq)
 	}
-	return sq
 }
 
 // add appends those of v, which has that sum of squares.
@@ -141,6 +151,14 @@ func (mg *margins) add(v Vector, square float64) {
 	mg.mean, mg.core, mg.coreMean = append(mg.mean, up(mean)), append(mg.core, up(core)), append(mg.coreMean, up(coreMean))
 	mg.inverse, mg.one = append(mg.inverse, up(inverse)), append(mg.one, 1)
 	mg.odd = mg.odd || math.IsInf(core, 1)
+}
+
+// finish fills in what follows from the columns.
+func (mg *margins) finish() {
+	for _, core := range mg.core {
+		mg.one = append(mg.one, 1)
+		mg.odd = mg.odd || math.IsInf(float64(core), 1)
+	}
 }
 
 // core is the squared norm of the core about its mean, 0 without one.

@@ -39,6 +39,8 @@ type frame struct {
 	kind                  common
 	least                 int     // fewest columns in common
 	meanMost, inverseMost float64 // of the scan over what is in common: its mean, and the inverse of its norm about that
+	from, to              int     // columns in common at every shift, the last included
+	outerFrom, outerTo    int     // columns in common at any shift
 	inner, outer          [2]int  // blocks of columns that are in common at every shift, and that hold what is at any
 	within, beyond        int     // columns of the span in the inner blocks, and those of the outer that are not in them
 }
@@ -133,22 +135,21 @@ func (s *screen) frame(of span) frame {
 	case from <= first+reach && to >= last-reach:
 		f.kind = core
 	default:
-		f.kind = partly
-		f.inside(first, last, from, to, outerFrom, outerTo)
+		f.kind, f.from, f.to, f.outerFrom, f.outerTo = partly, from, to, outerFrom, outerTo
+		f.inside(first, last)
 	}
 	return f
 }
 
-// inside fills in the blocks for rows that cover first..last, of which from..to are in common at every shift and
-// outerFrom..outerTo at any.
-func (f *frame) inside(first, last, from, to, outerFrom, outerTo int) {
+// inside fills in the blocks for rows that cover first..last.
+func (f *frame) inside(first, last int) {
 	const w = kernel.Width
-	f.inner = [2]int{(from + w - 1) / w, (to + 1) / w}
-	f.outer = [2]int{outerFrom / w, (outerTo + w) / w}
-	if from <= first { // nothing of the row is before
+	f.inner = [2]int{(f.from + w - 1) / w, (f.to + 1) / w}
+	f.outer = [2]int{f.outerFrom / w, (f.outerTo + w) / w}
+	if f.from <= first { // nothing of the row is before
 		f.inner[0] = first / w
 	}
-	if to >= last {
+	if f.to >= last {
 		f.inner[1] = (last + w) / w
 	}
 	f.inner[1] = max(f.inner[1], f.inner[0])
@@ -180,6 +181,8 @@ func (s *screen) bound(i int, l *layer, q *asked, top int32) float64 {
 		return 1
 	case f.kind == whole:
 		return clamp((numerator + f.meanMost*float64(mg.mean[i])) * f.inverseMost)
+	case f.kind == partly && s.m.light:
+		return s.roundedBound(i, l, f, numerator)
 	case f.kind == partly:
 		return s.partialBound(i, f, numerator)
 	case math.IsInf(float64(mg.core[i]), 1):
@@ -243,3 +246,34 @@ func (s *screen) partialBound(i int, f *frame, numerator float64) float64 {
 	unit := float64(s.m.margins.inverse[i])
 	return clamp((numerator/unit*rounding + f.meanMost*sum) * f.inverseMost * rounding / math.Sqrt(about))
 }
+
+// roundedBound is bound for a row of which only a part is in common and nothing but its int8 is there: what rounding took is
+// known as a whole, so that much may be missing from any part. The rough layer says too little.
+func (s *screen) roundedBound(i int, l *layer, f *frame, numerator float64) float64 {
+	if l != &s.m.fine || f.from > f.to {
+		return 1
+	}
+	row := l.quant[i*l.n : (i+1)*l.n]
+	step, miss := float64(l.step[i]), float64(l.miss[i])
+	var sum, square, beside int64
+	for c := f.outerFrom; c <= f.outerTo; c++ {
+		x := int64(row[c])
+		if c < f.from || c > f.to {
+			beside += max(x, -x)
+			continue
+		}
+		sum += x
+		square += x * x
+	}
+	n, outer := float64(f.to-f.from+1), float64(f.outerTo-f.outerFrom+1)
+	about := float64(square) - float64(sum)*float64(sum)/n
+	norm := math.Sqrt(math.Max(about, 0))*step*(1-0x1p-22) - miss
+	if norm < leastKnown {
+		return 1
+	}
+	mean := (math.Abs(float64(sum))+float64(beside))*step + math.Sqrt(outer)*miss
+	return clamp((numerator + f.meanMost*mean) * f.inverseMost * rounding / norm)
+}
+
+// leastKnown of the norm of a row has to be in common for roundedBound to say something.
+const leastKnown = 0.01

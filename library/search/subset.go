@@ -7,8 +7,9 @@ type Subset struct{ rows map[*matrix][]bool }
 func (ix *Index) Subset(keep func(referenceID string) bool) *Subset {
 	sub := &Subset{rows: map[*matrix][]bool{}}
 	for _, m := range ix.tables {
-		rows := make([]bool, len(m.ids))
-		for i, id := range m.ids {
+		rows := make([]bool, m.rows())
+		for i := range m.rows() {
+			id := m.ids.at(i)
 			rows[i] = keep(id)
 		}
 		sub.rows[m] = rows
@@ -31,8 +32,9 @@ type Groups struct {
 func (ix *Index) Groups(of func(referenceID string) string) *Groups {
 	g := &Groups{number: map[string]int{}, rows: map[*matrix][]int{}}
 	for _, m := range ix.tables {
-		rows := make([]int, len(m.ids))
-		for i, id := range m.ids {
+		rows := make([]int, m.rows())
+		for i := range m.rows() {
+			id := m.ids.at(i)
 			name := of(id)
 			n, ok := g.number[name]
 			if !ok {

@@ -111,12 +111,12 @@ func roughBounds(ctx context.Context, screens []*screen) ([][]float32, error) {
 	l := &m.rough
 	out := make([][]float32, len(screens))
 	for i := range screens {
-		out[i] = make([]float32, len(m.ids))
+		out[i] = make([]float32, m.rows())
 	}
-	return out, onEveryCore(ctx, (len(m.ids)+chunk-1)/chunk, func() func(int) {
+	return out, onEveryCore(ctx, (m.rows()+chunk-1)/chunk, func() func(int) {
 		products := make([]int32, chunk)
 		return func(c int) {
-			from, to := c*chunk, min((c+1)*chunk, len(m.ids))
+			from, to := c*chunk, min((c+1)*chunk, m.rows())
 			for i, s := range screens {
 				kernel.Largest(products[:to-from], s.rough.queries, l.quant[from*l.n:to*l.n], l.n)
 				s.roughBounds(out[i][from:to], products[:to-from], from)
@@ -143,7 +143,7 @@ func (s *screen) compare(ctx context.Context, rows []int, least float64, share s
 		c := newComparison(s)
 		return func(k int) {
 			a, ok := c.align(rows[k], least)
-			if hits[k] = (rowHit{Hit{s.m.ids[rows[k]], a}, rows[k]}); !ok {
+			if hits[k] = (rowHit{Hit{s.m.ids.at(rows[k]), a}, rows[k]}); !ok {
 				hits[k].Score = math.Inf(-1)
 			}
 		}
@@ -189,11 +189,11 @@ func kth(values []float32, k int) float32 {
 
 // topByFFT is top for shifts beyond the kernel's: every row is compared at all shifts at once.
 func (m *matrix) topByFFT(ctx context.Context, v Vector, q Query) ([]Hit, error) {
-	hits := make([]Hit, len(m.ids))
+	hits := make([]Hit, m.rows())
 	err := onEveryCore(ctx, len(hits), func() func(int) {
 		c := newCorrelator(v, m.n, q.MaxShift)
 		return func(i int) {
-			hits[i] = Hit{ReferenceID: m.ids[i], Alignment: Alignment{Score: math.Inf(-1)}}
+			hits[i] = Hit{ReferenceID: m.ids.at(i), Alignment: Alignment{Score: math.Inf(-1)}}
 			if !q.has(m, i) {
 				return
 			}

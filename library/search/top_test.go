@@ -43,7 +43,8 @@ func jittered(rng *rand.Rand, v Vector, low, n int) Vector {
 // bruteForce compares every row by Align.
 func bruteForce(m *matrix, v Vector, q Query) []Hit {
 	var hits []Hit
-	for i, id := range m.ids {
+	for i := range m.rows() {
+		id := m.ids.at(i)
 		if !q.has(m, i) {
 			continue
 		}
@@ -62,7 +63,7 @@ func allBounds(t interface{ Fatal(...any) }, m *matrix, v Vector, maxShift int) 
 		t.Fatal(err)
 	}
 	products := make([]int32, s.fine.count())
-	for i := range m.ids {
+	for i := range m.rows() {
 		kernel.Products(products, s.fine.queries, m.fine.quant[i*m.n:(i+1)*m.n], m.n)
 		rough, fine = append(rough, float64(bounds[0][i])), append(fine, s.bound(i, &m.fine, &s.fine, slices.Max(products)))
 	}
@@ -114,7 +115,7 @@ func TestTheBestAreThoseOfBruteForce(t *testing.T) {
 			t.Fatalf("got  %v\nwant %v", got[0], want)
 		}
 		rough, fine := allBounds(t, m, v, q.MaxShift)
-		for i := range m.ids {
+		for i := range m.rows() {
 			if a, ok := Align(v, m.vector(i), 0, q.MaxShift); ok && a.Score > min(rough[i], fine[i]) {
 				t.Fatalf("row %d: score %.9f above its bounds %.9f, %.9f", i, a.Score, rough[i], fine[i])
 			}
@@ -138,7 +139,7 @@ func TestBoundsAreTight(t *testing.T) {
 		rough, fine := allBounds(t, m, v, 8)
 		for name, bounds := range map[string][]float64{"rough": rough, "fine": fine} {
 			worst, sum := 0.0, 0.0
-			for i := range m.ids {
+			for i := range m.rows() {
 				a, _ := Align(v, m.vector(i), 0, 8)
 				worst, sum = math.Max(worst, bounds[i]-a.Score), sum+bounds[i]-a.Score
 			}

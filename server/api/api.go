@@ -15,6 +15,7 @@ import (
 	"fentrace/library/identify"
 	"fentrace/server/auth"
 	"fentrace/server/exchange"
+	"fentrace/server/lookback"
 	"fentrace/server/store"
 	"fentrace/spectra"
 )
@@ -54,6 +55,14 @@ type Backend interface {
 	ProposalOverlay(ctx context.Context, id string) (identify.Overlay, error)
 	// CancelComparison ends the comparison of a change of the library. Errors: store.ErrNotFound, store.ErrClosed.
 	CancelComparison(ctx context.Context, id string) error
+	// Rescreen looks through the past with references of the library, in the background. Errors: lookback.ErrNoReference.
+	Rescreen(ctx context.Context, references []string, by string) ([]store.Rescreen, error)
+	// CancelRescreen ends a look-back. Errors: store.ErrNotFound, store.ErrClosed.
+	CancelRescreen(ctx context.Context, id string) error
+	// ReadAlert notes that by has read an alert. Errors: store.ErrNotFound.
+	ReadAlert(ctx context.Context, id, by string) error
+	// Similar are stored scans that agree with a stored scan, best first. Errors: store.ErrNotFound, search.ErrNotSearchable.
+	Similar(ctx context.Context, scanID string, least float64, limit int) ([]lookback.Similar, error)
 	// STIX says for whom bundles speak.
 	STIX() exchange.STIXOptions
 	// Stored returns a channel that is closed when, after this call, a scan is stored or sent on.
@@ -118,6 +127,7 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 	a.registerLaboratory()
 	a.registerLearning()
 	a.registerValidation()
+	a.registerLookBack()
 	a.registerEvents()
 	return a
 }

@@ -8,6 +8,7 @@ import (
 
 	"fentrace/server/exchange"
 	"fentrace/server/intel"
+	"fentrace/server/lookback"
 )
 
 type firstSeenOutput struct {
@@ -51,16 +52,7 @@ func (a *API) firstSeen(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	scans := make([]intel.Scan, len(stored))
-	for i, o := range stored {
-		s := intel.Scan{ID: o.ScanID, Acquired: o.Acquired, Simulated: o.Simulated,
-			Region: intel.Region{County: o.County, State: o.State, FIPS: o.FIPS}}
-		for _, f := range o.Findings {
-			s.Findings = append(s.Findings, intel.Finding(f))
-		}
-		scans[i] = s
-	}
-	n := intel.FirstSeenIn(scans, intel.By(in.By), intel.Window{Substance: in.Substance, Class: in.Class, From: from, To: to})
+	n := intel.FirstSeenIn(lookback.Occurrences(stored), intel.By(in.By), intel.Window{Substance: in.Substance, Class: in.Class, From: from, To: to})
 	out := &firstSeenOutput{}
 	out.Body.By, out.Body.Items = in.By, append([]intel.FirstSeen{}, n.Events...)
 	out.Body.Scans, out.Body.WithoutRegion = n.Scans, n.WithoutRegion

@@ -17,7 +17,9 @@ import (
 
 	"fentrace/device"
 	"fentrace/device/acquire"
+	"fentrace/library/search"
 	"fentrace/server/auth"
+	"fentrace/server/lookback"
 	"fentrace/server/store"
 )
 
@@ -44,6 +46,8 @@ var statuses = []struct {
 	{ErrBusy, http.StatusConflict},
 	{ErrNotLearnt, http.StatusServiceUnavailable},
 	{store.ErrNotFound, http.StatusNotFound},
+	{lookback.ErrNoReference, http.StatusUnprocessableEntity},
+	{search.ErrNotSearchable, http.StatusUnprocessableEntity},
 	{store.ErrInvalid, http.StatusUnprocessableEntity},
 	{store.ErrExists, http.StatusConflict},
 	{store.ErrKeyUsed, http.StatusUnprocessableEntity},

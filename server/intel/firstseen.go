@@ -31,6 +31,8 @@ type Scan struct {
 type Finding struct {
 	Substance, Class string
 	Controlled       bool
+	// LookBack: found when the past was looked through with a reference that was not there when the scan was answered.
+	LookBack bool
 }
 
 // Region names where; at the level of states County and FIPS are empty.
@@ -57,6 +59,8 @@ type FirstSeen struct {
 	// FirstLooked is true when nobody had scanned there before, so "first seen" says only "first looked".
 	FirstLooked bool   `json:"first_looked"`
 	Level       string `json:"level"`
+	// LookBack is true when First rests on a look through the past: the answer given at the time did not name it.
+	LookBack bool `json:"look_back"`
 	// Simulated events come from simulated scans alone; the two kinds are never counted together.
 	Simulated bool `json:"simulated"`
 }
@@ -115,7 +119,7 @@ func FirstSeenIn(scans []Scan, by By, w Window) Novelty {
 			if first[k] == nil {
 				first[k] = &FirstSeen{Substance: f.Substance, Class: f.Class, Controlled: f.Controlled, Region: region,
 					First: s.Acquired, ScanID: s.ID, ScansBefore: before, FirstLooked: before == 0,
-					Level: PresumptiveFirst, Simulated: s.Simulated}
+					Level: PresumptiveFirst, Simulated: s.Simulated, LookBack: f.LookBack}
 				order = append(order, first[k])
 			}
 			first[k].Hits++
@@ -166,3 +170,31 @@ func hasSubstance(fs []Finding, name string) bool {
 }
 
 func matches(want, got string) bool { return want == "" || strings.EqualFold(want, got) }
+
+// Move is a first-seen event that is earlier than was known.
+type Move struct {
+	FirstSeen
+	Before *time.Time // as it was known; nil: it was not
+}
+
+// Moved compares what is known with what was: events that are new or earlier, oldest first.
+func Moved(before, now []FirstSeen) []Move {
+	known := map[string]time.Time{}
+	key := func(e FirstSeen) string {
+		return strings.ToLower(fmt.Sprintf("%s|%s|%s|%t", e.Substance, e.Region.State, e.Region.County, e.Simulated))
+	}
+	for _, e := range before {
+		known[key(e)] = e.First
+	}
+	var out []Move
+	for _, e := range now {
+		switch at, ok := known[key(e)]; {
+		case !ok:
+			out = append(out, Move{FirstSeen: e})
+		case e.First.Before(at):
+			out = append(out, Move{FirstSeen: e, Before: &at})
+		}
+	}
+	slices.SortFunc(out, func(a, b Move) int { return cmp.Or(a.First.Compare(b.First), cmp.Compare(a.ScanID, b.ScanID)) })
+	return out
+}

@@ -50,11 +50,17 @@ type Occurrence struct {
 type OccurrenceFinding struct {
 	Substance, Class string
 	Controlled       bool
+	// LookBack: it was found when the past was looked through, not when the scan was answered.
+	LookBack bool
 }
 
 // Occurrences returns every scan acquired before to (all when zero), oldest first, with its findings.
 func (s *Store) Occurrences(ctx context.Context, to time.Time) ([]Occurrence, error) {
 	cond, args := Filter{To: to}.where()
+	lookBack, err := s.statedHits(ctx)
+	if err != nil {
+		return nil, err
+	}
 	rows, err := s.r.QueryContext(ctx, `SELECT s.id, s.acquired, s.simulated, s.county, s.state, s.fips,
 			coalesce(f.substance, ''), coalesce(f.class, ''), coalesce(f.controlled, 0)
 		FROM scans s LEFT JOIN findings f ON f.scan_id = s.id WHERE `+cond+` ORDER BY s.acquired, s.id, f.rank`, args...)
@@ -79,6 +85,30 @@ func (s *Store) Occurrences(ctx context.Context, to time.Time) ([]Occurrence, er
 			last := &out[len(out)-1]
 			last.Findings = append(last.Findings, f)
 		}
+	}
+	for i := range out {
+		out[i].Findings = append(out[i].Findings, lookBack[out[i].ScanID]...)
+	}
+	return out, rows.Err()
+}
+
+// statedHits are the substances that answers of now rest on, by scan, found by looking back.
+func (s *Store) statedHits(ctx context.Context) (map[string][]OccurrenceFinding, error) {
+	rows, err := s.r.QueryContext(ctx, `SELECT DISTINCT h.scan_id, h.substance, h.class, h.controlled FROM lookback_hits h
+		WHERE h.stated AND NOT EXISTS (SELECT 1 FROM findings f WHERE f.scan_id = h.scan_id AND f.substance = h.substance COLLATE NOCASE)
+		ORDER BY h.scan_id, h.substance`)
+	if err != nil {
+		return nil, fmt.Errorf("read look-back hits: %w", err)
+	}
+	defer rows.Close()
+	out := map[string][]OccurrenceFinding{}
+	for rows.Next() {
+		var scan string
+		f := OccurrenceFinding{LookBack: true}
+		if err := rows.Scan(&scan, &f.Substance, &f.Class, &f.Controlled); err != nil {
+			return nil, fmt.Errorf("read look-back hits: %w", err)
+		}
+		out[scan] = append(out[scan], f)
 	}
 	return out, rows.Err()
 }

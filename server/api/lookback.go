@@ -1,0 +1,134 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"fentrace/server/lookback"
+	"fentrace/server/store"
+)
+
+// What is listed at most.
+const (
+	maxRescreens = 100
+	maxHits      = 1000
+	maxAlerts    = 200
+)
+
+func (a *API) registerLookBack() {
+	a.registerRescreens()
+	a.registerAlerts()
+	type similar struct {
+		Body struct {
+			Scans []lookback.Similar `json:"scans" doc:"best first"`
+		}
+	}
+	register(a, huma.Operation{OperationID: "similar-scans", Method: http.MethodGet, Path: "/v1/scans/{id}/similar", Summary: "Stored scans that look like this one",
+		Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity}},
+		func(ctx context.Context, in *struct {
+			ScanID
+			Least float64 `query:"least" minimum:"0.3" maximum:"1" default:"0.7" doc:"correlation"`
+			Limit int     `query:"limit" minimum:"1" maximum:"200" default:"20"`
+		}) (*similar, error) {
+			out := &similar{}
+			var err error
+			out.Body.Scans, err = a.backend.Similar(ctx, in.ID, in.Least, in.Limit)
+			return out, err
+		})
+}
+
+func (a *API) registerRescreens() {
+	type rescreens struct {
+		Body struct {
+			Rescreens []store.Rescreen `json:"rescreens" doc:"newest first"`
+		}
+	}
+	register(a, huma.Operation{OperationID: "begin-rescreen", Method: http.MethodPost, Path: "/v1/rescreens",
+		Summary: "Look through all stored scans with references of the library", DefaultStatus: http.StatusAccepted,
+		Description: "For the roles reviewer and operator. Every stored scan that agrees with a reference by a correlation of 0.5 is answered again with the library as " +
+			"it is now. What agrees is listed with the reference; where the answer of now rests on its substance, first-seen dates move back, and an alert is " +
+			"raised where one does. Stored answers stay as they were given. A substance that makes up little of a mixture is not found this way. A look-back " +
+			"that was cancelled goes on where it stopped.",
+		Errors: []int{http.StatusForbidden, http.StatusUnprocessableEntity}},
+		func(ctx context.Context, in *struct {
+			Body struct {
+				References []string `json:"references" minItems:"1" maxItems:"100" doc:"ids, as fentrace library show prints them"`
+			}
+		}) (*rescreens, error) {
+			c, err := caller(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if !c.Reviews() {
+				return nil, huma.Error403Forbidden("your role is " + c.Role + ": the past is looked through by a reviewer or the operator")
+			}
+			out := &rescreens{}
+			out.Body.Rescreens, err = a.backend.Rescreen(ctx, in.Body.References, c.User)
+			return out, err
+		})
+	register(a, huma.Operation{OperationID: "rescreens", Method: http.MethodGet, Path: "/v1/rescreens", Summary: "Looks through the past, and how far they are"},
+		func(ctx context.Context, _ *struct{}) (*rescreens, error) {
+			out := &rescreens{}
+			var err error
+			out.Body.Rescreens, err = a.store.Rescreens(ctx, maxRescreens)
+			return out, err
+		})
+	type rescreen struct {
+		Body struct {
+			store.Rescreen
+			Scans []store.LookBackHit `json:"scans" doc:"that agree with the reference, those taken first first"`
+		}
+	}
+	register(a, huma.Operation{OperationID: "rescreen", Method: http.MethodGet, Path: "/v1/rescreens/{id}", Summary: "One look through the past with what it found",
+		Errors: []int{http.StatusNotFound}},
+		func(ctx context.Context, in *ItemID) (*rescreen, error) {
+			out := &rescreen{}
+			var err error
+			if out.Body.Rescreen, err = a.store.Rescreen(ctx, in.ID); err != nil {
+				return nil, err
+			}
+			out.Body.Scans, err = a.store.LookBackHits(ctx, out.Body.ReferenceID, maxHits)
+			return out, err
+		})
+	register(a, huma.Operation{OperationID: "cancel-rescreen", Method: http.MethodPost, Path: "/v1/rescreens/{id}/cancel",
+		Summary: "End a look through the past; what it has found is kept", DefaultStatus: http.StatusNoContent,
+		Errors: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict}},
+		func(ctx context.Context, in *ItemID) (*struct{}, error) {
+			c, err := caller(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if !c.Reviews() {
+				return nil, huma.Error403Forbidden("your role is " + c.Role + ": looks through the past are cancelled by a reviewer or the operator")
+			}
+			return nil, a.backend.CancelRescreen(ctx, in.ID)
+		})
+}
+
+func (a *API) registerAlerts() {
+	type alerts struct {
+		Body struct {
+			Alerts []store.Alert `json:"alerts" doc:"those not read first, then newest first"`
+		}
+	}
+	register(a, huma.Operation{OperationID: "alerts", Method: http.MethodGet, Path: "/v1/alerts",
+		Summary:     "Where a substance was earlier than was known",
+		Description: "Found by looking through the past with a reference that was not there at the time. Presumptive, as every answer is."},
+		func(ctx context.Context, _ *struct{}) (*alerts, error) {
+			out := &alerts{}
+			var err error
+			out.Body.Alerts, err = a.store.Alerts(ctx, maxAlerts)
+			return out, err
+		})
+	register(a, huma.Operation{OperationID: "read-alert", Method: http.MethodPost, Path: "/v1/alerts/{id}/read", Summary: "Say that you have read an alert",
+		DefaultStatus: http.StatusNoContent, Errors: []int{http.StatusNotFound}},
+		func(ctx context.Context, in *ItemID) (*struct{}, error) {
+			c, err := caller(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return nil, a.backend.ReadAlert(ctx, in.ID, c.User)
+		})
+}

@@ -1,0 +1,193 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+
+	"fentrace/library"
+	"fentrace/library/archive"
+	"fentrace/server/lookback"
+	"fentrace/server/store"
+)
+
+// ArchiveFolder is the name, inside a data folder, of the folder that holds every scan in the form that is searched. It is made
+// from the database alone: deleting it loses nothing.
+const ArchiveFolder = "archive"
+
+// looking is one look-back that runs or waits.
+type looking struct {
+	id     string
+	cancel context.CancelFunc
+	ctx    context.Context
+	done   chan struct{}
+}
+
+// openArchive opens the archive; what cannot be used in it is made again.
+func (s *Server) openArchive(ctx context.Context) error {
+	a, problems, err := archive.Open(filepath.Join(s.cfg.DataDir, ArchiveFolder), false)
+	if err != nil {
+		return err
+	}
+	for _, p := range problems {
+		s.cfg.Logger.WarnContext(ctx, "part of the archive is made again", slog.Any("error", p))
+	}
+	s.looker = &lookback.Looker{Store: s.store, Archive: a, Clock: s.cfg.Clock}
+	return nil
+}
+
+// startLookingBack goes on with look-backs that were cut off and keeps the archive up to date.
+func (s *Server) startLookingBack(ctx context.Context) {
+	unfinished, err := s.store.Unfinished(ctx)
+	if err != nil {
+		s.cfg.Logger.ErrorContext(ctx, "look-backs that were cut off are not gone on with", slog.Any("error", err))
+	}
+	for _, r := range unfinished {
+		s.lookLater(r)
+	}
+	s.works.Go(func() {
+		for s.background.Err() == nil {
+			stored := s.Stored() // before filling, so that nothing falls between
+			if err := s.looker.Fill(s.background, nil); err != nil && s.background.Err() == nil {
+				s.cfg.Logger.Error("the archive is behind; it is tried again with the next scan", slog.Any("error", err))
+			}
+			select {
+			case <-stored:
+			case <-s.background.Done():
+			}
+		}
+	})
+}
+
+// Rescreen looks through the past with references of the library, one after the other, in the background. by is who asks. Errors
+// wrap lookback.ErrNoReference; nothing is begun then.
+func (s *Server) Rescreen(ctx context.Context, references []string, by string) ([]store.Rescreen, error) {
+	k := s.know()
+	for _, id := range references {
+		if _, _, err := lookback.Reference(k.lib, id); err != nil {
+			return nil, err
+		}
+	}
+	out := []store.Rescreen{}
+	for _, id := range references {
+		ref, _, err := lookback.Reference(k.lib, id)
+		if err != nil {
+			return out, err
+		}
+		sub, _ := k.lib.Substance(ref.SubstanceID)
+		r, err := s.store.BeginRescreen(ctx, store.Rescreen{ReferenceID: id, Substance: sub.Name, Library: k.lib.Version(), AskedBy: by, Created: s.cfg.Clock()})
+		if err != nil {
+			return out, err
+		}
+		s.lookLater(r)
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// lookLater puts a look-back behind those that wait, unless it is among them.
+func (s *Server) lookLater(r store.Rescreen) {
+	s.looks.Lock()
+	defer s.looks.Unlock()
+	if s.looks.of[r.ID] != nil || s.background.Err() != nil {
+		return // the next start goes on with it
+	}
+	ctx, cancel := context.WithCancel(s.background)
+	run := &looking{id: r.ID, ctx: ctx, cancel: cancel, done: make(chan struct{})}
+	s.looks.of[r.ID] = run
+	before := s.looks.last
+	s.looks.last = run
+	s.works.Go(func() {
+		if before != nil {
+			<-before.done
+		}
+		s.look(run)
+		s.looks.Lock()
+		delete(s.looks.of, run.id)
+		s.looks.Unlock()
+		cancel()
+		close(run.done)
+	})
+}
+
+// look is one look-back, with the library as it is when its turn comes.
+func (s *Server) look(run *looking) {
+	r, err := s.store.Rescreen(s.background, run.id)
+	if err != nil {
+		if s.background.Err() == nil {
+			s.cfg.Logger.Error("a look-back is lost", slog.String("id", run.id), slog.Any("error", err))
+		}
+		return
+	}
+	k := s.know()
+	r, err = s.looker.Rescreen(run.ctx, k.lib, k.id, r, nil)
+	switch {
+	case s.background.Err() != nil && r.State == store.RescreenCancelled:
+		// The server ends: the next start goes on.
+		r.State = store.RescreenRunning
+		err = errors.Join(err, s.store.SaveRescreen(context.WithoutCancel(s.background), r, nil))
+	case r.State == store.RescreenFailed:
+		s.cfg.Logger.Error("a look-back failed", slog.String("reference", r.ReferenceID), slog.String("error", r.Error))
+	}
+	if err != nil {
+		s.cfg.Logger.Error("note how far a look-back is", slog.String("id", run.id), slog.Any("error", err))
+	}
+	s.announce()
+}
+
+// CancelRescreen ends a look-back; what it has found is kept, and asking again goes on where it stopped. Errors wrap
+// store.ErrNotFound, or store.ErrClosed when it has ended.
+func (s *Server) CancelRescreen(ctx context.Context, id string) error {
+	if _, err := s.store.Rescreen(ctx, id); err != nil {
+		return err
+	}
+	s.looks.Lock()
+	run := s.looks.of[id]
+	s.looks.Unlock()
+	if run == nil {
+		return fmt.Errorf("cancel look-back %s: it has ended and %w", id, store.ErrClosed)
+	}
+	run.cancel()
+	select {
+	case <-run.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// ReadAlert notes that by has read an alert; the first one is kept. The error wraps store.ErrNotFound.
+func (s *Server) ReadAlert(ctx context.Context, id, by string) error {
+	return s.store.ReadAlert(ctx, id, by, s.cfg.Clock())
+}
+
+// Similar are up to limit stored scans that agree with a stored scan by a correlation of at least least.
+func (s *Server) Similar(ctx context.Context, id string, least float64, limit int) ([]lookback.Similar, error) {
+	sp, err := s.store.Spectrum(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return s.looker.Like(ctx, id, sp, least, limit)
+}
+
+// lookBackFor looks through the past with the references that the library has learnt since.
+func (s *Server) lookBackFor(ctx context.Context, before, now *library.Stack) error {
+	had := map[string]bool{}
+	for _, r := range before.References() {
+		had[r.ID] = true
+	}
+	var fresh []string
+	for _, r := range now.References() {
+		if !had[r.ID] && r.Spectrum != nil {
+			fresh = append(fresh, r.ID)
+		}
+	}
+	_, err := s.Rescreen(ctx, fresh, "")
+	if errors.Is(err, lookback.ErrNoReference) {
+		s.cfg.Logger.WarnContext(ctx, "what was learnt cannot be looked for in the past", slog.Any("error", err))
+		return nil
+	}
+	return err
+}

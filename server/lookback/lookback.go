@@ -1,0 +1,285 @@
+// Package lookback looks through all scans ever stored: for those that a new reference would have matched, and for those that
+// look like a given scan. The archive says quickly which may agree; the stored spectra say exactly which do; and what agrees is
+// answered again with the library as it is now. Stored answers stay as they were given.
+package lookback
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"fentrace/library"
+	"fentrace/library/archive"
+	"fentrace/library/identify"
+	"fentrace/library/search"
+	"fentrace/server/intel"
+	"fentrace/server/store"
+	"fentrace/spectra"
+)
+
+const (
+	// Least is the correlation with a reference from which on a scan is answered again. A substance that makes up little of a
+	// mixture correlates less and is not found this way.
+	Least = 0.5
+	// maxShift (cm-1) is the axis error forgiven.
+	maxShift = identify.DefaultShiftCM1
+	// fillAtOnce is how many scans are read from the database at a time, saveEvery how many answers are stored at a time.
+	fillAtOnce, saveEvery = 256, 32
+	// fillTries is how often a screening is repeated when a segment of the archive turns out to be damaged.
+	fillTries = 3
+)
+
+// ErrNoReference is wrapped when a reference cannot be looked for.
+var ErrNoReference = errors.New("the past cannot be looked through with it")
+
+// Identifier answers spectra.
+type Identifier interface {
+	Identify(ctx context.Context, s spectra.Spectrum) (identify.Identification, error)
+}
+
+// Looker looks through the scans of one database.
+type Looker struct {
+	Store   *store.Store
+	Archive *archive.Archive
+	Clock   func() time.Time
+
+	filling sync.Mutex // one at a time asks what is missing and adds it
+}
+
+// Fill brings the archive up to date with the database. progress, when set, hears how many scans were added.
+func (l *Looker) Fill(ctx context.Context, progress func(added int)) error {
+	l.filling.Lock()
+	defer l.filling.Unlock()
+	added := 0
+	for _, t := range archive.Techniques {
+		for {
+			after, to := l.Archive.Missing(t)
+			scans, upTo, err := l.Store.ScansAfter(ctx, string(t), after, to, fillAtOnce)
+			if err != nil {
+				return err
+			}
+			if upTo == after {
+				break
+			}
+			if err := l.Archive.Add(t, prepared(scans), upTo); err != nil {
+				return err
+			}
+			if added += len(scans); progress != nil {
+				progress(added)
+			}
+		}
+	}
+	return nil
+}
+
+// prepared are the scans that can be searched.
+func prepared(scans []store.SearchableScan) []archive.Scan {
+	var out []archive.Scan
+	for _, sc := range scans {
+		if v, err := search.Prepare(sc.Spectrum.Ascending()); err == nil {
+			out = append(out, archive.Scan{ID: sc.ID, Seq: sc.Seq, Vector: v})
+		}
+	}
+	return out
+}
+
+// screen are the scans that may agree with v at least so well, from an archive that is up to date.
+func (l *Looker) screen(ctx context.Context, v search.Vector, least float64) (found []archive.Candidate, err error) {
+	for range fillTries {
+		if err := l.Fill(ctx, nil); err != nil {
+			return nil, err
+		}
+		if found, err = l.Archive.Screen(ctx, v, maxShift, least, nil); !errors.Is(err, archive.ErrDamaged) {
+			return found, err
+		}
+	}
+	return nil, err
+}
+
+// Reference finds a reference that can be looked for. The error wraps ErrNoReference.
+func Reference(lib *library.Stack, id string) (library.Reference, search.Vector, error) {
+	for _, r := range lib.References() {
+		if r.ID != id {
+			continue
+		}
+		if r.Spectrum == nil {
+			return r, search.Vector{}, fmt.Errorf("reference %s is a peak table: %w", id, ErrNoReference)
+		}
+		v, err := search.Prepare(r.Spectrum.Ascending())
+		if err != nil {
+			return r, v, fmt.Errorf("reference %s: %w: %w", id, ErrNoReference, err)
+		}
+		return r, v, nil
+	}
+	return library.Reference{}, search.Vector{}, fmt.Errorf("reference %s is not in the library: %w", id, ErrNoReference)
+}
+
+// Rescreen looks through the past with the reference of r, from where r stopped, and stores what agrees with it, how far it is,
+// and how it ended. progress, when set, hears how many of the scans that are answered again are done. When ctx ends r is
+// cancelled and can go on later. The error is that of the database.
+func (l *Looker) Rescreen(ctx context.Context, lib *library.Stack, id Identifier, r store.Rescreen, progress func(done, total int)) (store.Rescreen, error) {
+	err := l.rescreen(ctx, lib, id, &r, progress)
+	switch {
+	case err == nil:
+		r.State = store.RescreenDone
+	case ctx.Err() != nil:
+		r.State = store.RescreenCancelled
+	default:
+		r.State, r.Error = store.RescreenFailed, err.Error()
+	}
+	// What is known must be stored although ctx has ended.
+	return r, l.Store.SaveRescreen(context.WithoutCancel(ctx), r, nil)
+}
+
+func (l *Looker) rescreen(ctx context.Context, lib *library.Stack, id Identifier, r *store.Rescreen, progress func(done, total int)) error {
+	ref, v, err := Reference(lib, r.ReferenceID)
+	if err != nil {
+		return err
+	}
+	known, err := l.firstSeen(ctx, r.Substance)
+	if err != nil {
+		return err
+	}
+	found, err := l.screen(ctx, v, Least)
+	if err != nil {
+		return err
+	}
+	left := slices.DeleteFunc(found, func(c archive.Candidate) bool { return c.Seq <= r.UpTo })
+	r.Screened, r.Total = l.Archive.Len(v.Technique), r.Done+len(left)
+	for some := range slices.Chunk(left, saveEvery) {
+		var hits []store.LookBackHit
+		for _, c := range some {
+			hit, ok, err := l.look(ctx, ref, v, r, id, c)
+			if err != nil {
+				return err
+			}
+			if ok {
+				hits = append(hits, hit)
+			}
+		}
+		r.Done, r.UpTo = r.Done+len(some), some[len(some)-1].Seq
+		if err := l.Store.SaveRescreen(ctx, *r, hits); err != nil {
+			return err
+		}
+		if progress != nil {
+			progress(r.Done, r.Total)
+		}
+	}
+	return l.alert(ctx, *r, known)
+}
+
+// look compares one scan exactly and answers it again; ok is false when it does not agree with the reference.
+func (l *Looker) look(ctx context.Context, ref library.Reference, v search.Vector, r *store.Rescreen, id Identifier, c archive.Candidate) (hit store.LookBackHit, ok bool, err error) {
+	sp, err := l.Store.Spectrum(ctx, c.ScanID)
+	if err != nil {
+		return hit, false, err
+	}
+	if ref.Tier == library.Simulated && !sp.Metadata.Simulated {
+		return hit, false, nil // a simulated reference says nothing about a real scan
+	}
+	scan, err := search.Prepare(sp.Ascending())
+	if err != nil {
+		return hit, false, nil
+	}
+	a, ok := search.Align(scan, v, 0, maxShift)
+	if !ok || a.Score < Least {
+		return hit, false, nil
+	}
+	ans, err := id.Identify(ctx, sp)
+	if err != nil {
+		return hit, false, fmt.Errorf("answer scan %s again: %w", c.ScanID, err)
+	}
+	hit = store.LookBackHit{ReferenceID: r.ReferenceID, ScanID: c.ScanID, Substance: r.Substance, Score: a.Score, ShiftCM1: a.ShiftCM1,
+		Verdict: string(ans.Verdict), Headline: ans.Headline, Library: r.Library, Found: l.Clock()}
+	for _, f := range ans.Findings {
+		if strings.EqualFold(f.Substance, r.Substance) {
+			hit.Stated, hit.Class, hit.Controlled = true, f.Class, f.Controlled
+		}
+	}
+	return hit, true, nil
+}
+
+// firstSeen is what is known of where a substance was seen first.
+func (l *Looker) firstSeen(ctx context.Context, substance string) ([]intel.FirstSeen, error) {
+	stored, err := l.Store.Occurrences(ctx, time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	return intel.FirstSeenIn(Occurrences(stored), intel.County, intel.Window{Substance: substance}).Events, nil
+}
+
+// alert tells of every region where the substance was seen earlier than was known.
+func (l *Looker) alert(ctx context.Context, r store.Rescreen, known []intel.FirstSeen) error {
+	now, err := l.firstSeen(ctx, r.Substance)
+	if err != nil {
+		return err
+	}
+	for _, m := range intel.Moved(known, now) {
+		_, err := l.Store.RaiseAlert(ctx, store.Alert{Created: l.Clock(), Substance: m.Substance, ReferenceID: r.ReferenceID, ScanID: m.ScanID,
+			County: m.Region.County, State: m.Region.State, FIPS: m.Region.FIPS, Simulated: m.Simulated, FirstSeen: m.First, SeenBefore: m.Before})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Occurrences are scans as analytics take them.
+func Occurrences(stored []store.Occurrence) []intel.Scan {
+	scans := make([]intel.Scan, len(stored))
+	for i, o := range stored {
+		s := intel.Scan{ID: o.ScanID, Acquired: o.Acquired, Simulated: o.Simulated,
+			Region: intel.Region{County: o.County, State: o.State, FIPS: o.FIPS}}
+		for _, f := range o.Findings {
+			s.Findings = append(s.Findings, intel.Finding(f))
+		}
+		scans[i] = s
+	}
+	return scans
+}
+
+// Similar is a stored scan that looks like another.
+type Similar struct {
+	ScanID   string  `json:"scan_id"`
+	Score    float64 `json:"score" doc:"correlation, 0 to 1"`
+	ShiftCM1 float64 `json:"shift_cm1"`
+}
+
+// Like are up to limit stored scans that agree with s by a correlation of at least least, best first, s itself left out.
+// The error wraps search.ErrNotSearchable when s cannot be compared.
+func (l *Looker) Like(ctx context.Context, scanID string, s spectra.Spectrum, least float64, limit int) ([]Similar, error) {
+	v, err := search.Prepare(s.Ascending())
+	if err != nil {
+		return nil, err
+	}
+	found, err := l.screen(ctx, v, least)
+	if err != nil {
+		return nil, err
+	}
+	out := []Similar{}
+	for _, c := range found {
+		if c.ScanID == scanID {
+			continue
+		}
+		sp, err := l.Store.Spectrum(ctx, c.ScanID)
+		if err != nil {
+			return nil, err
+		}
+		other, err := search.Prepare(sp.Ascending())
+		if err != nil {
+			continue
+		}
+		if a, ok := search.Align(other, v, 0, maxShift); ok && a.Score >= least {
+			out = append(out, Similar{ScanID: c.ScanID, Score: a.Score, ShiftCM1: a.ShiftCM1})
+		}
+	}
+	slices.SortFunc(out, func(a, b Similar) int {
+		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.ScanID, b.ScanID))
+	})
+	return out[:min(limit, len(out))], nil
+}

@@ -1,0 +1,246 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"fentrace/library"
+	"fentrace/server/auth"
+	"fentrace/server/store"
+	"fentrace/spectra"
+)
+
+// powder is a Raman spectrum with the lines of a substance, as some instrument shows it.
+func powder(title string, seed uint64, lines ...float64) spectra.Spectrum {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	s := spectra.Spectrum{Title: title, Technique: spectra.Raman, XUnit: spectra.PerCM, YUnit: spectra.Counts}
+	off := rng.NormFloat64()
+	for x := 300.0; x <= 1950; x += 3 {
+		y := 100 + 3*rng.NormFloat64()
+		for i, l := range lines {
+			y += float64(400+100*i) * math.Exp(-(x-l-off)*(x-l-off)/50)
+		}
+		s.X, s.Y = append(s.X, x), append(s.Y, y)
+	}
+	return s
+}
+
+var (
+	analogLines = []float64{455, 690, 1003, 1160, 1320, 1597}
+	otherLines  = []float64{520, 760, 880, 1110, 1420, 1530}
+)
+
+// analogReference is what becomes known later.
+func analogReference() (library.Substance, library.Reference) {
+	sp := powder("reference", 99, analogLines...)
+	return library.Substance{ID: "analog", Name: "analog", Class: "fentanyl analog", Controlled: true},
+		library.Reference{SubstanceID: "analog", Tier: library.Measured, Technique: spectra.Raman, Spectrum: &sp}
+}
+
+// startLookBack runs a server on dir whose library has the analog, or has it not yet.
+func startLookBack(t *testing.T, dir string, knows bool) *running {
+	sp := powder("sugar", 98, otherLines...)
+	lib := library.NewStack([]library.Substance{{ID: "sugar", Name: "sugar"}},
+		[]library.Reference{{SubstanceID: "sugar", Tier: library.Measured, Technique: spectra.Raman, Spectrum: &sp}})
+	if knows {
+		sub, ref := analogReference()
+		lib = lib.With([]library.Substance{sub}, []library.Reference{ref})
+	}
+	return start(t, in(dir), func(c *Config) {
+		c.Library = lib
+		c.NewIdentifier = func(lib *library.Stack) (Identifier, error) { return byReference{lib}, nil }
+	})
+}
+
+// taken stores a scan that was taken on a day of 2026, in a county.
+func (r *running) taken(sp spectra.Spectrum, day int, county string) store.Scan {
+	r.t.Helper()
+	sp.Metadata.Acquired = time.Date(2026, 1, day, 12, 0, 0, 0, time.UTC)
+	raw, err := json.Marshal(sp)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	sc, _, err := r.Ingest(r.t.Context(), sp.Title+".json", raw, []spectra.Spectrum{sp}, at(county, "CO"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return sc
+}
+
+type rescreened struct {
+	store.Rescreen
+	Scans []store.LookBackHit `json:"scans"`
+}
+
+// lookBack looks through the past and waits for the end.
+func (r *running) lookBack(reference string) rescreened {
+	r.t.Helper()
+	var begun struct{ Rescreens []store.Rescreen }
+	r.do("POST", "/v1/rescreens", map[string]any{"references": []string{reference}}).want(r.t, http.StatusAccepted).into(r.t, &begun)
+	return r.waitFor(begun.Rescreens[0].ID)
+}
+
+func (r *running) waitFor(id string) rescreened {
+	r.t.Helper()
+	for range 1000 {
+		var got rescreened
+		r.do("GET", "/v1/rescreens/"+id, nil).want(r.t, http.StatusOK).into(r.t, &got)
+		if got.Rescreen.State != store.RescreenRunning {
+			return got
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	r.t.Fatal("the look-back never ends")
+	return rescreened{}
+}
+
+type firstSeen struct {
+	Items []struct {
+		Substance string
+		First     time.Time `json:"first_seen"`
+		ScanID    string    `json:"scan_id"`
+		LookBack  bool      `json:"look_back"`
+	}
+}
+
+func (r *running) firstSeen(substance string) (out firstSeen) {
+	r.t.Helper()
+	r.do("GET", "/v1/intelligence/first-seen?substance="+substance, nil).want(r.t, http.StatusOK).into(r.t, &out)
+	return out
+}
+
+func TestANewReferenceMovesFirstSeenBackAndRaisesAnAlert(t *testing.T) {
+	dir := t.TempDir()
+	before := startLookBack(t, dir, false)
+	early := before.taken(powder("analog early", 1, analogLines...), 3, "Adams")
+	for i := range 5 {
+		before.taken(powder(fmt.Sprint("sugar ", i), uint64(10+i), otherLines...), 4+i, "Adams")
+	}
+	elsewhere := before.taken(powder("analog elsewhere", 2, analogLines...), 5, "Boulder")
+	if err := before.Close(); err != nil {
+		t.Fatal(err)
+	}
+	now := startLookBack(t, dir, true)
+	late := now.taken(powder("analog late", 3, analogLines...), 20, "Adams")
+	if got := now.firstSeen("analog"); len(got.Items) != 1 || got.Items[0].ScanID != late.ID || got.Items[0].LookBack {
+		t.Fatalf("before the look-back: %+v", got)
+	}
+	_, ref := analogReference()
+	got := now.lookBack(ref.ContentID())
+	if got.Rescreen.State != store.RescreenDone || got.Screened != 8 || got.Hits != 3 || got.Stated != 3 || len(got.Scans) != 3 || got.Scans[0].ScanID != early.ID {
+		t.Fatalf("%+v", got)
+	}
+	for _, h := range got.Scans {
+		if h.Score < 0.9 || !h.Stated || h.Verdict != "alarm" || !h.Controlled {
+			t.Errorf("%+v", h)
+		}
+	}
+	after := now.firstSeen("analog")
+	if len(after.Items) != 2 {
+		t.Fatalf("%+v", after)
+	}
+	for _, e := range after.Items {
+		if e.ScanID != early.ID && e.ScanID != elsewhere.ID || !e.LookBack {
+			t.Errorf("%+v", e)
+		}
+	}
+	// The answers of then stay.
+	if sc, err := now.store.Scan(t.Context(), early.ID); err != nil || sc.Verdict != "inconclusive" {
+		t.Errorf("%s, %v", sc.Verdict, err)
+	}
+	var alerts struct{ Alerts []store.Alert }
+	now.do("GET", "/v1/alerts", nil).want(t, http.StatusOK).into(t, &alerts)
+	if len(alerts.Alerts) != 2 {
+		t.Fatalf("%+v", alerts)
+	}
+	moved := alerts.Alerts[slices.IndexFunc(alerts.Alerts, func(a store.Alert) bool { return a.County == "Adams" })]
+	if moved.ScanID != early.ID || moved.SeenBefore == nil || !moved.SeenBefore.Equal(late.Acquired) || !moved.FirstSeen.Equal(early.Acquired) || moved.Read != nil {
+		t.Errorf("%+v", moved)
+	}
+	now.do("POST", "/v1/alerts/"+moved.ID+"/read", nil).want(t, http.StatusNoContent)
+	now.do("POST", "/v1/alerts/"+early.ID+"/read", nil).want(t, http.StatusNotFound)
+	now.do("GET", "/v1/alerts", nil).want(t, http.StatusOK).into(t, &alerts)
+	if last := alerts.Alerts[1]; last.ID != moved.ID || last.ReadBy != DefaultUser || last.Read == nil {
+		t.Errorf("%+v", last)
+	}
+	// A second look finds the same and tells nothing anew.
+	if again := now.lookBack(ref.ContentID()); again.Hits != 3 {
+		t.Errorf("%+v", again.Rescreen)
+	}
+	now.do("GET", "/v1/alerts", nil).want(t, http.StatusOK).into(t, &alerts)
+	if len(alerts.Alerts) != 2 {
+		t.Errorf("%d alerts", len(alerts.Alerts))
+	}
+}
+
+func TestScansThatLookLikeOneAreFound(t *testing.T) {
+	r := startLookBack(t, t.TempDir(), false)
+	one := r.taken(powder("one", 1, analogLines...), 3, "Adams")
+	two := r.taken(powder("two", 2, analogLines...), 4, "Adams")
+	r.taken(powder("other", 3, otherLines...), 5, "Adams")
+	short := r.taken(spectrum("short"), 6, "Adams")
+	var got struct {
+		Scans []struct {
+			ScanID string `json:"scan_id"`
+			Score  float64
+		}
+	}
+	r.do("GET", "/v1/scans/"+one.ID+"/similar", nil).want(t, http.StatusOK).into(t, &got)
+	if len(got.Scans) != 1 || got.Scans[0].ScanID != two.ID || got.Scans[0].Score < 0.9 {
+		t.Errorf("%+v", got)
+	}
+	r.do("GET", "/v1/scans/"+short.ID+"/similar", nil).want(t, http.StatusUnprocessableEntity).mentions(t, "cannot be searched")
+	r.do("GET", "/v1/scans/"+one.ID+"/similar?least=0", nil).want(t, http.StatusUnprocessableEntity)
+}
+
+func TestALookBackThatWasCutOffGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	r := startLookBack(t, dir, true)
+	for i := range 3 {
+		r.taken(powder(fmt.Sprint("analog ", i), uint64(i), analogLines...), 3+i, "Adams")
+	}
+	_, ref := analogReference()
+	begun, err := r.store.BeginRescreen(t.Context(), store.Rescreen{ReferenceID: ref.ContentID(), Substance: "analog", Library: r.know().lib.Version(), Created: r.clock.now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The first scan was done, then the power went; the archive is lost as well.
+	begun.Done, begun.UpTo = 1, 1
+	if err := r.store.SaveRescreen(t.Context(), begun, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(dir, ArchiveFolder)); err != nil {
+		t.Fatal(err)
+	}
+	again := startLookBack(t, dir, true)
+	got := again.waitFor(begun.ID)
+	if got.Rescreen.State != store.RescreenDone || got.Done != 3 || got.Total != 3 || len(got.Scans) != 2 {
+		t.Errorf("%+v", got)
+	}
+	again.do("POST", "/v1/rescreens/"+begun.ID+"/cancel", nil).want(t, http.StatusConflict)
+}
+
+func TestWhoMayLookBackAndAtWhat(t *testing.T) {
+	r := startLookBack(t, t.TempDir(), true)
+	_, ref := analogReference()
+	ask := map[string]any{"references": []string{ref.ContentID()}}
+	r.as("tom", auth.RoleTechnician).do("POST", "/v1/rescreens", ask).want(t, http.StatusForbidden).mentions(t, "reviewer")
+	r.do("POST", "/v1/rescreens", map[string]any{"references": []string{"no such"}}).want(t, http.StatusUnprocessableEntity).mentions(t, "no such", "not in the library")
+	r.do("POST", "/v1/rescreens", map[string]any{"references": []string{}}).want(t, http.StatusUnprocessableEntity)
+	r.do("GET", "/v1/rescreens/0b0f5c7e-0000-4000-8000-000000000000", nil).want(t, http.StatusNotFound)
+	r.do("POST", "/v1/rescreens/0b0f5c7e-0000-4000-8000-000000000000/cancel", nil).want(t, http.StatusNotFound)
+	if got := r.lookBack(ref.ContentID()); got.Rescreen.State != store.RescreenDone || got.Hits != 0 || got.AskedBy != DefaultUser {
+		t.Errorf("%+v", got)
+	}
+}

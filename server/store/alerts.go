@@ -1,0 +1,93 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Alert says that a substance was in a region earlier than was known.
+type Alert struct {
+	ID          string     `json:"id" doc:"UUID"`
+	Created     time.Time  `json:"created"`
+	Substance   string     `json:"substance"`
+	ReferenceID string     `json:"reference_id" doc:"the reference that the past was looked through with"`
+	ScanID      string     `json:"scan_id" doc:"the first scan that agrees, presumptive"`
+	County      string     `json:"county"`
+	State       string     `json:"state"`
+	FIPS        string     `json:"fips"`
+	Simulated   bool       `json:"simulated"`
+	FirstSeen   time.Time  `json:"first_seen" doc:"as it is known now"`
+	SeenBefore  *time.Time `json:"seen_before" doc:"as it was known; null: it was not known there"`
+	ReadBy      string     `json:"read_by"`
+	Read        *time.Time `json:"read"`
+}
+
+// RaiseAlert stores an alert, unless the same one is there; raised tells.
+func (s *Store) RaiseAlert(ctx context.Context, a Alert) (raised bool, err error) {
+	var before *int64
+	if a.SeenBefore != nil {
+		at := micros(*a.SeenBefore)
+		before = &at
+	}
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, `INSERT INTO alerts (id, created, substance, reference_id, scan_id, county, state, fips, simulated, first_seen, seen_before)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`, uuid.NewString(), micros(a.Created), a.Substance, a.ReferenceID, a.ScanID,
+			a.County, a.State, a.FIPS, a.Simulated, micros(a.FirstSeen), before)
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		raised = n > 0
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("raise an alert: %w", err)
+	}
+	return raised, nil
+}
+
+// Alerts are up to limit alerts, those not read first, then newest first.
+func (s *Store) Alerts(ctx context.Context, limit int) ([]Alert, error) {
+	rows, err := s.r.QueryContext(ctx, `SELECT id, created, substance, reference_id, scan_id, county, state, fips, simulated, first_seen, seen_before,
+		coalesce(read_by, ''), read FROM alerts ORDER BY read IS NOT NULL, seq DESC LIMIT ?`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read alerts: %w", err)
+	}
+	defer rows.Close()
+	out := []Alert{}
+	for rows.Next() {
+		var a Alert
+		var created, first int64
+		var before, read *int64
+		if err := rows.Scan(&a.ID, &created, &a.Substance, &a.ReferenceID, &a.ScanID, &a.County, &a.State, &a.FIPS, &a.Simulated, &first, &before,
+			&a.ReadBy, &read); err != nil {
+			return nil, fmt.Errorf("read alerts: %w", err)
+		}
+		a.Created, a.FirstSeen, a.SeenBefore, a.Read = fromMicros(created), fromMicros(first), timeOf(before), timeOf(read)
+		out = append(out, a)
+	}
+	return out, rows.Err()
+}
+
+func timeOf(n *int64) *time.Time {
+	if n == nil {
+		return nil
+	}
+	t := fromMicros(*n)
+	return &t
+}
+
+// ReadAlert notes who has read an alert first; ErrNotFound when there is none.
+func (s *Store) ReadAlert(ctx context.Context, id, by string, at time.Time) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		err := one(tx.ExecContext(ctx, "UPDATE alerts SET read_by = coalesce(read_by, ?), read = coalesce(read, ?) WHERE id = ?", by, micros(at), id))
+		if err != nil {
+			return fmt.Errorf("alert %s: %w", id, err)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,211 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"fentrace/spectra"
+)
+
+// The states of a Rescreen.
+const (
+	RescreenRunning   = "running"
+	RescreenDone      = "done"
+	RescreenCancelled = "cancelled"
+	RescreenFailed    = "failed"
+)
+
+// Rescreen is one look through all stored scans with one reference.
+type Rescreen struct {
+	ID          string    `json:"id" doc:"UUID"`
+	ReferenceID string    `json:"reference_id"`
+	Substance   string    `json:"substance"`
+	Library     string    `json:"library" doc:"version of the library that answers"`
+	AskedBy     string    `json:"asked_by" doc:"empty: the server itself, because the library has learnt"`
+	Created     time.Time `json:"created"`
+	State       string    `json:"state" enum:"running,done,cancelled,failed"`
+	Error       string    `json:"error" doc:"why it failed"`
+	Screened    int       `json:"screened" doc:"scans in the archive"`
+	Total       int       `json:"total" doc:"scans so like the reference that they are answered again"`
+	Done        int       `json:"done" doc:"of these"`
+	Hits        int       `json:"hits" doc:"scans that agree with the reference"`
+	Stated      int       `json:"stated" doc:"of these, those whose answer of now rests on the substance"`
+	// UpTo is the number of the scan up to which it is done.
+	UpTo int64 `json:"-"`
+}
+
+// LookBackHit is a scan like a reference that was not there when it was answered.
+type LookBackHit struct {
+	ReferenceID string    `json:"reference_id"`
+	ScanID      string    `json:"scan_id"`
+	Substance   string    `json:"substance"`
+	Class       string    `json:"class"`
+	Controlled  bool      `json:"controlled"`
+	Score       float64   `json:"score" doc:"correlation with the reference, 0 to 1"`
+	ShiftCM1    float64   `json:"shift_cm1"`
+	Stated      bool      `json:"stated" doc:"the answer of now rests on the substance"`
+	Verdict     string    `json:"verdict" doc:"of now, presumptive; the stored answer stays"`
+	Headline    string    `json:"headline"`
+	Library     string    `json:"library"`
+	Found       time.Time `json:"found"`
+	Acquired    time.Time `json:"acquired" doc:"when the scan was taken"`
+	County      string    `json:"county"`
+	State       string    `json:"state"`
+	Simulated   bool      `json:"simulated"`
+}
+
+// SearchableScan is a stored spectrum with its number.
+type SearchableScan struct {
+	Seq      int64
+	ID       string
+	Spectrum spectra.Spectrum
+}
+
+// ScansAfter are up to limit scans of a technique with a number above after and, unless to is 0, up to to, and the number up to
+// which there are no others.
+func (s *Store) ScansAfter(ctx context.Context, technique string, after, to int64, limit int) (scans []SearchableScan, upTo int64, err error) {
+	if upTo = to; to == 0 {
+		if upTo, err = s.LastEvent(ctx); err != nil {
+			return nil, 0, err
+		}
+	}
+	rows, err := s.r.QueryContext(ctx, "SELECT seq, id, spectrum FROM scans WHERE seq > ? AND seq <= ? AND technique = ? ORDER BY seq LIMIT ?", after, upTo, technique, limit)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read scans after %d: %w", after, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var sc SearchableScan
+		var blob []byte
+		if err := rows.Scan(&sc.Seq, &sc.ID, &blob); err != nil {
+			return nil, 0, fmt.Errorf("read scans after %d: %w", after, err)
+		}
+		if err := json.Unmarshal(blob, &sc.Spectrum); err != nil {
+			return nil, 0, fmt.Errorf("stored spectrum of scan %s: %w", sc.ID, err)
+		}
+		scans = append(scans, sc)
+	}
+	if len(scans) == limit {
+		upTo = scans[limit-1].Seq
+	}
+	return scans, max(upTo, after), rows.Err()
+}
+
+// BeginRescreen notes that the past is to be looked through with a reference. One with the same reference and library that was
+// cancelled, or cut off, goes on where it stopped; one that is done begins anew, so that scans stored since are looked at.
+func (s *Store) BeginRescreen(ctx context.Context, r Rescreen) (Rescreen, error) {
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		var id string
+		err := tx.QueryRowContext(ctx, "SELECT id FROM rescreens WHERE reference_id = ? AND library = ? AND state IN (?, ?, ?) ORDER BY seq DESC LIMIT 1",
+			r.ReferenceID, r.Library, RescreenRunning, RescreenCancelled, RescreenFailed).Scan(&id)
+		if err == nil {
+			r.ID = id
+			_, err = tx.ExecContext(ctx, "UPDATE rescreens SET state = ?, error = '' WHERE id = ?", RescreenRunning, id)
+			return err
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		r.ID = uuid.NewString()
+		_, err = tx.ExecContext(ctx, "INSERT INTO rescreens (id, reference_id, substance, library, asked_by, created, state) VALUES (?,?,?,?,?,?,?)",
+			r.ID, r.ReferenceID, r.Substance, r.Library, r.AskedBy, micros(r.Created), RescreenRunning)
+		return err
+	})
+	if err != nil {
+		return r, fmt.Errorf("begin to look back: %w", err)
+	}
+	return s.Rescreen(ctx, r.ID)
+}
+
+// SaveRescreen notes how far r is, and what was found since it was noted last, in one transaction.
+func (s *Store) SaveRescreen(ctx context.Context, r Rescreen, hits []LookBackHit) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		for _, h := range hits {
+			_, err := tx.ExecContext(ctx, `INSERT INTO lookback_hits (reference_id, scan_id, substance, class, controlled, score, shift_cm1, stated, verdict,
+					headline, library, found) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)
+				ON CONFLICT (reference_id, scan_id) DO UPDATE SET substance = excluded.substance, class = excluded.class, controlled = excluded.controlled,
+					score = excluded.score, shift_cm1 = excluded.shift_cm1, stated = excluded.stated, verdict = excluded.verdict,
+					headline = excluded.headline, library = excluded.library`,
+				h.ReferenceID, h.ScanID, h.Substance, h.Class, h.Controlled, h.Score, h.ShiftCM1, h.Stated, h.Verdict, h.Headline, h.Library, micros(h.Found))
+			if err != nil {
+				return fmt.Errorf("store a look-back hit: %w", err)
+			}
+		}
+		return one(tx.ExecContext(ctx, "UPDATE rescreens SET state = ?, error = ?, screened = ?, total = ?, done = ?, upto = ? WHERE id = ?",
+			r.State, r.Error, r.Screened, r.Total, r.Done, r.UpTo, r.ID))
+	})
+}
+
+// Rescreens are up to limit of them, newest first.
+func (s *Store) Rescreens(ctx context.Context, limit int) ([]Rescreen, error) {
+	return s.rescreens(ctx, "1 ORDER BY r.seq DESC LIMIT ?", limit)
+}
+
+// Unfinished are those that were cut off, oldest first.
+func (s *Store) Unfinished(ctx context.Context) ([]Rescreen, error) {
+	return s.rescreens(ctx, "r.state = ? ORDER BY r.seq", RescreenRunning)
+}
+
+// Rescreen returns one; ErrNotFound when there is none.
+func (s *Store) Rescreen(ctx context.Context, id string) (Rescreen, error) {
+	rs, err := s.rescreens(ctx, "r.id = ?", id)
+	if err == nil && len(rs) == 0 {
+		err = fmt.Errorf("look-back %s: %w", id, ErrNotFound)
+	}
+	if err != nil {
+		return Rescreen{}, err
+	}
+	return rs[0], nil
+}
+
+func (s *Store) rescreens(ctx context.Context, tail string, args ...any) ([]Rescreen, error) {
+	rows, err := s.r.QueryContext(ctx, `SELECT r.id, r.reference_id, r.substance, r.library, r.asked_by, r.created, r.state, r.error, r.screened, r.total,
+			r.done, r.upto, (SELECT count(*) FROM lookback_hits h WHERE h.reference_id = r.reference_id),
+			(SELECT count(*) FROM lookback_hits h WHERE h.reference_id = r.reference_id AND h.stated)
+		FROM rescreens r WHERE `+tail, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read look-backs: %w", err)
+	}
+	defer rows.Close()
+	out := []Rescreen{}
+	for rows.Next() {
+		var r Rescreen
+		var created int64
+		if err := rows.Scan(&r.ID, &r.ReferenceID, &r.Substance, &r.Library, &r.AskedBy, &created, &r.State, &r.Error, &r.Screened, &r.Total,
+			&r.Done, &r.UpTo, &r.Hits, &r.Stated); err != nil {
+			return nil, fmt.Errorf("read look-backs: %w", err)
+		}
+		r.Created = fromMicros(created)
+		out = append(out, r)
+	}
+	return out, rows.Err()
+}
+
+// LookBackHits are up to limit hits of a reference, those taken first first.
+func (s *Store) LookBackHits(ctx context.Context, referenceID string, limit int) ([]LookBackHit, error) {
+	rows, err := s.r.QueryContext(ctx, `SELECT h.reference_id, h.scan_id, h.substance, h.class, h.controlled, h.score, h.shift_cm1, h.stated, h.verdict, h.headline,
+			h.library, h.found, s.acquired, s.county, s.state, s.simulated
+		FROM lookback_hits h JOIN scans s ON s.id = h.scan_id WHERE h.reference_id = ? ORDER BY s.acquired, s.id LIMIT ?`, referenceID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read look-back hits: %w", err)
+	}
+	defer rows.Close()
+	out := []LookBackHit{}
+	for rows.Next() {
+		var h LookBackHit
+		var found, acquired int64
+		if err := rows.Scan(&h.ReferenceID, &h.ScanID, &h.Substance, &h.Class, &h.Controlled, &h.Score, &h.ShiftCM1, &h.Stated, &h.Verdict, &h.Headline,
+			&h.Library, &found, &acquired, &h.County, &h.State, &h.Simulated); err != nil {
+			return nil, fmt.Errorf("read look-back hits: %w", err)
+		}
+		h.Found, h.Acquired = fromMicros(found), fromMicros(acquired)
+		out = append(out, h)
+	}
+	return out, rows.Err()
+}
