@@ -180,7 +180,7 @@ func (s *Server) lookBackFor(ctx context.Context, before, now *library.Stack) er
 	}
 	var fresh []string
 	for _, r := range now.References() {
-		if !had[r.ID] && r.Spectrum != nil {
+		if !had[r.ID] && r.HasSpectrum() {
 			fresh = append(fresh, r.ID)
 		}
 	}

@@ -34,6 +34,13 @@ type Options struct {
 	MaxShiftCM1 int
 	// Calibration gives probabilities; nil for that of the library, and for Shipped when it has none.
 	Calibration *Calibration
+	// IndexDir is a folder for the prepared references of large libraries, so that the next start is quick; "" keeps them in
+	// memory only.
+	IndexDir string
+	// Preparing, when set, hears how many references are prepared; it is silent when that is quick.
+	Preparing func(done, total int)
+	// Observe, when set, hears how long each stage of an answer took; it must be safe for concurrent use.
+	Observe func(stage string, took time.Duration)
 }
 
 // Identifier answers scans against one library. It is safe for concurrent use.
@@ -49,6 +56,7 @@ type Identifier struct {
 	containers, samples []string
 	limitRefs           map[spectra.Technique]map[string][]library.Reference // see limited
 	maxShift            int
+	observe             func(stage string, took time.Duration) // nil: nobody does
 	// calibrations give probabilities, by technique; none is missing.
 	calibrations map[spectra.Technique]Calibration
 	validated    map[spectra.Technique]string // which validation they are from, in words
@@ -65,12 +73,15 @@ func New(lib *library.Stack, opts Options) (*Identifier, error) {
 	if opts.MaxShiftCM1 < 0 || opts.MaxShiftCM1 > 20 {
 		return nil, fmt.Errorf("identify: axis error of %d cm-1 is outside 1 to 20", opts.MaxShiftCM1)
 	}
-	id := &Identifier{lib: lib, refs: map[string]library.Reference{}, maxShift: opts.MaxShiftCM1}
+	id := &Identifier{lib: lib, refs: map[string]library.Reference{}, maxShift: opts.MaxShiftCM1, observe: opts.Observe}
 	if err := id.calibrate(opts.Calibration); err != nil {
 		return nil, err
 	}
 	all := lib.References()
-	id.index = search.NewIndex(all)
+	var err error
+	if id.index, err = search.CachedIndex(context.Background(), opts.IndexDir, lib.Version(), all, opts.Preparing); err != nil {
+		return nil, err
+	}
 	for _, r := range all {
 		id.refs[r.ID] = r
 		if len(r.Peaks) > 0 && !isSERS(r) {
@@ -142,6 +153,7 @@ func (id *Identifier) Identify(ctx context.Context, s spectra.Spectrum) (Identif
 	case err != nil:
 		return Identification{}, err
 	}
+	defer id.stage("decision and limits")()
 	ans := id.decide(ev)
 	if f := ev.fault; f != nil && f.mended {
 		ans.NextSteps = append(ans.NextSteps, reasonAxis(f, ev.features).steps...)
@@ -150,6 +162,15 @@ func (id *Identifier) Identify(ctx context.Context, s spectra.Spectrum) (Identif
 		ans.NextSteps = append(ans.NextSteps, "recalibrate the axis with polystyrene or acetaminophen")
 	}
 	return ans, nil
+}
+
+// stage begins a stage; the function it returns ends it.
+func (id *Identifier) stage(name string) (end func()) {
+	if id.observe == nil {
+		return func() {}
+	}
+	start := time.Now()
+	return func() { id.observe(name, time.Since(start)) }
 }
 
 // Supports returns the evidence for every part of the explanation of s, whether or not it would be stated: what
