@@ -202,10 +202,20 @@ func (b *bench) answering(ctx context.Context, size, count int) ([]report.Result
 	}
 	what := fmt.Sprintf("file bytes to answer, %d references, mixtures included: ", size)
 	at := func(p float64) float64 { return stat.Quantile(p, stat.Empirical, times, nil) }
-	return []report.Result{
+	results := []report.Result{
 		report.Exact(what+"median", "ms", at(0.5), len(times), "", 0, command),
 		report.Exact(what+"99th percentile", "ms", at(0.99), len(times), "", 0, command),
-	}, nil
+	}
+	program, err := b.build(ctx)
+	if err != nil {
+		return nil, err
+	}
+	started, err := b.starting(ctx, program, path, size, scans[len(scans)-1])
+	if err != nil {
+		return nil, err
+	}
+	batch, err := b.batching(ctx, program, in, unknown, rng)
+	return slices.Concat(results, started, batch), err
 }
 
 // onAxis are the values of s at x, linear between its points.

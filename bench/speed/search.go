@@ -241,8 +241,16 @@ func (b *bench) measure(ctx context.Context) ([]report.Result, error) {
 		return nil, err
 	}
 	grown := report.Exact(fmt.Sprintf("search, %d references after %d: slower by", b.large, b.small), "times", large/small, b.rounds, "", 0, command)
+	of, err := bases(b.root)
+	if err != nil {
+		return nil, err
+	}
+	past, err := b.lookingBack(ctx, of)
+	if err != nil {
+		return nil, err
+	}
 	answered, err := b.answering(ctx, b.small, b.files)
-	return slices.Concat(results, more, []report.Result{grown}, answered), err
+	return slices.Concat(results, more, []report.Result{grown}, past, answered), err
 }
 
 // oneSize returns the ratios for a library of one size, and our own median time, seconds.
