@@ -53,10 +53,17 @@ func samples(root string) ([]sample, error) {
 		s.Technique = spectra.Raman
 		out = append(out, sample{library.Substance{Name: q.Sample}, s})
 	}
+	drawn, err := computed(root)
+	return append(out, drawn...), err
+}
+
+// computed are the computed spectra as a handheld shows them.
+func computed(root string) ([]sample, error) {
 	table, err := dataset.ComputedLines(root)
 	if err != nil {
 		return nil, err
 	}
+	var out []sample
 	for i, c := range table {
 		s, err := simulate.Spectrum(c.Name, c.Lines, simulate.Handheld785(), simulate.Conditions{Counts: 1e5, Seed: uint64(i)})
 		if err != nil {

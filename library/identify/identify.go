@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"fentrace/library"
 	"fentrace/library/analog"
 	"fentrace/library/search"
@@ -62,6 +64,7 @@ type Identifier struct {
 	validated    map[spectra.Technique]string // which validation they are from, in words
 	analogs      *analog.Model                // nil when the library was not validated, or has too few fentanyls
 	peaks        sync.Map                     // lines of references by id, found when first needed
+	wide         *lru.Cache[widenedKey, search.Vector]
 }
 
 // New prepares the library for search. It fails on options out of range and on a validation of the library that cannot be
@@ -87,6 +90,9 @@ func New(lib *library.Stack, opts Options) (*Identifier, error) {
 		if len(r.Peaks) > 0 && !isSERS(r) {
 			id.tables = append(id.tables, r)
 		}
+	}
+	if id.wide, err = lru.New[widenedKey, search.Vector](widenedKept); err != nil {
+		return nil, err
 	}
 	id.limitRefs = id.limited()
 	id.groups = id.index.Groups(func(ref string) string { return id.refs[ref].SubstanceID })

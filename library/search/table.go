@@ -163,18 +163,11 @@ func (t *Table) AtLeast(ctx context.Context, v Vector, maxShift int, score float
 			kernel.Largest(products[:to-from], s.rough.queries, l.quant[from*l.n:to*l.n], l.n)
 			s.roughBounds(bounds[:to-from], products[:to-from], from)
 			for i, b := range bounds[:to-from] {
-				if float64(b) >= score-boundSlack && !math.IsInf(float64(b), -1) && s.reaches(from+i, fine, score) {
+				if float64(b) >= score-boundSlack && !math.IsInf(float64(b), -1) && s.fineBound(from+i, fine) >= score {
 					found[c] = append(found[c], from+i)
 				}
 			}
 		}
 	})
 	return slices.Concat(found...), err
-}
-
-// reaches: the fine bound of row i is at least score.
-func (s *screen) reaches(i int, products []int32, score float64) bool {
-	l := &s.m.fine
-	kernel.Products(products, s.fine.queries, l.quant[i*l.n:(i+1)*l.n], l.n)
-	return s.bound(i, l, &s.fine, slices.Max(products)) >= score
 }
