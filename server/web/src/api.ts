@@ -335,6 +335,30 @@ export interface FirstSeen {
   first_looked?: boolean;
   level: string;
   simulated: boolean;
+  look_back: boolean; // the first scan was found by looking through the past
+}
+
+/** A substance was in a region earlier than was known. */
+export interface Alert {
+  id: string;
+  created: string;
+  substance: string;
+  reference_id: string;
+  scan_id: string;
+  county: string;
+  state: string;
+  fips: string;
+  simulated: boolean;
+  first_seen: string;
+  seen_before: string | null;
+  read_by: string;
+  read: string | null;
+}
+
+export interface SimilarScan {
+  scan_id: string;
+  score: number;
+  shift_cm1: number;
 }
 
 /** Where, when and by whom a scan is taken; every field is optional. */
@@ -434,6 +458,9 @@ export const api = {
   points: (query: URLSearchParams, signal?: AbortSignal) => getJSON<PointCollection>(`/v1/identifications.geojson?${query}`, signal),
   firstSeen: (query: URLSearchParams, signal?: AbortSignal) =>
     getJSON<{ by: string; items: FirstSeen[] | null; scans: number }>(`/v1/intelligence/first-seen?${query}`, signal),
+  alerts: () => getJSON<{ alerts: Alert[] | null }>("/v1/alerts"),
+  readAlert: (id: string) => request(`/v1/alerts/${encodeURIComponent(id)}/read`, { method: "POST" }),
+  similar: (scan: string) => getJSON<{ scans: SimilarScan[] | null }>(`/v1/scans/${encodeURIComponent(scan)}/similar`),
   takeScan: async (fields: ScanFields, signal?: AbortSignal) => (await (await postJSON("/v1/device/scan", fields, signal)).json()) as Scan,
   startPreview: () => request("/v1/device/preview", { method: "POST" }),
   /** Answered when the laser is off; sent also while the page is left. */

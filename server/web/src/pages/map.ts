@@ -8,6 +8,7 @@ import { count } from "../format";
 import { around, bounds, byCounty, byDay, fewScans, scansClass, shareClass, type CountyCount, type PointFeature } from "../geo";
 import type { GLMap } from "../map";
 import { countyItem, firstSeenCard } from "../maplists";
+import { alertsCard } from "../lookback";
 import { problemBox } from "../problem";
 import { note, type Page } from "../router";
 import { colour } from "../theme";
@@ -38,7 +39,7 @@ export const mapPage: Page = (host, { query }) => {
   const problems = h("div", {});
   const frame = h("div", { class: "map-frame" }, mapHost, legend);
   const firsts = firstSeenCard();
-  host.append(h("div", { class: "page map-page" }, h("div", { class: "map-head" }, h("h1", {}, "Map"), controls), problems, timeHost, h("div", { class: "map-columns" }, frame, h("div", { class: "stack map-side" }, side, firsts))));
+  host.append(h("div", { class: "page map-page" }, h("div", { class: "map-head" }, h("h1", {}, "Map"), controls), problems, timeHost, h("div", { class: "map-columns" }, frame, h("div", { class: "stack map-side" }, side, alertsCard(), firsts))));
 
   let left = false;
   const cleanup: (() => void)[] = [];
