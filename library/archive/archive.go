@@ -339,6 +339,7 @@ func (a *Archive) Bytes(t spectra.Technique) (n int64) {
 type Candidate struct {
 	ScanID string
 	Seq    int64
+	Bound  float64 // of its score
 }
 
 // Screen are the scans whose score with v at any whole shift within maxShift cm-1 may be at least score, in order of their
@@ -361,7 +362,7 @@ func (a *Archive) Screen(ctx context.Context, v search.Vector, maxShift int, sco
 	var err error
 	done := 0
 	for i, t := range append(tables, s.building) {
-		var rows []int
+		var rows []search.Row
 		rows, err = t.AtLeast(ctx, v, maxShift, score)
 		if errors.Is(err, search.ErrRowFile) && i < len(s.segments) {
 			damaged = append(damaged, s.segments[i])
@@ -371,7 +372,7 @@ func (a *Archive) Screen(ctx context.Context, v search.Vector, maxShift int, sco
 			break
 		}
 		for _, r := range rows {
-			out = append(out, Candidate{t.ID(r), t.Seq(r)})
+			out = append(out, Candidate{t.ID(r.Index), t.Seq(r.Index), r.Bound})
 		}
 		if done += t.Len(); progress != nil {
 			progress(done, total)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"sync"
 
@@ -141,9 +140,15 @@ func (t *Table) Close() error {
 	return t.file.close()
 }
 
+// Row is a row of a table with a bound of its score.
+type Row struct {
+	Index int
+	Bound float64 // the score is at most that
+}
+
 // AtLeast are the rows, in order, whose score with v at any whole shift within maxShift cm-1 may be at least score (above 0):
 // all that are, and some that are a little below. The error is that of Check, or of ctx.
-func (t *Table) AtLeast(ctx context.Context, v Vector, maxShift int, score float64) ([]int, error) {
+func (t *Table) AtLeast(ctx context.Context, v Vector, maxShift int, score float64) ([]Row, error) {
 	switch {
 	case v.Technique != t.m.technique:
 		return nil, nil
@@ -154,7 +159,7 @@ func (t *Table) AtLeast(ctx context.Context, v Vector, maxShift int, score float
 		return nil, err
 	}
 	s := newScreen(t.m, v, maxShift)
-	found := make([][]int, (t.Len()+chunk-1)/chunk)
+	found := make([][]Row, (t.Len()+chunk-1)/chunk)
 	err := onEveryCore(ctx, len(found), func() func(int) {
 		products, fine, bounds := make([]int32, chunk), make([]int32, s.fine.count()), make([]float32, chunk)
 		return func(c int) {
@@ -163,8 +168,11 @@ func (t *Table) AtLeast(ctx context.Context, v Vector, maxShift int, score float
 			kernel.Largest(products[:to-from], s.rough.queries, l.quant[from*l.n:to*l.n], l.n)
 			s.roughBounds(bounds[:to-from], products[:to-from], from)
 			for i, b := range bounds[:to-from] {
-				if float64(b) >= score-boundSlack && !math.IsInf(float64(b), -1) && s.fineBound(from+i, fine) >= score {
-					found[c] = append(found[c], from+i)
+				if float64(b) < score-boundSlack {
+					continue
+				}
+				if fine := s.fineBound(from+i, fine); fine >= score {
+					found[c] = append(found[c], Row{from + i, fine})
 				}
 			}
 		}

@@ -56,8 +56,12 @@ func TestAScreeningMissesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, row := range vectors {
-			if a, ok := Align(v, row, 0, shift); ok && a.Score >= score && !slices.Contains(rows, i) {
-				t.Fatalf("row %d scores %.4f and is not among those of at least %.4f", i, a.Score, score)
+			a, ok := Align(v, row, 0, shift)
+			if !ok || a.Score < score {
+				continue
+			}
+			if at := slices.IndexFunc(rows, func(r Row) bool { return r.Index == i }); at < 0 || rows[at].Bound < a.Score-1e-9 {
+				t.Fatalf("row %d scores %.4f: among those of at least %.4f at %d", i, a.Score, score, at)
 			}
 		}
 	})
@@ -71,8 +75,8 @@ func TestAScreeningLeavesOutWhatIsFarBelow(t *testing.T) {
 		t.Fatal(err)
 	}
 	surplus := 0
-	for _, i := range rows {
-		if a, ok := Align(vectors[0], vectors[i], 0, 8); !ok || a.Score < 0.6 {
+	for _, r := range rows {
+		if a, ok := Align(vectors[0], vectors[r.Index], 0, 8); !ok || a.Score < 0.6 {
 			surplus++
 		}
 	}
@@ -126,7 +130,7 @@ func TestATableComesBackFromItsFile(t *testing.T) {
 			t.Fatalf("%v, %v, want %v", got, err, want)
 		}
 		twice, err := joined.AtLeast(context.Background(), v, 8, 0.5)
-		if err != nil || len(twice) != 2*len(want) || twice[len(want)] != want[0]+300 {
+		if err != nil || len(twice) != 2*len(want) || twice[len(want)].Index != want[0].Index+300 {
 			t.Fatalf("joined: %v, %v", twice, err)
 		}
 	}

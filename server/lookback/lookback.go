@@ -196,7 +196,7 @@ func (l *Looker) look(ctx context.Context, ref library.Reference, v search.Vecto
 		return hit, false, fmt.Errorf("answer scan %s again: %w", c.ScanID, err)
 	}
 	hit = store.LookBackHit{ReferenceID: r.ReferenceID, ScanID: c.ScanID, Substance: r.Substance, Score: a.Score, ShiftCM1: a.ShiftCM1,
-		Verdict: string(ans.Verdict), Headline: ans.Headline, Library: r.Library, Found: l.Clock()}
+		Verdict: string(ans.Verdict), Headline: ans.Headline, Library: ans.Library, Found: l.Clock()}
 	for _, f := range ans.Findings {
 		if strings.EqualFold(f.Substance, r.Substance) {
 			hit.Stated, hit.Class, hit.Controlled = true, f.Class, f.Controlled
@@ -262,25 +262,40 @@ func (l *Looker) Like(ctx context.Context, scanID string, s spectra.Spectrum, le
 	if err != nil {
 		return nil, err
 	}
+	slices.SortFunc(found, func(a, b archive.Candidate) int { return cmp.Compare(b.Bound, a.Bound) })
 	out := []Similar{}
 	for _, c := range found {
+		if len(out) == limit && c.Bound < out[limit-1].Score {
+			break // none of those that are left is better
+		}
 		if c.ScanID == scanID {
 			continue
 		}
-		sp, err := l.Store.Spectrum(ctx, c.ScanID)
+		one, ok, err := l.similar(ctx, c.ScanID, v)
 		if err != nil {
 			return nil, err
 		}
-		other, err := search.Prepare(sp.Ascending())
-		if err != nil {
-			continue
-		}
-		if a, ok := search.Align(other, v, 0, maxShift); ok && a.Score >= least {
-			out = append(out, Similar{ScanID: c.ScanID, Score: a.Score, ShiftCM1: a.ShiftCM1})
+		if ok && one.Score >= least {
+			out = append(out, one)
+			slices.SortFunc(out, func(a, b Similar) int {
+				return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.ScanID, b.ScanID))
+			})
+			out = out[:min(limit, len(out))]
 		}
 	}
-	slices.SortFunc(out, func(a, b Similar) int {
-		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.ScanID, b.ScanID))
-	})
-	return out[:min(limit, len(out))], nil
+	return out, nil
+}
+
+// similar compares a stored scan with v.
+func (l *Looker) similar(ctx context.Context, scanID string, v search.Vector) (one Similar, ok bool, err error) {
+	sp, err := l.Store.Spectrum(ctx, scanID)
+	if err != nil {
+		return one, false, err
+	}
+	other, err := search.Prepare(sp.Ascending())
+	if err != nil {
+		return one, false, nil
+	}
+	a, ok := search.Align(other, v, 0, maxShift)
+	return Similar{ScanID: scanID, Score: a.Score, ShiftCM1: a.ShiftCM1}, ok, nil
 }
