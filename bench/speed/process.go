@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"fentrace/bench/report"
@@ -38,12 +39,44 @@ func (p program) run(ctx context.Context, args ...string) (took, resident float6
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	start := time.Now()
-	err = cmd.Run()
+	if err := cmd.Start(); err != nil {
+		return 0, 0, err
+	}
+	ended, watched := make(chan struct{}), make(chan float64)
+	go func() { watched <- peakMemory(cmd.Process.Pid, ended) }()
+	err = cmd.Wait()
 	took = time.Since(start).Seconds()
+	close(ended)
+	resident = <-watched
 	if err != nil {
 		return 0, 0, fmt.Errorf("%s: %w\n%s", args[0], err, &said)
 	}
-	return took, peakMemory(cmd.ProcessState), nil
+	return took, resident, nil
+}
+
+// memoryEvery is how often a process is asked for its memory: it keeps the most itself, so that only the last moments are missed.
+const memoryEvery = 2 * time.Millisecond
+
+// peakMemory is the most memory of a process that was resident until ended is closed, MB; 0 where the system does not say. (What
+// the system says of ended processes includes the memory of the one that started them.)
+func peakMemory(pid int, ended <-chan struct{}) (most float64) {
+	for {
+		select {
+		case <-ended:
+			return most
+		case <-time.After(memoryEvery):
+		}
+		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err != nil {
+			continue
+		}
+		for line := range strings.Lines(string(raw)) {
+			var kB float64
+			if n, _ := fmt.Sscanf(line, "VmHWM: %f kB", &kB); n == 1 {
+				most = max(most, kB*1024/1e6)
+			}
+		}
+	}
 }
 
 // starts is how often the program is started.
