@@ -17,7 +17,7 @@ import (
 )
 
 // Algorithm names the decision and its version; it changes whenever an answer can.
-const Algorithm = "fentrace-identify/3"
+const Algorithm = "fentrace-identify/4"
 
 // Presumptive stands on every screen, print and file.
 const Presumptive = "Presumptive field result. Laboratory confirmation required."

@@ -52,13 +52,13 @@ export function similarCard(scanID: string): HTMLElement {
       async ({ scans }) => list.replaceChildren(await similarList(scans ?? [])),
       (cause) => list.replaceChildren(problemBox(cause, "Nothing was changed.", () => { asked = false; load(); })));
   };
-  const box = h("details", { ontoggle: () => { if (box.open) load(); } }, h("summary", {}, "What else looked like this"), list);
+  const box = h("details", { ontoggle: () => { if (box.open) load(); } }, h("summary", {}, h("strong", {}, "What else looked like this")), list);
   return h("section", { class: "card", "data-testid": "similar" }, box);
 }
 
 async function similarList(found: SimilarScan[]): Promise<HTMLElement> {
   if (!found.length) return h("p", { class: "empty" }, "No other stored scan agrees by a correlation of 0.7 or more.");
   const scans = await Promise.all(found.map((f) => api.scan(f.scan_id)));
-  return h("ul", { class: "county-scans" }, ...scans.map((scan, i) => h("li", {}, h("a", { href: `/scans/${encodeURIComponent(scan.id)}` }, scan.headline), scan.simulated ? h("span", { class: "badge" }, "SIMULATED") : null,
+  return h("ul", { class: "first-seen" }, ...scans.map((scan, i) => h("li", {}, h("a", { href: `/scans/${encodeURIComponent(scan.id)}` }, scan.headline), scan.simulated ? h("span", { class: "badge" }, "SIMULATED") : null,
     h("small", {}, `correlation ${(found[i]?.score ?? 0).toFixed(2)} \u00b7 ${instant(scan.acquired)}`))));
 }
