@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -9,10 +11,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"fentrace/library"
+	"fentrace/library/identify"
 	"fentrace/server/auth"
 	"fentrace/server/store"
 	"fentrace/spectra"
@@ -242,5 +246,145 @@ func TestWhoMayLookBackAndAtWhat(t *testing.T) {
 	r.do("POST", "/v1/rescreens/0b0f5c7e-0000-4000-8000-000000000000/cancel", nil).want(t, http.StatusNotFound)
 	if got := r.lookBack(ref.ContentID()); got.Rescreen.State != store.RescreenDone || got.Hits != 0 || got.AskedBy != DefaultUser {
 		t.Errorf("%+v", got)
+	}
+}
+
+// What a look-back found before it was cut off is known when it goes on: the alert must not be lost by that.
+func TestALookBackThatWasCutOffAlertsOfAllItFound(t *testing.T) {
+	dir := t.TempDir()
+	r := startLookBack(t, dir, false)
+	early := r.taken(powder("analog early", 1, analogLines...), 3, "Adams")
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r = startLookBack(t, dir, true)
+	late := r.taken(powder("analog late", 2, analogLines...), 20, "Adams")
+	_, ref := analogReference()
+	begun, err := r.store.BeginRescreen(t.Context(), store.Rescreen{ReferenceID: ref.ContentID(), Substance: "analog", Library: r.know().lib.Version(), Created: r.clock.now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun.Done, begun.UpTo = 1, 1
+	hit := store.LookBackHit{ReferenceID: ref.ContentID(), ScanID: early.ID, Substance: "analog", Controlled: true, Score: 0.95, Stated: true, Verdict: "alarm", Found: r.clock.now()}
+	if err := r.store.SaveRescreen(t.Context(), begun, []store.LookBackHit{hit}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r = startLookBack(t, dir, true)
+	if got := r.waitFor(begun.ID); got.Rescreen.State != store.RescreenDone || got.Stated != 2 {
+		t.Fatalf("%+v", got)
+	}
+	alerts, err := r.store.Alerts(t.Context(), 10)
+	if err != nil || len(alerts) != 1 || alerts[0].ScanID != early.ID || alerts[0].SeenBefore == nil || !alerts[0].SeenBefore.Equal(late.Acquired) {
+		t.Errorf("%+v, %v", alerts, err)
+	}
+}
+
+// waiting answers as byReference does, but of a scan that is called stuck only once it is told to stop.
+type waiting struct {
+	byReference
+	reached chan<- struct{}
+}
+
+func (w waiting) Identify(ctx context.Context, s spectra.Spectrum) (identify.Identification, error) {
+	if !strings.Contains(s.Title, "stuck") {
+		return w.byReference.Identify(ctx, s)
+	}
+	w.reached <- struct{}{}
+	<-ctx.Done()
+	return identify.Identification{}, ctx.Err()
+}
+
+func TestALookBackThatWaitsForAnotherCanBeCancelled(t *testing.T) {
+	dir := t.TempDir()
+	r := startLookBack(t, dir, false)
+	r.taken(powder("stuck", 1, analogLines...), 3, "Adams")
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	reached := make(chan struct{}, 1)
+	sub, ref := analogReference()
+	sugar := powder("sugar", 98, otherLines...)
+	lib := library.NewStack([]library.Substance{sub, {ID: "sugar", Name: "sugar"}},
+		[]library.Reference{ref, {SubstanceID: "sugar", Tier: library.Measured, Technique: spectra.Raman, Spectrum: &sugar}})
+	r = start(t, in(dir), func(c *Config) {
+		c.Library = lib
+		c.NewIdentifier = func(lib *library.Stack) (Identifier, error) { return waiting{byReference{lib}, reached}, nil }
+	})
+	begin := func(reference string) string {
+		var begun struct{ Rescreens []store.Rescreen }
+		r.do("POST", "/v1/rescreens", map[string]any{"references": []string{reference}}).want(t, http.StatusAccepted).into(t, &begun)
+		return begun.Rescreens[0].ID
+	}
+	first := begin(ref.ContentID())
+	<-reached
+	var second string
+	for _, known := range lib.References() {
+		if known.SubstanceID == "sugar" {
+			second = begin(known.ID)
+		}
+	}
+	r.do("POST", "/v1/rescreens/"+second+"/cancel", nil).want(t, http.StatusNoContent)
+	for id, want := range map[string]string{first: store.RescreenRunning, second: store.RescreenCancelled} {
+		if got, err := r.store.Rescreen(t.Context(), id); err != nil || got.State != want {
+			t.Errorf("%s is %s, want %s: %v", id, got.State, want, err)
+		}
+	}
+	r.do("POST", "/v1/rescreens/"+first+"/cancel", nil).want(t, http.StatusNoContent)
+	if got := r.waitFor(first); got.Rescreen.State != store.RescreenCancelled || got.Done != 0 {
+		t.Errorf("%+v", got.Rescreen)
+	}
+}
+
+func TestWhatWasLearntIsLookedForInThePast(t *testing.T) {
+	dir := t.TempDir()
+	r := startLookBack(t, dir, false)
+	chemist := r.as("ada", auth.RoleChemist)
+	early := r.taken(powder("another form, early", 1, analogLines...), 3, "Adams")
+	standard := r.taken(powder("another form", 2, analogLines...), 20, "Boulder")
+	result := chemist.enter(standard.ID, finding("corrected", true, "sugar"), http.StatusCreated)
+	r.decide(result.Proposal, "accept").want(t, http.StatusOK)
+	looked := func() []store.Rescreen {
+		var all struct{ Rescreens []store.Rescreen }
+		r.do("GET", "/v1/rescreens", nil).want(t, http.StatusOK).into(t, &all) // answered, so the start is over
+		return all.Rescreens
+	}
+	all := looked()
+	if len(all) != 1 || all[0].AskedBy != "" {
+		t.Fatalf("%+v", all)
+	}
+	if got := r.waitFor(all[0].ID); got.Hits != 2 || got.Scans[0].ScanID != early.ID {
+		t.Errorf("%+v", got)
+	}
+	// The server ends after the reference is in the library and before the look-back is noted.
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite3", filepath.Join(dir, store.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("DELETE FROM rescreens"); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r = startLookBack(t, dir, false)
+	if all = looked(); len(all) != 1 {
+		t.Fatalf("%d look-backs", len(all))
+	}
+	if got := r.waitFor(all[0].ID); got.Rescreen.State != store.RescreenDone || got.Hits != 2 {
+		t.Errorf("%+v", got)
+	}
+	// Once is enough.
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r = startLookBack(t, dir, false)
+	if all = looked(); len(all) != 1 {
+		t.Errorf("%d look-backs", len(all))
 	}
 }

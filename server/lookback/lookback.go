@@ -141,10 +141,6 @@ func (l *Looker) rescreen(ctx context.Context, lib *library.Stack, id Identifier
 	if err != nil {
 		return err
 	}
-	known, err := l.firstSeen(ctx, r.Substance)
-	if err != nil {
-		return err
-	}
 	found, err := l.screen(ctx, v, Least)
 	if err != nil {
 		return err
@@ -170,7 +166,7 @@ func (l *Looker) rescreen(ctx context.Context, lib *library.Stack, id Identifier
 			progress(r.Done, r.Total)
 		}
 	}
-	return l.alert(ctx, *r, known)
+	return l.alert(ctx, *r)
 }
 
 // look compares one scan exactly and answers it again; ok is false when it does not agree with the reference.
@@ -204,22 +200,18 @@ func (l *Looker) look(ctx context.Context, ref library.Reference, v search.Vecto
 	return hit, true, nil
 }
 
-// firstSeen is what is known of where a substance was seen first.
-func (l *Looker) firstSeen(ctx context.Context, substance string) ([]intel.FirstSeen, error) {
-	stored, err := l.Store.Occurrences(ctx, time.Time{})
-	if err != nil {
-		return nil, err
-	}
-	return intel.FirstSeenIn(Occurrences(stored), intel.County, intel.Window{Substance: substance}).Events, nil
-}
-
-// alert tells of every region where the substance was seen earlier than was known.
-func (l *Looker) alert(ctx context.Context, r store.Rescreen, known []intel.FirstSeen) error {
-	now, err := l.firstSeen(ctx, r.Substance)
+// alert tells of every region where the substance was seen earlier than is known without this look-back, also of what it found
+// before it was cut off. A scan stored meanwhile is known by itself: it is no news of the past.
+func (l *Looker) alert(ctx context.Context, r store.Rescreen) error {
+	with, err := l.Store.Occurrences(ctx, time.Time{})
 	if err != nil {
 		return err
 	}
-	for _, m := range intel.Moved(known, now) {
+	without, err := l.Store.OccurrencesWithout(ctx, r.ReferenceID) // read last, so that what is stored in between is in it
+	if err != nil {
+		return err
+	}
+	for _, m := range intel.Moved(firstSeen(without, r.Substance), firstSeen(with, r.Substance)) {
 		_, err := l.Store.RaiseAlert(ctx, store.Alert{Created: l.Clock(), Substance: m.Substance, ReferenceID: r.ReferenceID, ScanID: m.ScanID,
 			County: m.Region.County, State: m.Region.State, FIPS: m.Region.FIPS, Simulated: m.Simulated, FirstSeen: m.First, SeenBefore: m.Before})
 		if err != nil {
@@ -227,6 +219,11 @@ func (l *Looker) alert(ctx context.Context, r store.Rescreen, known []intel.Firs
 		}
 	}
 	return nil
+}
+
+// firstSeen is where a substance was seen first.
+func firstSeen(stored []store.Occurrence, substance string) []intel.FirstSeen {
+	return intel.FirstSeenIn(Occurrences(stored), intel.County, intel.Window{Substance: substance}).Events
 }
 
 // Occurrences are scans as analytics take them.

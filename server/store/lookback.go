@@ -152,6 +152,26 @@ func (s *Store) Unfinished(ctx context.Context) ([]Rescreen, error) {
 	return s.rescreens(ctx, "r.state = ? ORDER BY r.seq", RescreenRunning)
 }
 
+// NotLookedFor are the references accepted from laboratory results that no look-back was ever begun with, in the order they were
+// proposed.
+func (s *Store) NotLookedFor(ctx context.Context) ([]string, error) {
+	rows, err := s.r.QueryContext(ctx, `SELECT p.reference_id FROM proposals p WHERE p.status = 'accepted'
+		AND NOT EXISTS (SELECT 1 FROM rescreens r WHERE r.reference_id = p.reference_id) ORDER BY p.seq`)
+	if err != nil {
+		return nil, fmt.Errorf("read references not looked for: %w", err)
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("read references not looked for: %w", err)
+		}
+		out = append(out, id)
+	}
+	return out, rows.Err()
+}
+
 // Rescreen returns one; ErrNotFound when there is none.
 func (s *Store) Rescreen(ctx context.Context, id string) (Rescreen, error) {
 	rs, err := s.rescreens(ctx, "r.id = ?", id)
