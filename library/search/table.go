@@ -2,9 +2,9 @@ package search
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 	"sync"
 
@@ -109,9 +109,12 @@ func closing(err error, f *rowFile) error {
 	return err
 }
 
+// ErrStale is wrapped, besides ErrRowFile, when spectra in a file were prepared in another way than they are now.
+var ErrStale = errors.New("its spectra are not prepared as they are now")
+
 func (f *rowFile) table() (*Table, error) {
 	if !f.current() {
-		return nil, fmt.Errorf("%w: it was prepared by %s, not as spectra are now", ErrRowFile, f.head.Pipeline)
+		return nil, fmt.Errorf("%w: %w but by %s", ErrRowFile, ErrStale, f.head.Pipeline)
 	}
 	m, err := f.matrix(true)
 	if err != nil {
@@ -141,9 +144,15 @@ func (t *Table) Close() error {
 	return t.file.close()
 }
 
+// Candidate is a row, and the score that it has at most.
+type Candidate struct {
+	Row   int
+	Bound float64
+}
+
 // AtLeast are the rows, in order, whose score with v at any whole shift within maxShift cm-1 may be at least score (above 0):
 // all that are, and some that are a little below. The error is that of Check, or of ctx.
-func (t *Table) AtLeast(ctx context.Context, v Vector, maxShift int, score float64) ([]int, error) {
+func (t *Table) AtLeast(ctx context.Context, v Vector, maxShift int, score float64) ([]Candidate, error) {
 	switch {
 	case v.Technique != t.m.technique:
 		return nil, nil
@@ -154,7 +163,7 @@ func (t *Table) AtLeast(ctx context.Context, v Vector, maxShift int, score float
 		return nil, err
 	}
 	s := newScreen(t.m, v, maxShift)
-	found := make([][]int, (t.Len()+chunk-1)/chunk)
+	found := make([][]Candidate, (t.Len()+chunk-1)/chunk)
 	err := onEveryCore(ctx, len(found), func() func(int) {
 		products, fine, bounds := make([]int32, chunk), make([]int32, s.fine.count()), make([]float32, chunk)
 		return func(c int) {
@@ -163,8 +172,11 @@ func (t *Table) AtLeast(ctx context.Context, v Vector, maxShift int, score float
 			kernel.Largest(products[:to-from], s.rough.queries, l.quant[from*l.n:to*l.n], l.n)
 			s.roughBounds(bounds[:to-from], products[:to-from], from)
 			for i, b := range bounds[:to-from] {
-				if float64(b) >= score-boundSlack && !math.IsInf(float64(b), -1) && s.reaches(from+i, fine, score) {
-					found[c] = append(found[c], from+i)
+				if float64(b) < score-boundSlack {
+					continue
+				}
+				if bound := s.fineBound(from+i, fine); bound >= score {
+					found[c] = append(found[c], Candidate{from + i, bound})
 				}
 			}
 		}
@@ -172,9 +184,9 @@ func (t *Table) AtLeast(ctx context.Context, v Vector, maxShift int, score float
 	return slices.Concat(found...), err
 }
 
-// reaches: the fine bound of row i is at least score.
-func (s *screen) reaches(i int, products []int32, score float64) bool {
+// fineBound is the bound of row i by its fine layer; products has room for those with every query.
+func (s *screen) fineBound(i int, products []int32) float64 {
 	l := &s.m.fine
 	kernel.Products(products, s.fine.queries, l.quant[i*l.n:(i+1)*l.n], l.n)
-	return s.bound(i, l, &s.fine, slices.Max(products)) >= score
+	return s.bound(i, l, &s.fine, slices.Max(products))
 }
