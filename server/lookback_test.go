@@ -1,9 +1,11 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -18,6 +20,7 @@ import (
 	"fentrace/library"
 	"fentrace/library/identify"
 	"fentrace/server/auth"
+	"fentrace/server/lookback"
 	"fentrace/server/store"
 	"fentrace/spectra"
 )
@@ -104,6 +107,19 @@ func (r *running) waitFor(id string) rescreened {
 	}
 	r.t.Fatal("the look-back never ends")
 	return rescreened{}
+}
+
+// change does to the database of a server that has ended what no server does.
+func change(t *testing.T, dir, statement string, args ...any) {
+	t.Helper()
+	db, err := sql.Open("sqlite3", filepath.Join(dir, store.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Exec(statement, args...)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 type firstSeen struct {
@@ -203,6 +219,46 @@ func TestScansThatLookLikeOneAreFound(t *testing.T) {
 	}
 	r.do("GET", "/v1/scans/"+short.ID+"/similar", nil).want(t, http.StatusUnprocessableEntity).mentions(t, "cannot be searched")
 	r.do("GET", "/v1/scans/"+one.ID+"/similar?least=0", nil).want(t, http.StatusUnprocessableEntity)
+}
+
+func TestTheMostSimilarScansAreTheSameHoweverManyAreAskedFor(t *testing.T) {
+	r := startLookBack(t, t.TempDir(), false)
+	one := r.taken(powder("one", 1, analogLines...), 1, "Adams")
+	for i := range 150 {
+		some := append(slices.Clone(analogLines[:6-i%4]), otherLines[:i%4]...)
+		r.taken(powder(fmt.Sprint("like ", i), uint64(2+i), some...), 1+i%28, "Adams")
+	}
+	similar := func(limit int) (out []lookback.Similar) {
+		var got struct{ Scans []lookback.Similar }
+		r.do("GET", fmt.Sprintf("/v1/scans/%s/similar?least=0.3&limit=%d", one.ID, limit), nil).want(t, http.StatusOK).into(t, &got)
+		return got.Scans
+	}
+	all := similar(200)
+	if len(all) < 100 || !slices.IsSortedFunc(all, func(a, b lookback.Similar) int { return cmp.Compare(b.Score, a.Score) }) {
+		t.Fatalf("%d scans: %+v", len(all), all)
+	}
+	for _, n := range []int{1, 5, 40, 80} {
+		if got := similar(n); !slices.Equal(got, all[:n]) {
+			t.Errorf("the best %d of %d are others", n, len(all))
+		}
+	}
+}
+
+// What one scan lacks must not keep those after it from being looked through.
+func TestAScanWhoseSpectrumCannotBeReadIsLeftOut(t *testing.T) {
+	dir := t.TempDir()
+	r := startLookBack(t, dir, false)
+	spoilt := r.taken(powder("spoilt", 1, analogLines...), 3, "Adams")
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	change(t, dir, "UPDATE scans SET spectrum = '{' WHERE id = ?", spoilt.ID)
+	if err := os.RemoveAll(filepath.Join(dir, ArchiveFolder)); err != nil {
+		t.Fatal(err)
+	}
+	r = startLookBack(t, dir, false)
+	one, two := r.taken(powder("one", 2, analogLines...), 4, "Adams"), r.taken(powder("two", 3, analogLines...), 5, "Adams")
+	r.do("GET", "/v1/scans/"+one.ID+"/similar", nil).want(t, http.StatusOK).mentions(t, two.ID)
 }
 
 func TestALookBackThatWasCutOffGoesOn(t *testing.T) {
@@ -362,16 +418,7 @@ func TestWhatWasLearntIsLookedForInThePast(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	db, err := sql.Open("sqlite3", filepath.Join(dir, store.FileName))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.Exec("DELETE FROM rescreens"); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
+	change(t, dir, "DELETE FROM rescreens")
 	r = startLookBack(t, dir, false)
 	if all = looked(); len(all) != 1 {
 		t.Fatalf("%d look-backs", len(all))

@@ -60,11 +60,19 @@ type LookBackHit struct {
 	Simulated   bool      `json:"simulated"`
 }
 
-// SearchableScan is a stored spectrum with its number.
+// SearchableScan is a stored spectrum, as it is stored, with its number.
 type SearchableScan struct {
-	Seq      int64
-	ID       string
-	Spectrum spectra.Spectrum
+	Seq    int64
+	ID     string
+	stored []byte
+}
+
+// Spectrum reads it, which takes some time: whoever has many does so on all cores.
+func (sc SearchableScan) Spectrum() (sp spectra.Spectrum, err error) {
+	if err := json.Unmarshal(sc.stored, &sp); err != nil {
+		return spectra.Spectrum{}, fmt.Errorf("stored spectrum of scan %s: %w", sc.ID, err)
+	}
+	return sp, nil
 }
 
 // ScansAfter are up to limit scans of a technique with a number above after and, unless to is 0, up to to, and the number up to
@@ -82,12 +90,8 @@ func (s *Store) ScansAfter(ctx context.Context, technique string, after, to int6
 	defer rows.Close()
 	for rows.Next() {
 		var sc SearchableScan
-		var blob []byte
-		if err := rows.Scan(&sc.Seq, &sc.ID, &blob); err != nil {
+		if err := rows.Scan(&sc.Seq, &sc.ID, &sc.stored); err != nil {
 			return nil, 0, fmt.Errorf("read scans after %d: %w", after, err)
-		}
-		if err := json.Unmarshal(blob, &sc.Spectrum); err != nil {
-			return nil, 0, fmt.Errorf("stored spectrum of scan %s: %w", sc.ID, err)
 		}
 		scans = append(scans, sc)
 	}
