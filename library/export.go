@@ -80,8 +80,11 @@ func (st *Stack) exportReference(path string, r Reference) (err error) {
 // labelled is the spectrum of r with everything else that is known about it in its metadata.
 func (st *Stack) labelled(r Reference) (spectra.Spectrum, error) {
 	var s spectra.Spectrum
-	if r.Spectrum != nil {
-		s = *r.Spectrum
+	if r.HasSpectrum() {
+		var err error
+		if s, err = r.Load(context.Background()); err != nil {
+			return s, err
+		}
 	} else {
 		s = spectra.Spectrum{Technique: r.Technique, XUnit: spectra.PerCM, YUnit: spectra.Arbitrary, Peaks: true}
 		s.X, s.Y = peakArrays(r.Peaks)
@@ -97,7 +100,7 @@ func (st *Stack) labelled(r Reference) (spectra.Spectrum, error) {
 		m.Fields = map[string]string{}
 	}
 	head := r
-	head.Spectrum, head.Peaks = nil, nil
+	head.Spectrum, head.Stored, head.Peaks = nil, nil, nil
 	var err error
 	if m.Fields[substanceLabel], err = labelJSON(substance); err != nil {
 		return s, err

@@ -20,6 +20,8 @@ import (
 type File struct {
 	db   *sql.DB
 	path string // empty for a library in memory
+	// whole is the largest size of a file that is read whole, wholeBytes but in tests.
+	whole int64
 }
 
 // Create makes a new, empty library. It fails with an error wrapping fs.ErrExist when path exists.
@@ -63,7 +65,7 @@ func openDB(ctx context.Context, path string, fresh bool) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{db: db, path: path}
+	f := &File{db: db, path: path, whole: wholeBytes}
 	return f, f.prepare(ctx, fresh)
 }
 
@@ -77,7 +79,7 @@ func openBytes(ctx context.Context, raw []byte) (*File, error) {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1) // each connection to ":memory:" would be a database of its own
-	f := &File{db: db}
+	f := &File{db: db, whole: wholeBytes}
 	conn, err := db.Conn(ctx)
 	if err == nil {
 		err = conn.Raw(func(driver any) error { return driver.(*sqlite3.SQLiteConn).Deserialize(raw, "main") })
@@ -92,7 +94,8 @@ func openBytes(ctx context.Context, raw []byte) (*File, error) {
 // prepare checks the file and its schema; on error f is closed.
 func (f *File) prepare(ctx context.Context, fresh bool) error {
 	err := migrate(ctx, f.db, fresh)
-	if err == nil && !fresh {
+	// A large file is not read whole; each of its spectra is checked when it is read (see Load).
+	if err == nil && !fresh && f.wholeAtOnce() {
 		var verdict string
 		if err = f.db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&verdict); err == nil && verdict != "ok" {
 			err = errors.New(verdict)
@@ -219,11 +222,22 @@ func (f *File) layer(ctx context.Context, name string) (layer, error) {
 	if l.substances, err = f.Substances(ctx); err != nil {
 		return layer{}, err
 	}
-	if l.references, err = f.References(ctx); err != nil {
+	if f.wholeAtOnce() {
+		l.references, err = f.References(ctx)
+	} else {
+		l.references, err = f.facts(ctx)
+	}
+	if err != nil {
 		return layer{}, err
 	}
 	l.validations, err = f.Validations(ctx)
 	return l, err
+}
+
+// wholeAtOnce reports whether the file is small enough to be read whole.
+func (f *File) wholeAtOnce() bool {
+	info, err := os.Stat(f.path)
+	return f.path == "" || err != nil || info.Size() <= f.whole
 }
 
 // utc is the form in which times are stored, empty for the zero time.

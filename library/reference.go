@@ -11,7 +11,6 @@ import (
 	"hash"
 	"math"
 	"slices"
-	"time"
 
 	"fentrace/spectra"
 )
@@ -77,8 +76,8 @@ func (r Reference) validatePeaks() error {
 	return nil
 }
 
-// contentVersion is the SHA-256 over all substances and references, whatever order they come in. The date a
-// reference was added is left out: it changes no answer.
+// contentVersion is the SHA-256 over all substances and references, whatever order they come in. References go in by their ids,
+// which are hashes of their data, and by what else is said of them; the date one was added is left out: it changes no answer.
 func contentVersion(substances []Substance, references []Reference) string {
 	h := sha256.New()
 	subs := slices.Clone(substances)
@@ -87,20 +86,9 @@ func contentVersion(substances []Substance, references []Reference) string {
 		s.Synonyms = uniteSynonyms(s.Name, s.Synonyms)
 		hashJSON(h, s)
 	}
-	refs := slices.Clone(references)
-	slices.SortFunc(refs, func(a, b Reference) int { return cmp.Compare(a.ID, b.ID) })
-	for _, r := range refs {
-		r.Provenance.Added = time.Time{}
-		var x, y []float64
-		if r.Spectrum != nil {
-			head := *r.Spectrum
-			x, y = head.X, head.Y
-			head.X, head.Y = nil, nil
-			r.Spectrum = &head
-		}
-		hashJSON(h, r)
-		hashFloats(h, x)
-		hashFloats(h, y)
+	for _, r := range byID(references) {
+		p := r.Provenance
+		fmt.Fprintf(h, "%s %q %g %q %q %q %t\n", r.ID, r.Form, r.LaserNM, p.Source, p.Licence, p.SHA256, p.Unverified)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

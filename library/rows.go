@@ -57,11 +57,16 @@ func (f *File) synonyms(ctx context.Context) (map[string][]string, error) {
 	return out, rows.Err()
 }
 
+// referenceColumns are what scanReference takes.
+const referenceColumns = `id, substance_id, tier, technique, form, laser_nm, kind, title, x_unit, y_unit,
+	x, y, metadata, source, licence, sha256, added, unverified`
+
 // References returns every reference, ordered by id. Each is checked against its id, so that a damaged spectrum is
 // an error wrapping ErrDamaged and never a wrong match.
-func (f *File) References(ctx context.Context) ([]Reference, error) {
-	rows, err := f.db.QueryContext(ctx, `SELECT id, substance_id, tier, technique, form, laser_nm, kind, title, x_unit, y_unit,
-		x, y, metadata, source, licence, sha256, added, unverified FROM reference_spectra ORDER BY id`)
+func (f *File) References(ctx context.Context) ([]Reference, error) { return f.references(ctx, "") }
+
+func (f *File) references(ctx context.Context, where string) ([]Reference, error) {
+	rows, err := f.db.QueryContext(ctx, `SELECT `+referenceColumns+` FROM reference_spectra `+where+` ORDER BY id`)
 	if err != nil {
 		return nil, f.readError("references", err)
 	}
@@ -78,6 +83,14 @@ func (f *File) References(ctx context.Context) ([]Reference, error) {
 		return nil, f.readError("references", err)
 	}
 	return out, nil
+}
+
+// parseAdded reads a time as utc writes it.
+func parseAdded(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	return time.Parse(time.RFC3339Nano, text)
 }
 
 func (f *File) readError(what string, err error) error {
@@ -106,10 +119,8 @@ func scanReference(rows *sql.Rows) (Reference, error) {
 	if len(s.X) != len(s.Y) {
 		return damaged("data", spectra.ErrLength)
 	}
-	if added != "" {
-		if r.Provenance.Added, err = time.Parse(time.RFC3339Nano, added); err != nil {
-			return damaged("date", err)
-		}
+	if r.Provenance.Added, err = parseAdded(added); err != nil {
+		return damaged("date", err)
 	}
 	switch kind {
 	case "spectrum":
@@ -156,6 +167,13 @@ func insertSubstance(ctx context.Context, tx *sql.Tx, s Substance) error {
 
 // insertReference stores r unless its id is there already.
 func insertReference(ctx context.Context, tx *sql.Tx, r Reference) (isNew bool, err error) {
+	if r.Stored != nil {
+		s, err := r.Load(ctx)
+		if err != nil {
+			return false, err
+		}
+		r.Spectrum, r.Stored = &s, nil
+	}
 	if err := r.validate(); err != nil {
 		return false, err
 	}

@@ -43,8 +43,14 @@ type layer struct {
 
 // OpenStack reads the embedded core (nil to leave it out) and then each library file, in order. A substance that a
 // later layer also holds is merged: fields the later layer sets win, synonyms are united, and it is controlled
-// when any layer says so. Errors are those of Open, with the path.
+// when any layer says so. Spectra of a large file stay there until they are asked for (see Reference.Load). Errors are those of
+// Open, with the path.
 func OpenStack(ctx context.Context, core []byte, paths ...string) (*Stack, error) {
+	return openStack(ctx, wholeBytes, core, paths...)
+}
+
+// openStack is OpenStack that reads files of up to whole bytes whole.
+func openStack(ctx context.Context, whole int64, core []byte, paths ...string) (*Stack, error) {
 	var layers []layer
 	if core != nil {
 		f, err := openBytes(ctx, core)
@@ -62,6 +68,7 @@ func OpenStack(ctx context.Context, core []byte, paths ...string) (*Stack, error
 		if err != nil {
 			return nil, err
 		}
+		f.whole = whole
 		l, err := f.layer(ctx, filepath.Base(path))
 		if err = cmp.Or(err, f.Close()); err != nil {
 			return nil, fmt.Errorf("read library %s: %w", path, err)
@@ -132,7 +139,7 @@ func (l layer) info() LayerInfo {
 // merge lays the layers over one another.
 func merge(layers []layer) *Stack {
 	substances := map[string]Substance{}
-	references := map[string]Reference{}
+	var references []Reference
 	for _, l := range layers {
 		for _, s := range l.substances {
 			if below, ok := substances[s.ID]; ok {
@@ -140,19 +147,44 @@ func merge(layers []layer) *Stack {
 			}
 			substances[s.ID] = s
 		}
-		for _, r := range l.references {
-			references[r.ID] = r
-		}
+		references = mergeReferences(references, l.references)
 	}
 	st := &Stack{names: newResolver(), validations: uniteValidations(layers)}
 	st.substances = slices.SortedFunc(maps.Values(substances), func(a, b Substance) int {
 		return cmp.Or(cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.ID, b.ID))
 	})
-	st.references = slices.SortedFunc(maps.Values(references), func(a, b Reference) int { return cmp.Compare(a.ID, b.ID) })
+	st.references = references
 	for _, s := range st.substances {
 		st.names.add(s)
 	}
 	return st
+}
+
+// byID is the references in order of id.
+func byID(references []Reference) []Reference {
+	compare := func(a, b Reference) int { return cmp.Compare(a.ID, b.ID) }
+	if slices.IsSortedFunc(references, compare) {
+		return references
+	}
+	return slices.SortedStableFunc(slices.Values(references), compare)
+}
+
+// mergeReferences lays upper over lower, which is in order of id, as the result is; of several with one id the last counts.
+func mergeReferences(lower, upper []Reference) []Reference {
+	upper = byID(upper)
+	out := make([]Reference, 0, len(lower)+len(upper))
+	for i, r := range upper {
+		for len(lower) > 0 && lower[0].ID < r.ID {
+			out, lower = append(out, lower[0]), lower[1:]
+		}
+		if len(lower) > 0 && lower[0].ID == r.ID {
+			lower = lower[1:]
+		}
+		if i+1 == len(upper) || upper[i+1].ID != r.ID {
+			out = append(out, r)
+		}
+	}
+	return append(out, lower...)
 }
 
 func stackVersion(layers []LayerInfo) string {

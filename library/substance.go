@@ -68,6 +68,8 @@ type Reference struct {
 	Spectrum    *spectra.Spectrum `json:"spectrum,omitempty"`
 	Peaks       []Peak            `json:"peaks,omitempty"`
 	Provenance  Provenance        `json:"provenance"`
+	// Stored, instead of Spectrum, is set for a spectrum that is still in its file; see Load.
+	Stored *Stored `json:"-"`
 }
 
 // Provenance is where a reference came from.

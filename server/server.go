@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -128,7 +129,9 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, errors.New("start server: data folder and library are needed")
 	}
 	if cfg.NewIdentifier == nil {
-		cfg.NewIdentifier = func(lib *library.Stack) (Identifier, error) { return identify.New(lib, identify.Options{}) }
+		cfg.NewIdentifier = func(lib *library.Stack) (Identifier, error) {
+			return identify.New(lib, identify.Options{IndexDir: filepath.Join(cfg.DataDir, "index")})
+		}
 	}
 	if cfg.Listen == "" {
 		cfg.Listen = DefaultListen

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -89,10 +90,14 @@ func crop(name string, steps ...preprocess.Step) preprocess.Pipeline {
 // load prepares the measured references of st.
 func (p *peer) load(st *library.Stack) error {
 	for _, r := range st.References() {
-		if r.Spectrum == nil || r.Technique != spectra.Raman {
+		if !r.HasSpectrum() || r.Technique != spectra.Raman {
 			continue
 		}
-		s, err := p.prepare(*r.Spectrum)
+		recorded, err := r.Load(context.Background())
+		if err != nil {
+			return err
+		}
+		s, err := p.prepare(recorded)
 		if err != nil {
 			return fmt.Errorf("%s: reference %s: %w", p.name, r.ID, err)
 		}

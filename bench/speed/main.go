@@ -38,7 +38,7 @@ func run(ctx context.Context, small, large int, dry bool) error {
 		return err
 	}
 	defer os.RemoveAll(work)
-	b := bench{root: root, work: work, small: small, large: large, rounds: 15, log: os.Stdout}
+	b := bench{root: root, work: work, small: small, large: large, rounds: 15, files: 300, scans: 1_000_000, batch: 5000, log: os.Stdout}
 	results, err := b.measure(ctx)
 	if err != nil {
 		return err
@@ -55,5 +55,8 @@ type bench struct {
 	root, work   string
 	small, large int // references
 	rounds       int // in each of which every method has its turn
+	files        int // answered
+	scans        int // in the archive
+	batch        int // files of a batch
 	log          io.Writer
 }

@@ -12,7 +12,6 @@ import (
 	"fentrace/bench/dataset"
 	"fentrace/library/search"
 	"fentrace/spectra/format"
-	"fentrace/spectra/simulate"
 )
 
 // The spectra compared: 1,024 values from materialLow cm-1 on.
@@ -39,16 +38,12 @@ func bases(root string) ([]search.Vector, error) {
 			}
 		}
 	}
-	table, err := dataset.ComputedLines(root)
+	drawn, err := computed(root)
 	if err != nil {
 		return nil, err
 	}
-	for i, c := range table {
-		s, err := simulate.Spectrum(c.Name, c.Lines, simulate.Handheld785(), simulate.Conditions{Counts: 1e5, Seed: uint64(i)})
-		if err != nil {
-			return nil, err
-		}
-		v, err := search.Prepare(s)
+	for _, c := range drawn {
+		v, err := search.Prepare(c.spectrum)
 		if err != nil {
 			return nil, err
 		}

@@ -2,10 +2,11 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -52,10 +53,17 @@ func samples(root string) ([]sample, error) {
 		s.Technique = spectra.Raman
 		out = append(out, sample{library.Substance{Name: q.Sample}, s})
 	}
+	drawn, err := computed(root)
+	return append(out, drawn...), err
+}
+
+// computed are the computed spectra as a handheld shows them.
+func computed(root string) ([]sample, error) {
 	table, err := dataset.ComputedLines(root)
 	if err != nil {
 		return nil, err
 	}
+	var out []sample
 	for i, c := range table {
 		s, err := simulate.Spectrum(c.Name, c.Lines, simulate.Handheld785(), simulate.Conditions{Counts: 1e5, Seed: uint64(i)})
 		if err != nil {
@@ -162,13 +170,8 @@ func (b *bench) answering(ctx context.Context, size, count int) ([]report.Result
 	}
 	rng := rand.New(rand.NewPCG(3, 0))
 	path := filepath.Join(b.work, fmt.Sprintf("library-%d.db", size))
-	if kept := os.Getenv("FENTRACE_SPEED_LIBRARY"); kept != "" {
-		path = kept
-	}
-	if _, err := os.Stat(path); err != nil {
-		if err := filled(ctx, path, in, size, rng); err != nil {
-			return nil, err
-		}
+	if err := filled(ctx, path, in, size, rng); err != nil {
+		return nil, err
 	}
 	scans, err := files(in, unknown, count, rng)
 	if err != nil {
@@ -178,7 +181,8 @@ func (b *bench) answering(ctx context.Context, size, count int) ([]report.Result
 	if err != nil {
 		return nil, err
 	}
-	id, err := identify.New(st, identify.Options{})
+	stages := map[string]time.Duration{}
+	id, err := identify.New(st, identify.Options{Observe: func(stage string, took time.Duration) { stages[stage] += took }})
 	if err != nil {
 		return nil, err
 	}
@@ -189,6 +193,7 @@ func (b *bench) answering(ctx context.Context, size, count int) ([]report.Result
 		if err != nil {
 			return nil, err
 		}
+		stages["reading"] += time.Since(start)
 		ans, err := id.Identify(ctx, read[0])
 		if err != nil {
 			return nil, err
@@ -199,12 +204,25 @@ func (b *bench) answering(ctx context.Context, size, count int) ([]report.Result
 	times = times[min(20, len(scans)):] // the first ones warm up
 	slices.Sort(times)
 	fmt.Fprintf(b.log, "%d files answered from %d references: %v\n", len(times), size, verdicts)
+	for _, stage := range slices.SortedFunc(maps.Keys(stages), func(a, b string) int { return cmp.Compare(stages[b], stages[a]) }) {
+		fmt.Fprintf(b.log, "%8.3f ms a file: %s\n", 1000*stages[stage].Seconds()/float64(len(times)+min(20, len(scans))), stage)
+	}
 	what := fmt.Sprintf("file bytes to answer, %d references, mixtures included: ", size)
 	at := func(p float64) float64 { return stat.Quantile(p, stat.Empirical, times, nil) }
-	return []report.Result{
+	results := []report.Result{
 		report.Exact(what+"median", "ms", at(0.5), len(times), "", 0, command),
 		report.Exact(what+"99th percentile", "ms", at(0.99), len(times), "", 0, command),
-	}, nil
+	}
+	program, err := b.build(ctx)
+	if err != nil {
+		return nil, err
+	}
+	started, err := b.starting(ctx, program, path, size, scans[len(scans)-1])
+	if err != nil {
+		return nil, err
+	}
+	batch, err := b.batching(ctx, program, in, unknown, rng)
+	return slices.Concat(results, started, batch), err
 }
 
 // onAxis are the values of s at x, linear between its points.

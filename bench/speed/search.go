@@ -80,23 +80,49 @@ func (l *searched) ours(ctx context.Context, shift int) func(from, to int) ([][]
 			}
 		}
 		took := time.Since(start)
-		ids := make([][]int, len(found))
-		for i, hits := range found {
-			for _, h := range hits {
-				n, err := strconv.Atoi(h.ReferenceID[1:])
-				if err != nil {
-					return nil, 0, err
-				}
-				ids[i] = append(ids[i], n)
-			}
-		}
-		return ids, took, nil
+		ids, err := numbers(found)
+		return ids, took, err
 	}
+}
+
+// numbers are the rows of hits.
+func numbers(found [][]search.Hit) ([][]int, error) {
+	ids := make([][]int, len(found))
+	for i, hits := range found {
+		for _, h := range hits {
+			n, err := strconv.Atoi(h.ReferenceID[1:])
+			if err != nil {
+				return nil, err
+			}
+			ids[i] = append(ids[i], n)
+		}
+	}
+	return ids, nil
 }
 
 func (l *searched) peer(method string) func(from, to int) ([][]int, time.Duration, error) {
 	return func(from, to int) ([][]int, time.Duration, error) {
 		return l.peers.answer(method, from, to, wanted, false)
+	}
+}
+
+// batch answers all queries at once.
+func (l *searched) batch(ctx context.Context) func(from, to int) ([][]int, time.Duration, error) {
+	return func(from, to int) ([][]int, time.Duration, error) {
+		start := time.Now()
+		found, err := l.index.SearchAll(ctx, l.queries[from:to], search.Query{K: wanted})
+		if err != nil {
+			return nil, 0, err
+		}
+		took := time.Since(start)
+		ids, err := numbers(found)
+		return ids, took, err
+	}
+}
+
+func (l *searched) peerBatch(method string) func(from, to int) ([][]int, time.Duration, error) {
+	return func(from, to int) ([][]int, time.Duration, error) {
+		return l.peers.answer(method, from, to, wanted, true)
 	}
 }
 
@@ -151,6 +177,28 @@ func (b *bench) alternate(ways []*way, exact map[string]bool) error {
 	return nil
 }
 
+// batches gives both ways all queries at once in each round, and checks that they find the same.
+func (b *bench) batches(ways []*way) error {
+	for round := range b.rounds + 1 {
+		var first [][]int
+		for i, w := range ways {
+			ids, took, err := w.do(0, queries)
+			if err != nil {
+				return fmt.Errorf("%s: %w", w.name, err)
+			}
+			if i == 0 {
+				first = ids
+			} else if err := same(first, ids); err != nil {
+				return fmt.Errorf("%s: %w", w.name, err)
+			}
+			if round > 0 {
+				w.times = append(w.times, took.Seconds()/queries)
+			}
+		}
+	}
+	return nil
+}
+
 // same reports a peer that found others. Its scores have the precision of float32: neighbours in rank may be exchanged, and the
 // last few replaced by their equals.
 func same(ours, theirs [][]int) error {
@@ -193,7 +241,16 @@ func (b *bench) measure(ctx context.Context) ([]report.Result, error) {
 		return nil, err
 	}
 	grown := report.Exact(fmt.Sprintf("search, %d references after %d: slower by", b.large, b.small), "times", large/small, b.rounds, "", 0, command)
-	return append(append(results, more...), grown), nil
+	of, err := bases(b.root)
+	if err != nil {
+		return nil, err
+	}
+	past, err := b.lookingBack(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	answered, err := b.answering(ctx, b.small, b.files)
+	return slices.Concat(results, more, []report.Result{grown}, past, answered), err
 }
 
 // oneSize returns the ratios for a library of one size, and our own median time, seconds.
@@ -212,8 +269,12 @@ func (b *bench) oneSize(ctx context.Context, size int) ([]report.Result, float64
 	if err := b.alternate(append([]*way{plain, shifted}, others...), exact); err != nil {
 		return nil, 0, err
 	}
+	both := []*way{{name: "ours, batch", do: l.batch(ctx)}, {name: "numpy with OpenBLAS, batch", do: l.peerBatch("numpy")}}
+	if err := b.batches(both); err != nil {
+		return nil, 0, err
+	}
 	fmt.Fprintf(b.log, "%d references, %d cores, %s kernel\n", size, runtime.GOMAXPROCS(0), kernel.Implementation())
-	for _, w := range append([]*way{plain, shifted}, others...) {
+	for _, w := range slices.Concat([]*way{plain, shifted}, others, both) {
 		fmt.Fprintf(b.log, "%-30s %8.3f ms a query\n", w.name, 1000*median(w.times))
 	}
 	fastest := slices.MinFunc(others, func(a, b *way) int { return cmp.Compare(median(a.times), median(b.times)) })
@@ -221,5 +282,6 @@ func (b *bench) oneSize(ctx context.Context, size int) ([]report.Result, float64
 	return []report.Result{
 		report.Mean(what+"times faster than the fastest peer, "+fastest.name, "times", ratios(fastest.times, plain.times), "", 0, command),
 		report.Mean(what+"with 8 cm-1 of shift, slower by", "times", ratios(shifted.times, plain.times), "", 0, command),
+		report.Mean(fmt.Sprintf("%sbatch of %d, times faster than numpy with OpenBLAS", what, queries), "times", ratios(both[1].times, both[0].times), "", 0, command),
 	}, median(plain.times), nil
 }

@@ -17,18 +17,18 @@ func TestAShortRunMeasuresEverything(t *testing.T) {
 		t.Skip(err)
 	}
 	var log bytes.Buffer
-	b := bench{root: root, work: t.TempDir(), small: 500, large: 800, rounds: 2, log: &log}
+	b := bench{root: root, work: t.TempDir(), small: 500, large: 800, rounds: 2, files: 12, scans: 6000, batch: 10, log: &log}
 	results, err := b.measure(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	table := report.Table(results)
-	for _, want := range []string{"500 references: times faster", "800 references: times faster", "of shift, slower by", "800 references after 500"} {
+	for _, want := range []string{"500 references: times faster", "800 references: times faster", "of shift, slower by", "batch of 64", "99th percentile", "archived scans", "first answer", "batch of 10 files", "800 references after 500"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("no %q in\n%s", want, table)
 		}
 	}
-	if strings.Count(log.String(), "ms a query") != 12 {
+	if strings.Count(log.String(), "ms a query") != 16 {
 		t.Errorf("%s", log.String())
 	}
 }

@@ -37,7 +37,7 @@ Examples:
 const badListed = 100
 
 func (c *batchCommand) Run(env *environment) error {
-	_, id, err := c.identifier(env.ctx)
+	_, id, err := c.identifier(env)
 	if err != nil {
 		return err
 	}

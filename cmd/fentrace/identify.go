@@ -45,7 +45,7 @@ func (c *identifyCommand) Run(env *environment) error {
 	if err := env.onlyOneStdin(c.Files); err != nil {
 		return err
 	}
-	_, id, err := c.identifier(env.ctx)
+	_, id, err := c.identifier(env)
 	if err != nil {
 		return err
 	}

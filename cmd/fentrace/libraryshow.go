@@ -46,6 +46,13 @@ func (c *libraryShowCommand) Run(env *environment) error {
 	out := showJSON{Substance: sub, References: []library.Reference{}}
 	for _, r := range stack.References() {
 		if r.SubstanceID == sub.ID {
+			if r.Stored != nil {
+				s, err := r.Load(env.ctx)
+				if err != nil {
+					return err
+				}
+				r.Spectrum = &s
+			}
 			out.References = append(out.References, r)
 		}
 	}

@@ -100,7 +100,8 @@ func (c *rescreenCommand) looker(env *environment, st *store.Store) (*lookback.L
 }
 
 // library is what a server on this folder with the same flags answers with.
-func (c *rescreenCommand) library(ctx context.Context) (*library.Stack, *identify.Identifier, error) {
+func (c *rescreenCommand) library(env *environment) (*library.Stack, *identify.Identifier, error) {
+	ctx := env.ctx
 	stack, err := c.open(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -119,7 +120,7 @@ func (c *rescreenCommand) library(ctx context.Context) (*library.Stack, *identif
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, nil, usageError{err}
 	}
-	id, err := identify.New(stack, identify.Options{})
+	id, err := env.newIdentifier(stack)
 	return stack, id, err
 }
 
@@ -130,7 +131,7 @@ type lookedBack struct {
 }
 
 func (c *rescreenCommand) lookBack(env *environment, l *lookback.Looker) error {
-	lib, id, err := c.library(env.ctx)
+	lib, id, err := c.library(env)
 	if err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func (c *scanCommand) Run(env *environment) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	stack, id, err := c.identifier(env.ctx)
+	stack, id, err := c.identifier(env)
 	if err != nil {
 		return err
 	}

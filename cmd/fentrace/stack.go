@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"fentrace/data"
 	"fentrace/library"
@@ -34,13 +35,37 @@ func (f libraryFlags) open(ctx context.Context) (*library.Stack, error) {
 }
 
 // identifier reads the libraries and prepares them for search.
-func (f libraryFlags) identifier(ctx context.Context) (*library.Stack, *identify.Identifier, error) {
-	stack, err := f.open(ctx)
+func (f libraryFlags) identifier(env *environment) (*library.Stack, *identify.Identifier, error) {
+	stack, err := f.open(env.ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	id, err := identify.New(stack, identify.Options{})
+	id, err := env.newIdentifier(stack)
 	return stack, id, err
+}
+
+// newIdentifier prepares libraries for search; a large one takes time the first time.
+func (env *environment) newIdentifier(stack *library.Stack) (*identify.Identifier, error) {
+	var bar *progress
+	id, err := identify.New(stack, identify.Options{IndexDir: indexDir(), Preparing: func(done, total int) {
+		if bar == nil {
+			bar = env.newProgress("preparing, this once,", "references", total)
+		}
+		bar.at(done)
+	}})
+	if bar != nil {
+		bar.end()
+	}
+	return id, err
+}
+
+// indexDir is where prepared references of large libraries are kept; "" where the system has no place for such.
+func indexDir() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "fentrace")
 }
 
 // into opens the library that something is to be stored in, making it when there is none, and hands it to store. A

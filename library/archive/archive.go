@@ -334,6 +334,16 @@ func (a *Archive) Len(t spectra.Technique) (n int) {
 	return n + a.sets[t].building.Len()
 }
 
+// Bytes is how many int8 values the scans of a technique are.
+func (a *Archive) Bytes(t spectra.Technique) (n int64) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	for _, g := range a.sets[t].segments {
+		n += g.table.Bytes()
+	}
+	return n + a.sets[t].building.Bytes()
+}
+
 // Candidate is a scan that may resemble what is looked for: its score is at most Bound.
 type Candidate struct {
 	ScanID string

@@ -67,7 +67,8 @@ func (id *Identifier) findAxisFault(ctx context.Context, ev *evidence) (*axisFau
 				continue
 			}
 		}
-		hit, ok, err := id.index.SearchDistorted(ctx, vector, search.DistortedQuery{MaxShift: faultReach, MaxStretch: faultStretch, Of: id.subset(ev.scan)})
+		hit, ok, err := id.index.SearchDistorted(ctx, vector, search.DistortedQuery{MaxShift: faultReach, MaxStretch: faultStretch, Of: id.subset(ev.scan),
+			Least: max(faultScore, here+faultMargin)})
 		if err != nil {
 			return nil, err
 		}

@@ -44,6 +44,7 @@ func (id *Identifier) gather(ctx context.Context, s spectra.Spectrum) (evidence,
 	if err != nil {
 		return ev, err
 	}
+	defer id.stage("wrong axes")()
 	if ev.fault, err = id.findAxisFault(ctx, &ev); err != nil || ev.fault == nil || ev.fault.known == nil {
 		return ev, err
 	}
@@ -57,9 +58,12 @@ func (id *Identifier) judge(ctx context.Context, s spectra.Spectrum) (evidence, 
 		return ev, err
 	}
 	ev.candidates = id.rank(ev, id.weakHits(ev))
+	end := id.stage("mixture")
 	if err := id.explain(ctx, &ev); err != nil {
 		return ev, err
 	}
+	end()
+	defer id.stage("probabilities")()
 	if err := id.justify(ctx, &ev); err != nil {
 		return ev, err
 	}
@@ -70,6 +74,7 @@ func (id *Identifier) judge(ctx context.Context, s spectra.Spectrum) (evidence, 
 // compare looks at s by itself and at every reference by itself.
 func (id *Identifier) compare(ctx context.Context, s spectra.Spectrum) (evidence, error) {
 	ev := evidence{quality: Quality{Axis: axisUnknown}, calibration: id.calibrations[s.Technique], shown: map[string]search.Vector{}}
+	end := id.stage("preparation and quality")
 	var rays int
 	var err error
 	if ev.scan, rays, err = withoutRays(s.Ascending()); err != nil {
@@ -88,9 +93,13 @@ func (id *Identifier) compare(ctx context.Context, s spectra.Spectrum) (evidence
 		SNR: round(math.Min(f.snr, 1e6), 1), Saturated: f.saturated, Fluorescence: round(f.fluorescence, 3),
 		Axis: axisUnknown, LowCM1: f.low, HighCM1: f.high,
 	}
+	end()
+	end = id.stage("search")
 	if ev.hits, err = id.search(ctx, &ev); err != nil {
 		return ev, err
 	}
+	end()
+	defer id.stage("resolution")()
 	return ev, id.matchResolution(ctx, &ev)
 }
 

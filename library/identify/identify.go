@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"fentrace/library"
 	"fentrace/library/analog"
 	"fentrace/library/search"
@@ -34,6 +36,13 @@ type Options struct {
 	MaxShiftCM1 int
 	// Calibration gives probabilities; nil for that of the library, and for Shipped when it has none.
 	Calibration *Calibration
+	// IndexDir is a folder for the prepared references of large libraries, so that the next start is quick; "" keeps them in
+	// memory only.
+	IndexDir string
+	// Preparing, when set, hears how many references are prepared; it is silent when that is quick.
+	Preparing func(done, total int)
+	// Observe, when set, hears how long each stage of an answer took; it must be safe for concurrent use.
+	Observe func(stage string, took time.Duration)
 }
 
 // Identifier answers scans against one library. It is safe for concurrent use.
@@ -49,11 +58,13 @@ type Identifier struct {
 	containers, samples []string
 	limitRefs           map[spectra.Technique]map[string][]library.Reference // see limited
 	maxShift            int
+	observe             func(stage string, took time.Duration) // nil: nobody does
 	// calibrations give probabilities, by technique; none is missing.
 	calibrations map[spectra.Technique]Calibration
 	validated    map[spectra.Technique]string // which validation they are from, in words
 	analogs      *analog.Model                // nil when the library was not validated, or has too few fentanyls
 	peaks        sync.Map                     // lines of references by id, found when first needed
+	wide         *lru.Cache[widenedKey, search.Vector]
 }
 
 // New prepares the library for search. It fails on options out of range and on a validation of the library that cannot be
@@ -65,17 +76,23 @@ func New(lib *library.Stack, opts Options) (*Identifier, error) {
 	if opts.MaxShiftCM1 < 0 || opts.MaxShiftCM1 > 20 {
 		return nil, fmt.Errorf("identify: axis error of %d cm-1 is outside 1 to 20", opts.MaxShiftCM1)
 	}
-	id := &Identifier{lib: lib, refs: map[string]library.Reference{}, maxShift: opts.MaxShiftCM1}
+	id := &Identifier{lib: lib, refs: map[string]library.Reference{}, maxShift: opts.MaxShiftCM1, observe: opts.Observe}
 	if err := id.calibrate(opts.Calibration); err != nil {
 		return nil, err
 	}
 	all := lib.References()
-	id.index = search.NewIndex(all)
+	var err error
+	if id.index, err = search.CachedIndex(context.Background(), opts.IndexDir, lib.Version(), all, opts.Preparing); err != nil {
+		return nil, err
+	}
 	for _, r := range all {
 		id.refs[r.ID] = r
 		if len(r.Peaks) > 0 && !isSERS(r) {
 			id.tables = append(id.tables, r)
 		}
+	}
+	if id.wide, err = lru.New[widenedKey, search.Vector](widenedKept); err != nil {
+		return nil, err
 	}
 	id.limitRefs = id.limited()
 	id.groups = id.index.Groups(func(ref string) string { return id.refs[ref].SubstanceID })
@@ -142,6 +159,7 @@ func (id *Identifier) Identify(ctx context.Context, s spectra.Spectrum) (Identif
 	case err != nil:
 		return Identification{}, err
 	}
+	defer id.stage("decision and limits")()
 	ans := id.decide(ev)
 	if f := ev.fault; f != nil && f.mended {
 		ans.NextSteps = append(ans.NextSteps, reasonAxis(f, ev.features).steps...)
@@ -150,6 +168,15 @@ func (id *Identifier) Identify(ctx context.Context, s spectra.Spectrum) (Identif
 		ans.NextSteps = append(ans.NextSteps, "recalibrate the axis with polystyrene or acetaminophen")
 	}
 	return ans, nil
+}
+
+// stage begins a stage; the function it returns ends it.
+func (id *Identifier) stage(name string) (end func()) {
+	if id.observe == nil {
+		return func() {}
+	}
+	start := time.Now()
+	return func() { id.observe(name, time.Since(start)) }
 }
 
 // Supports returns the evidence for every part of the explanation of s, whether or not it would be stated: what

@@ -1,6 +1,7 @@
 package identify
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -84,8 +85,12 @@ func rightAxis(s spectra.Spectrum, q Quality) (spectra.Spectrum, error) {
 func referenceTrace(ref library.Reference, f Finding) (Trace, error) {
 	var t Trace
 	var err error
-	if ref.Spectrum != nil {
-		t, err = trace(*ref.Spectrum, f.Substance, f.ShiftCM1)
+	if ref.HasSpectrum() {
+		var s spectra.Spectrum
+		if s, err = ref.Load(context.Background()); err != nil {
+			return t, err
+		}
+		t, err = trace(s, f.Substance, f.ShiftCM1)
 	} else {
 		t = peakTrace(ref.Peaks, f.Substance, f.ShiftCM1)
 	}

@@ -36,7 +36,7 @@ func (id *Identifier) matchResolution(ctx context.Context, ev *evidence) error {
 			if !ok {
 				continue
 			}
-			if a, ok := search.Align(scan, ref.Broadened(w), h.ShiftCM1, widthReach); ok && fisher(a.Score) > best {
+			if a, ok := search.Align(scan, id.widened(h.ReferenceID, ref, w), h.ShiftCM1, widthReach); ok && fisher(a.Score) > best {
 				best, width = fisher(a.Score), w
 			}
 		}
@@ -64,9 +64,32 @@ func (id *Identifier) reference(ev *evidence, ref string) (search.Vector, bool) 
 	if !ok {
 		return v, false
 	}
-	v = v.Broadened(ev.width)
+	v = id.widened(ref, v, ev.width)
 	ev.shown[ref] = v
 	return v, true
+}
+
+// widenedKept is how many widened references are kept at most, some 50 kB each.
+const widenedKept = 600
+
+// widenedKey is a reference at a width, cm-1.
+type widenedKey struct {
+	ref   string
+	width float64
+}
+
+// widened is reference v widened, which is kept for other scans: most look like few references.
+func (id *Identifier) widened(ref string, v search.Vector, width float64) search.Vector {
+	if width <= 0 {
+		return v
+	}
+	key := widenedKey{ref, width}
+	if kept, ok := id.wide.Get(key); ok {
+		return kept
+	}
+	v = v.Broadened(width)
+	id.wide.Add(key, v)
+	return v
 }
 
 // atResolution compares hits with v again, at the resolution of the scan, best first.

@@ -170,7 +170,11 @@ func (id *Identifier) referencePeaks(ref string) []preprocess.Peak {
 	if found, ok := id.peaks.Load(ref); ok {
 		return found.([]preprocess.Peak)
 	}
-	f, err := extract(id.refs[ref].Spectrum.Ascending())
+	var f features
+	s, err := id.refs[ref].Load(context.Background())
+	if err == nil {
+		f, err = extract(s.Ascending())
+	}
 	if err != nil {
 		f.peaks = nil // nothing can agree with it
 	}

@@ -40,6 +40,8 @@ type DistortedQuery struct {
 	MaxShift   int     // whole cm-1 either way in the middle of the scan
 	MaxStretch float64 // relative, 0 to 0.05
 	Of         *Subset
+	// Least is the score below which a hit is of no interest. It may be missed then.
+	Least float64
 }
 
 const (
@@ -48,6 +50,8 @@ const (
 	// likely references, by the rough layer, are compared at the place where that says; the best coarseKept of them at every
 	// stretch and resolution near.
 	likely, coarseKept = 24, 6
+	// roughLoss is more than the score gains by the finer steps, as a rule.
+	roughLoss = 0.35
 	// roughReach (cm-1) is how far from a place found in steps of a pool the best one can be.
 	roughReach = 5
 )
@@ -72,6 +76,7 @@ func (ix *Index) SearchDistorted(ctx context.Context, v Vector, q DistortedQuery
 	if err != nil {
 		return best, false, err
 	}
+	rows = slices.DeleteFunc(rows, func(r rough) bool { return r.score < q.Least-roughLoss })
 	closest := make([]DistortedHit, len(rows))
 	err = onEveryCore(ctx, len(rows), func() func(int) { return func(i int) { closest[i] = d.closest(rows[i]) } })
 	for _, h := range closest {
@@ -130,20 +135,26 @@ func (d *distorted) line(scan Vector) []float32 {
 
 // ask makes queries of the parts of quant, which has each values a stretch, that meet the matrix at each shift.
 func (d *distorted) ask(quant []int8, each int) {
-	n := d.m.n / pool
-	rows := make([]int8, len(d.scans)*(2*d.shifts+1)*d.asked.n)
+	n, places := d.m.n/pool, 2*d.shifts+1
+	queries := len(d.scans) * places
+	queries += (kernel.Tile - queries%kernel.Tile) % kernel.Tile
+	d.asked.queries = make([]uint8, queries*d.asked.n)
+	d.inverse = make([]float32, 0, queries)
+	shown, squares := make([]uint8, each), make([]int32, each+1)
 	for i := range d.scans {
-		for k := range 2*d.shifts + 1 {
-			row := rows[(i*(2*d.shifts+1)+k)*d.asked.n:][:n]
-			copy(row, quant[i*each+k:])
-			var sum int32
-			for _, x := range row {
-				sum += int32(x) * int32(x)
+		line := quant[i*each : (i+1)*each]
+		kernel.Asked(shown, line)
+		for k, x := range line {
+			squares[k+1] = squares[k] + int32(x)*int32(x)
+		}
+		for k := range places {
+			query := d.asked.queries[(i*places+k)*d.asked.n:][:d.asked.n]
+			for j := copy(query, shown[k:k+n]); j < len(query); j++ {
+				query[j] = kernel.Offset
 			}
-			d.inverse = append(d.inverse, float32(1/math.Sqrt(math.Max(1, float64(sum)))))
+			d.inverse = append(d.inverse, float32(1/math.Sqrt(math.Max(1, float64(squares[k+n]-squares[k])))))
 		}
 	}
-	d.asked.ask(rows, kernel.Tile)
 }
 
 // rough is a reference with the stretch and shift at which its rough layer agrees best with the scan.
@@ -170,7 +181,7 @@ func (d *distorted) likely(ctx context.Context) ([]rough, error) {
 	if err != nil {
 		return nil, err
 	}
-	least := kth(scores, min(likely, len(scores)))
+	least := kthOf(scores, min(likely, len(scores)))
 	var out []rough
 	for k, i := range rows {
 		if scores[k] >= least {
@@ -196,6 +207,13 @@ func (d *distorted) best(i int, products []int32) (at int, score float32) {
 		}
 	}
 	return at, score * l.step[i]
+}
+
+// kthOf is the k-th largest of values, of which there are as many at least.
+func kthOf(values []float32, k int) float32 {
+	sorted := slices.Clone(values)
+	slices.Sort(sorted)
+	return sorted[len(sorted)-k]
 }
 
 // place finds where r agrees best with the scan roughly, and how well there.
@@ -262,7 +280,7 @@ func (d *distorted) candidates(ctx context.Context) (rows []int, err error) {
 	for k, i := range rows {
 		of[k] = agree[i]
 	}
-	least := kth(of, comparedRoughly)
+	least := kthOf(of, comparedRoughly)
 	return slices.DeleteFunc(rows, func(i int) bool { return agree[i] < least }), err
 }
 

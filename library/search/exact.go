@@ -19,11 +19,10 @@ func newComparison(s *screen) *comparison {
 	return &comparison{s: s, row: make([]float64, s.m.n), products: make([]int32, s.fine.count())}
 }
 
-// align is Align of the scan with row i, at whole shifts; ok is false when they share too little or the fine bound of the row is
-// below least.
+// align is Align of the scan with row i, at whole shifts; ok is false when they share too little.
 //
 // Only those shifts are compared whose bound is not below the score at the shift of the largest product: no other can win.
-func (c *comparison) align(i int, least float64) (best Alignment, ok bool) {
+func (c *comparison) align(i int) (best Alignment, ok bool) {
 	s, l := c.s, &c.s.m.fine
 	if s.frames[s.m.shape[i]].kind == nothing {
 		return Alignment{}, false
@@ -34,9 +33,6 @@ func (c *comparison) align(i int, least float64) (best Alignment, ok bool) {
 		if p > c.products[at] {
 			at = k
 		}
-	}
-	if s.bound(i, l, &s.fine, c.products[at]) < least {
-		return Alignment{}, false
 	}
 	c.load(i)
 	reached, overlap := c.correlation(i, at-s.maxShift)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -16,6 +17,8 @@ type Index struct {
 	tables  map[spectra.Technique]*matrix
 	rows    map[string]place
 	skipped []Skipped
+	files   []*rowFile // those that the tables are mapped from
+	damaged atomic.Pointer[error]
 }
 
 // place of a reference.
@@ -55,10 +58,10 @@ func NewIndex(refs []library.Reference) *Index {
 	entries := map[spectra.Technique][]entry{}
 	var skipped []Skipped
 	for _, r := range refs {
-		if r.Spectrum == nil {
+		if !r.HasSpectrum() {
 			continue
 		}
-		v, err := Prepare(*r.Spectrum)
+		v, err := prepareReference(r)
 		if err != nil {
 			skipped = append(skipped, Skipped{r.ID, err})
 			continue
@@ -68,6 +71,63 @@ func NewIndex(refs []library.Reference) *Index {
 	ix := fromEntries(entries)
 	ix.skipped = skipped
 	return ix
+}
+
+// preparedAtOnce is how many references are prepared, and held in memory in full, at a time.
+const preparedAtOnce = 256
+
+// newLargeIndex is NewIndex for so many references that their vectors are not all held in memory in full. progress, when set,
+// hears how many are done.
+func newLargeIndex(ctx context.Context, refs []library.Reference, progress func(done, total int)) (*Index, error) {
+	of := map[spectra.Technique]int{}
+	for _, r := range refs {
+		if r.HasSpectrum() {
+			of[r.Technique]++
+		}
+	}
+	tables, skipped, done := map[spectra.Technique]*matrix{}, []Skipped(nil), 0
+	for some := range slices.Chunk(refs, preparedAtOnce) {
+		vectors, errs := make([]Vector, len(some)), make([]error, len(some))
+		err := onEveryCore(ctx, len(some), func() func(int) {
+			return func(i int) {
+				if some[i].HasSpectrum() {
+					vectors[i], errs[i] = prepareReference(some[i])
+				}
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+		for i, r := range some {
+			switch v := vectors[i]; {
+			case errs[i] != nil:
+				skipped = append(skipped, Skipped{r.ID, errs[i]})
+			case v.D != nil:
+				if tables[v.Technique] == nil {
+					w := windows[v.Technique]
+					tables[v.Technique] = emptyMatrix(v.Technique, int(w.Low), int(w.High), of[v.Technique], false)
+				}
+				tables[v.Technique].add(r.ID, v)
+			}
+		}
+		if done += len(some); progress != nil {
+			progress(done, len(refs))
+		}
+	}
+	ix := newIndex()
+	for _, m := range tables {
+		ix.include(m)
+	}
+	ix.skipped = skipped
+	return ix, nil
+}
+
+func prepareReference(r library.Reference) (Vector, error) {
+	s, err := r.Load(context.Background())
+	if err != nil {
+		return Vector{}, err
+	}
+	return Prepare(s)
 }
 
 // FromVectors makes an index of prepared spectra; ids[i] is the id of vectors[i].
@@ -80,15 +140,23 @@ func FromVectors(ids []string, vectors []Vector) *Index {
 }
 
 func fromEntries(entries map[spectra.Technique][]entry) *Index {
-	ix := &Index{tables: map[spectra.Technique]*matrix{}, rows: map[string]place{}}
-	for t, of := range entries {
-		m := newMatrix(of)
-		ix.tables[t] = m
-		for i, e := range of {
-			ix.rows[e.id] = place{m, i}
-		}
+	ix := newIndex()
+	for _, of := range entries {
+		ix.include(newMatrix(of))
 	}
 	return ix
+}
+
+func newIndex() *Index {
+	return &Index{tables: map[spectra.Technique]*matrix{}, rows: map[string]place{}}
+}
+
+// include takes in the references of one technique.
+func (ix *Index) include(m *matrix) {
+	ix.tables[m.technique] = m
+	for i := range m.rows() {
+		ix.rows[m.ids.at(i)] = place{m, i}
+	}
 }
 
 // Skipped lists the references that take no part in searches.
@@ -112,7 +180,9 @@ func (ix *Index) Search(ctx context.Context, v Vector, q Query) ([]Hit, error) {
 		return nil, err
 	}
 	m := ix.tables[v.Technique]
-	switch {
+	switch damaged := ix.damaged.Load(); {
+	case damaged != nil:
+		return nil, fmt.Errorf("search: the file of prepared references is damaged and was removed; start again: %w", *damaged)
 	case m == nil:
 		return nil, ctx.Err()
 	case q.MaxShift <= kernelShift:

@@ -165,6 +165,7 @@ func (c *counted) write(b []byte) {
 
 // rowFile is a mapped file of rows.
 type rowFile struct {
+	path   string
 	raw    []byte
 	mapped mmap.MMap
 	head   rowHeader
@@ -192,7 +193,7 @@ func mapRows(path string) (*rowFile, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), mapped.Unmap())
 	}
-	f.mapped = mapped
+	f.path, f.mapped = path, mapped
 	return f, nil
 }
 
@@ -261,9 +262,35 @@ func (f *rowFile) section(name string) ([]byte, error) {
 // check compares the content of every section with its sum.
 func (f *rowFile) check() error {
 	for _, s := range f.head.Sections {
-		if crc32.Checksum(f.raw[s.Offset:s.Offset+s.Length], castagnoli) != s.CRC {
-			return fmt.Errorf("%w: section %s is damaged", ErrRowFile, s.Name)
+		if err := f.checkSection(s); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// checkFile is check that reads the file instead of its mapping.
+func (f *rowFile) checkFile() error {
+	file, err := os.Open(f.path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	for _, s := range f.head.Sections {
+		sum := crc32.New(castagnoli)
+		if _, err := io.Copy(sum, io.NewSectionReader(file, s.Offset, s.Length)); err != nil {
+			return err
+		}
+		if sum.Sum32() != s.CRC {
+			return fmt.Errorf("%s: %w: section %s is damaged", f.path, ErrRowFile, s.Name)
+		}
+	}
+	return nil
+}
+
+func (f *rowFile) checkSection(s rowSection) error {
+	if crc32.Checksum(f.raw[s.Offset:s.Offset+s.Length], castagnoli) != s.CRC {
+		return fmt.Errorf("%w: section %s is damaged", ErrRowFile, s.Name)
 	}
 	return nil
 }

@@ -183,10 +183,3 @@ func (t *Table) AtLeast(ctx context.Context, v Vector, maxShift int, score float
 	})
 	return slices.Concat(found...), err
 }
-
-// fineBound is the bound of row i by its fine layer; products has room for those with every query.
-func (s *screen) fineBound(i int, products []int32) float64 {
-	l := &s.m.fine
-	kernel.Products(products, s.fine.queries, l.quant[i*l.n:(i+1)*l.n], l.n)
-	return s.bound(i, l, &s.fine, slices.Max(products))
-}

@@ -63,30 +63,24 @@ type rowHit struct {
 }
 
 // best rows, given the rough bounds of all.
-func (s *screen) best(ctx context.Context, q Query, bounds []float32, share sharing) ([]Hit, error) {
-	for i := range bounds {
-		if !q.has(s.m, i) {
-			bounds[i] = float32(math.Inf(-1))
-		}
+func (s *screen) best(ctx context.Context, q Query, bounds roughly, share sharing) ([]Hit, error) {
+	if q.Of != nil || q.Except != nil {
+		bounds.without(func(i int) bool { return !q.has(s.m, i) })
 	}
-	first := kth(bounds, q.K)
-	rows := rowsAbove(bounds, first, float32(math.Inf(1)))
-	found, err := s.compare(ctx, rows, math.Inf(-1), share)
+	first, none := bounds.kth(q.K), float32(math.Inf(-1))
+	top := newLeading(q.K)
+	found, err := s.compare(ctx, bounds.within(max(first, -math.MaxFloat32), float32(math.Inf(1))), top, share)
 	if err != nil {
 		return nil, err
 	}
-	if !math.IsInf(float64(first), -1) { // else no more than k have enough in common
-		reached := math.Inf(-1)
-		if len(found) >= q.K { // of equal bounds there may be more
-			reached = found[q.K-1].Score
-		}
-		more, err := s.compare(ctx, rowsAbove(bounds, float32(reached-boundSlack), first), reached, share)
+	if first > none { // else no more than k have enough in common
+		more, err := s.compare(ctx, bounds.within(max(below(top.reached()), -math.MaxFloat32), first), top, share)
 		if err != nil {
 			return nil, err
 		}
 		found = append(found, more...)
-		slices.SortFunc(found, rowHit.compare)
 	}
+	slices.SortFunc(found, rowHit.compare)
 	found = found[:min(q.K, len(found))]
 	out := make([]Hit, len(found))
 	return out, share(ctx, len(found), func() func(int) {
@@ -105,86 +99,132 @@ func (h Hit) compare(other Hit) int {
 	return cmp.Or(cmp.Compare(other.Score, h.Score), cmp.Compare(h.ReferenceID, other.ReferenceID))
 }
 
-// roughBounds of the scores of all rows of the matrix that the screens share, for each screen.
-func roughBounds(ctx context.Context, screens []*screen) ([][]float32, error) {
-	m := screens[0].m
-	l := &m.rough
-	out := make([][]float32, len(screens))
-	for i := range screens {
-		out[i] = make([]float32, m.rows())
-	}
-	return out, onEveryCore(ctx, (m.rows()+chunk-1)/chunk, func() func(int) {
-		products := make([]int32, chunk)
-		return func(c int) {
-			from, to := c*chunk, min((c+1)*chunk, m.rows())
-			for i, s := range screens {
-				kernel.Largest(products[:to-from], s.rough.queries, l.quant[from*l.n:to*l.n], l.n)
-				s.roughBounds(out[i][from:to], products[:to-from], from)
-			}
-		}
-	})
+// below is a float32 that is less than x.
+func below(x float64) float32 { return math.Nextafter32(float32(x), float32(math.Inf(-1))) }
+
+// roughly are bounds of the scores of all rows.
+type roughly struct {
+	of   []float32
+	most []float32 // of each chunk of rows
 }
 
-// rowsAbove are the rows whose bound is at least low and below high.
-func rowsAbove(bounds []float32, low, high float32) (rows []int) {
-	for i, b := range bounds {
-		if b >= low && b < high && !math.IsInf(float64(b), -1) {
-			rows = append(rows, i)
+// without takes out rows, whose bound becomes -Inf.
+func (b *roughly) without(out func(i int) bool) {
+	none := float32(math.Inf(-1))
+	for c := range b.most {
+		part := b.of[c*chunk : min((c+1)*chunk, len(b.of))]
+		b.most[c] = none
+		for k := range part {
+			if out(c*chunk + k) {
+				part[k] = none
+			}
+			b.most[c] = max(b.most[c], part[k])
+		}
+	}
+}
+
+// within are the rows whose bound is at least low and below high.
+func (b *roughly) within(low, high float32) (rows []int) {
+	for c, most := range b.most {
+		if most < low {
+			continue
+		}
+		for k, x := range b.of[c*chunk : min((c+1)*chunk, len(b.of))] {
+			if x >= low && x < high {
+				rows = append(rows, c*chunk+k)
+			}
 		}
 	}
 	return rows
 }
 
-// compare compares rows exactly, as Align does, but for those whose fine bound is below least, and those that share too
-// little, which are left out. The best come first.
-func (s *screen) compare(ctx context.Context, rows []int, least float64, share sharing) ([]rowHit, error) {
-	hits := make([]rowHit, len(rows))
-	err := share(ctx, len(rows), func() func(int) {
-		c := newComparison(s)
-		return func(k int) {
-			a, ok := c.align(rows[k], least)
-			if hits[k] = (rowHit{Hit{s.m.ids.at(rows[k]), a}, rows[k]}); !ok {
-				hits[k].Score = math.Inf(-1)
-			}
+// kth is the k-th largest bound, -Inf when there are fewer.
+func (b *roughly) kth(k int) float32 {
+	none := float32(math.Inf(-1))
+	heap := make([]float32, k) // the least on top
+	for i := range heap {
+		heap[i] = none
+	}
+	for c, most := range b.most {
+		if most <= heap[0] {
+			continue
 		}
-	})
-	hits = slices.DeleteFunc(hits, func(h rowHit) bool { return math.IsInf(h.Score, -1) })
-	slices.SortFunc(hits, rowHit.compare)
-	return hits, err
-}
-
-// kth is the k-th largest of values, -Inf when there are fewer.
-func kth(values []float32, k int) float32 {
-	if len(values) < k {
-		return float32(math.Inf(-1))
-	}
-	// A heap of the k largest so far, the least on top.
-	heap := slices.Clone(values[:k])
-	down := func(i int) {
-		for {
-			least := i
-			for c := 2*i + 1; c <= 2*i+2 && c < k; c++ {
-				if heap[c] < heap[least] {
-					least = c
-				}
+		for _, x := range b.of[c*chunk : min((c+1)*chunk, len(b.of))] {
+			if x > heap[0] {
+				heap[0] = x
+				sink(heap, 0)
 			}
-			if least == i {
-				return
-			}
-			heap[i], heap[least] = heap[least], heap[i]
-			i = least
-		}
-	}
-	for i := k/2 - 1; i >= 0; i-- {
-		down(i)
-	}
-	for _, x := range values[k:] {
-		if x > heap[0] {
-			heap[0] = x
-			down(0)
 		}
 	}
 	return heap[0]
+}
+
+// roughBounds of the scores of all rows of the matrix that the screens share, for each screen.
+func roughBounds(ctx context.Context, screens []*screen) ([]roughly, error) {
+	m := screens[0].m
+	l := &m.rough
+	out := make([]roughly, len(screens))
+	chunks := (m.rows() + chunk - 1) / chunk
+	for i := range screens {
+		out[i] = roughly{make([]float32, m.rows()), make([]float32, chunks)}
+	}
+	return out, onEveryCore(ctx, chunks, func() func(int) {
+		products := make([]int32, chunk)
+		return func(c int) {
+			from, to := c*chunk, min((c+1)*chunk, m.rows())
+			for i, s := range screens {
+				kernel.Largest(products[:to-from], s.rough.queries, l.quant[from*l.n:to*l.n], l.n)
+				bounds := out[i].of[from:to]
+				s.roughBounds(bounds, products[:to-from], from)
+				out[i].most[c] = slices.Max(bounds)
+			}
+		}
+	})
+}
+
+// bounded is a row with a bound of its score.
+type bounded struct {
+	row   int
+	bound float64
+}
+
+// compare compares rows exactly, as Align does, but for those that are not among the best of top, which all the rows are added to,
+// and those that share too little. Rows of the highest fine bounds come first, so that few are compared that are not.
+func (s *screen) compare(ctx context.Context, rows []int, top *leading, share sharing) ([]rowHit, error) {
+	ordered := make([]bounded, len(rows))
+	err := share(ctx, len(rows), func() func(int) {
+		products := make([]int32, s.fine.count())
+		return func(k int) { ordered[k] = bounded{rows[k], s.fineBound(rows[k], products)} }
+	})
+	if err != nil {
+		return nil, err
+	}
+	least := top.reached()
+	ordered = slices.DeleteFunc(ordered, func(b bounded) bool { return b.bound < least || math.IsInf(b.bound, -1) })
+	slices.SortFunc(ordered, func(a, b bounded) int { return cmp.Compare(b.bound, a.bound) })
+	hits := make([]rowHit, len(ordered))
+	err = share(ctx, len(ordered), func() func(int) {
+		c := newComparison(s)
+		return func(k int) {
+			b := ordered[k]
+			hits[k].Score = math.Inf(-1)
+			if b.bound < top.reached() {
+				return
+			}
+			if a, ok := c.align(b.row); ok {
+				hits[k] = rowHit{Hit{s.m.ids.at(b.row), a}, b.row}
+				top.add(a.Score)
+			}
+		}
+	})
+	return slices.DeleteFunc(hits, func(h rowHit) bool { return math.IsInf(h.Score, -1) }), err
+}
+
+// fineBound is at least the score of row i.
+func (s *screen) fineBound(i int, products []int32) float64 {
+	l := &s.m.fine
+	kernel.Products(products, s.fine.queries, l.quant[i*l.n:(i+1)*l.n], l.n)
+	return s.bound(i, l, &s.fine, slices.Max(products))
 }
 
 // topByFFT is top for shifts beyond the kernel's: every row is compared at all shifts at once.

@@ -65,7 +65,7 @@ func allBounds(t interface{ Fatal(...any) }, m *matrix, v Vector, maxShift int) 
 	products := make([]int32, s.fine.count())
 	for i := range m.rows() {
 		kernel.Products(products, s.fine.queries, m.fine.quant[i*m.n:(i+1)*m.n], m.n)
-		rough, fine = append(rough, float64(bounds[0][i])), append(fine, s.bound(i, &m.fine, &s.fine, slices.Max(products)))
+		rough, fine = append(rough, float64(bounds[0].of[i])), append(fine, s.bound(i, &m.fine, &s.fine, slices.Max(products)))
 	}
 	return rough, fine
 }

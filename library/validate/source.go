@@ -35,12 +35,17 @@ func newSource(lib *library.Stack, opts Options) *source {
 		src.idOf[s.Name] = s.ID
 	}
 	for _, r := range lib.References() {
-		if r.Technique != opts.Technique || r.Spectrum == nil || r.Tier != opts.Tier {
+		if r.Technique != opts.Technique || !r.HasSpectrum() || r.Tier != opts.Tier {
 			continue
 		}
-		if _, err := search.Prepare(*r.Spectrum); err != nil {
+		s, err := r.Load(context.Background())
+		if err != nil {
+			continue // it takes no part in searches either
+		}
+		if _, err := search.Prepare(s); err != nil {
 			continue
 		}
+		r.Spectrum = &s
 		src.all = append(src.all, r)
 		if len(src.refs[r.SubstanceID]) == 0 {
 			src.substances = append(src.substances, r.SubstanceID)

@@ -132,10 +132,11 @@ func Reference(lib *library.Stack, id string) (library.Reference, search.Vector,
 		if r.ID != id {
 			continue
 		}
-		if r.Spectrum == nil {
-			return r, search.Vector{}, fmt.Errorf("reference %s is a peak table: %w", id, ErrNoReference)
+		s, err := r.Load(context.Background())
+		if err != nil {
+			return r, search.Vector{}, fmt.Errorf("%w: %w", ErrNoReference, err)
 		}
-		v, err := search.Prepare(r.Spectrum.Ascending())
+		v, err := search.Prepare(s.Ascending())
 		if err != nil {
 			return r, v, fmt.Errorf("reference %s: %w: %w", id, ErrNoReference, err)
 		}

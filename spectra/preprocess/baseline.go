@@ -86,6 +86,17 @@ func (p *ARPLS) Fit(dst, y []float64) (iterations int, err error) {
 	return p.maxIter, fmt.Errorf("arpls: %w in %d rounds", ErrUnsettled, p.maxIter)
 }
 
+// logistic falls from 1 to 0; beyond 40 either way float64 hardly knows better.
+func logistic(x float64) float64 {
+	switch {
+	case x > 40:
+		return 0
+	case x < -40:
+		return 1
+	}
+	return 1 / (1 + math.Exp(x))
+}
+
 // reweigh sets the weights from the residuals (Baek 2015, eq. 9) and returns their relative change, 0 when the
 // fit is already exact.
 func (p *ARPLS) reweigh(z, y []float64) float64 {
@@ -111,7 +122,7 @@ func (p *ARPLS) reweigh(z, y []float64) float64 {
 	}
 	change, size := 0.0, 0.0
 	for i, old := range p.w {
-		w := 1 / (1 + math.Exp(2*((y[i]-z[i])-(2*std-mean))/std))
+		w := logistic(2 * ((y[i] - z[i]) - (2*std - mean)) / std)
 		change += (w - old) * (w - old)
 		size += old * old
 		p.w[i] = w
