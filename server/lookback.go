@@ -159,6 +159,7 @@ func (s *Server) CancelRescreen(ctx context.Context, id string) error {
 
 // ReadAlert notes that by has read an alert; the first one is kept. The error wraps store.ErrNotFound.
 func (s *Server) ReadAlert(ctx context.Context, id, by string) error {
+	defer s.announce() // one less is unread
 	return s.store.ReadAlert(ctx, id, by, s.cfg.Clock())
 }
 

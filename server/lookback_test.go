@@ -137,6 +137,25 @@ func (r *running) firstSeen(substance string) (out firstSeen) {
 	return out
 }
 
+// told waits until whoever watches is told that so many alerts are unread.
+func told(t *testing.T, live <-chan string, unread int) {
+	t.Helper()
+	late := time.After(deadline)
+	for {
+		select {
+		case event, ok := <-live:
+			if strings.HasPrefix(event, fmt.Sprintf("event: alerts\ndata: {\"unread\":%d}", unread)) {
+				return
+			}
+			if !ok {
+				t.Fatal("the stream has ended")
+			}
+		case <-late:
+			t.Fatalf("nobody was told of %d alerts", unread)
+		}
+	}
+}
+
 func TestANewReferenceMovesFirstSeenBackAndRaisesAnAlert(t *testing.T) {
 	dir := t.TempDir()
 	before := startLookBack(t, dir, false)
@@ -153,6 +172,7 @@ func TestANewReferenceMovesFirstSeenBackAndRaisesAnAlert(t *testing.T) {
 	if got := now.firstSeen("analog"); len(got.Items) != 1 || got.Items[0].ScanID != late.ID || got.Items[0].LookBack {
 		t.Fatalf("before the look-back: %+v", got)
 	}
+	live := now.events(t.Context(), "")
 	_, ref := analogReference()
 	got := now.lookBack(ref.ContentID())
 	if got.Rescreen.State != store.RescreenDone || got.Screened != 8 || got.Hits != 3 || got.Stated != 3 || len(got.Scans) != 3 || got.Scans[0].ScanID != early.ID {
@@ -185,7 +205,9 @@ func TestANewReferenceMovesFirstSeenBackAndRaisesAnAlert(t *testing.T) {
 	if moved.ScanID != early.ID || moved.SeenBefore == nil || !moved.SeenBefore.Equal(late.Acquired) || !moved.FirstSeen.Equal(early.Acquired) || moved.Read != nil {
 		t.Errorf("%+v", moved)
 	}
+	told(t, live, 2)
 	now.do("POST", "/v1/alerts/"+moved.ID+"/read", nil).want(t, http.StatusNoContent)
+	told(t, live, 1)
 	now.do("POST", "/v1/alerts/"+early.ID+"/read", nil).want(t, http.StatusNotFound)
 	now.do("GET", "/v1/alerts", nil).want(t, http.StatusOK).into(t, &alerts)
 	if last := alerts.Alerts[1]; last.ID != moved.ID || last.ReadBy != DefaultUser || last.Read == nil {
@@ -207,14 +229,9 @@ func TestScansThatLookLikeOneAreFound(t *testing.T) {
 	two := r.taken(powder("two", 2, analogLines...), 4, "Adams")
 	r.taken(powder("other", 3, otherLines...), 5, "Adams")
 	short := r.taken(spectrum("short"), 6, "Adams")
-	var got struct {
-		Scans []struct {
-			ScanID string `json:"scan_id"`
-			Score  float64
-		}
-	}
+	var got struct{ Scans []lookback.Similar }
 	r.do("GET", "/v1/scans/"+one.ID+"/similar", nil).want(t, http.StatusOK).into(t, &got)
-	if len(got.Scans) != 1 || got.Scans[0].ScanID != two.ID || got.Scans[0].Score < 0.9 {
+	if len(got.Scans) != 1 || got.Scans[0].ScanID != two.ID || got.Scans[0].Score < 0.9 || got.Scans[0].County != "Adams" || !got.Scans[0].Acquired.Equal(two.Acquired) {
 		t.Errorf("%+v", got)
 	}
 	r.do("GET", "/v1/scans/"+short.ID+"/similar", nil).want(t, http.StatusUnprocessableEntity).mentions(t, "cannot be searched")

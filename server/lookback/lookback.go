@@ -280,11 +280,17 @@ func Occurrences(stored []store.Occurrence) []intel.Scan {
 	return scans
 }
 
-// Similar is a stored scan that looks like another.
+// Similar is a stored scan that looks like another, with what was answered to it at the time.
 type Similar struct {
-	ScanID   string  `json:"scan_id"`
-	Score    float64 `json:"score" doc:"correlation, 0 to 1"`
-	ShiftCM1 float64 `json:"shift_cm1"`
+	ScanID    string    `json:"scan_id"`
+	Score     float64   `json:"score" doc:"correlation, 0 to 1"`
+	ShiftCM1  float64   `json:"shift_cm1"`
+	Acquired  time.Time `json:"acquired"`
+	County    string    `json:"county"`
+	State     string    `json:"state"`
+	Verdict   string    `json:"verdict" doc:"presumptive"`
+	Headline  string    `json:"headline"`
+	Simulated bool      `json:"simulated"`
 }
 
 // likeAtOnce is how many scans Like compares before it looks whether the rest can still be among the best.
@@ -329,7 +335,23 @@ func (l *Looker) Like(ctx context.Context, scanID string, s spectra.Spectrum, le
 		})
 		best = best[:min(limit, len(best))]
 	}
-	return best, nil
+	return best, l.describe(ctx, best)
+}
+
+// describe fills in what is known of the scans besides their likeness.
+func (l *Looker) describe(ctx context.Context, found []Similar) error {
+	for i := range found {
+		f := &found[i]
+		sc, err := l.Store.Scan(ctx, f.ScanID)
+		if err != nil {
+			return err
+		}
+		f.Acquired, f.Verdict, f.Headline, f.Simulated = sc.Acquired, sc.Verdict, sc.Headline, sc.Simulated
+		if sc.Location != nil {
+			f.County, f.State = sc.Location.County, sc.Location.State
+		}
+	}
+	return nil
 }
 
 // rounding is more than what a score can be above its bound because of rounding.
