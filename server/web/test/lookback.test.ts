@@ -1,0 +1,37 @@
+import { describe, expect, it } from "vitest";
+import { alertText, alertsWords } from "../src/alerts";
+import type { Alert, SimilarScan } from "../src/api";
+import { instant } from "../src/format";
+import { similarText } from "../src/similar";
+
+const early = "2026-01-03T12:00:00Z";
+const late = "2026-01-20T12:00:00Z";
+const alert: Alert = { id: "1", created: late, substance: "analog", scan_id: "2", county: "Adams", state: "CO", simulated: false, first_seen: early, seen_before: late, read_by: "", read: null };
+
+describe("an alert", () => {
+  it("says both dates and the place", () => {
+    expect(alertText(alert)).toBe(`First seen ${instant(early)} in Adams, CO; thought to be ${instant(late)} until now.`);
+  });
+
+  it("says when a substance was not known there at all", () => {
+    expect(alertText({ ...alert, seen_before: null })).toContain("it was not known to have been there");
+    expect(alertText({ ...alert, county: "", state: "" })).toContain("in an unknown place");
+  });
+
+  it("is counted until it is read", () => {
+    expect(alertsWords([alert, { ...alert, read: late, read_by: "ada" }])).toMatch(/^1 unread/);
+    expect(alertsWords([{ ...alert, read: late }])).toBe("All read.");
+    expect(alertsWords([])).toMatch(/^None\. An alert appears when/);
+  });
+
+  it("never calls a field result certain", () => {
+    for (const text of [alertText(alert), alertsWords([alert]), alertsWords([])]) expect(text).not.toMatch(/identified|confirmed|safe|positive/i);
+  });
+});
+
+describe("a similar scan", () => {
+  const scan: SimilarScan = { scan_id: "3", score: 0.9449, shift_cm1: 0.4, acquired: early, county: "Adams", state: "CO", verdict: "alarm", headline: "ALARM: analog", simulated: false };
+
+  it("shows how alike, where and when", () => expect(similarText(scan)).toBe(`correlation 0.94 \u00b7 Adams, CO \u00b7 ${instant(early)}`));
+  it("leaves out a place that is not known", () => expect(similarText({ ...scan, county: "", state: "" })).toBe(`correlation 0.94 \u00b7 ${instant(early)}`));
+});
