@@ -34,11 +34,7 @@ func (s *Server) learn(ctx context.Context, cause string) error {
 		return fmt.Errorf("write the learned library: %w", err)
 	}
 	if changed {
-		before := s.know().lib
 		if err := s.load(ctx); err != nil {
-			return err
-		}
-		if err := s.lookBackFor(ctx, before, s.know().lib); err != nil {
 			return err
 		}
 	}
@@ -49,6 +45,7 @@ func (s *Server) learn(ctx context.Context, cause string) error {
 	if change.State == store.ChangeRunning {
 		s.compare(change, s.know())
 	}
+	s.lookForLearnt(ctx)
 	return nil
 }
 

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"path/filepath"
 
-	"fentrace/library"
 	"fentrace/library/archive"
 	"fentrace/server/lookback"
 	"fentrace/server/store"
@@ -97,11 +96,11 @@ func (s *Server) lookLater(r store.Rescreen) {
 	ctx, cancel := context.WithCancel(s.background)
 	run := &looking{id: r.ID, ctx: ctx, cancel: cancel, done: make(chan struct{})}
 	s.looks.of[r.ID] = run
-	before := s.looks.last
-	s.looks.last = run
 	s.works.Go(func() {
-		if before != nil {
-			<-before.done
+		select {
+		case s.looks.turn <- struct{}{}:
+			defer func() { <-s.looks.turn }()
+		case <-ctx.Done(): // noted by look, without waiting for the others
 		}
 		s.look(run)
 		s.looks.Lock()
@@ -160,6 +159,7 @@ func (s *Server) CancelRescreen(ctx context.Context, id string) error {
 
 // ReadAlert notes that by has read an alert; the first one is kept. The error wraps store.ErrNotFound.
 func (s *Server) ReadAlert(ctx context.Context, id, by string) error {
+	defer s.announce() // one less is unread
 	return s.store.ReadAlert(ctx, id, by, s.cfg.Clock())
 }
 
@@ -172,22 +172,18 @@ func (s *Server) Similar(ctx context.Context, id string, least float64, limit in
 	return s.looker.Like(ctx, id, sp, least, limit)
 }
 
-// lookBackFor looks through the past with the references that the library has learnt since.
-func (s *Server) lookBackFor(ctx context.Context, before, now *library.Stack) error {
-	had := map[string]bool{}
-	for _, r := range before.References() {
-		had[r.ID] = true
-	}
-	var fresh []string
-	for _, r := range now.References() {
-		if !had[r.ID] && r.HasSpectrum() {
-			fresh = append(fresh, r.ID)
+// lookForLearnt looks through the past with the references that laboratory results have taught and that it was not looked
+// through with yet, be it because the server ended before it noted that. A failure is logged: the next start makes it good.
+func (s *Server) lookForLearnt(ctx context.Context) {
+	fresh, err := s.store.NotLookedFor(ctx)
+	for _, id := range fresh {
+		if _, e := s.Rescreen(ctx, []string{id}, ""); !errors.Is(e, lookback.ErrNoReference) {
+			err = errors.Join(err, e)
+		} else {
+			s.cfg.Logger.WarnContext(ctx, "what was learnt cannot be looked for in the past", slog.Any("error", e))
 		}
 	}
-	_, err := s.Rescreen(ctx, fresh, "")
-	if errors.Is(err, lookback.ErrNoReference) {
-		s.cfg.Logger.WarnContext(ctx, "what was learnt cannot be looked for in the past", slog.Any("error", err))
-		return nil
+	if err != nil {
+		s.cfg.Logger.ErrorContext(ctx, "the past is not looked through with what was learnt; the next start tries again", slog.Any("error", err))
 	}
-	return err
 }

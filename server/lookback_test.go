@@ -1,7 +1,11 @@
 package server
 
 import (
+	"cmp"
+	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -9,11 +13,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"fentrace/library"
+	"fentrace/library/identify"
 	"fentrace/server/auth"
+	"fentrace/server/lookback"
 	"fentrace/server/store"
 	"fentrace/spectra"
 )
@@ -102,6 +109,19 @@ func (r *running) waitFor(id string) rescreened {
 	return rescreened{}
 }
 
+// change does to the database of a server that has ended what no server does.
+func change(t *testing.T, dir, statement string, args ...any) {
+	t.Helper()
+	db, err := sql.Open("sqlite3", filepath.Join(dir, store.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Exec(statement, args...)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 type firstSeen struct {
 	Items []struct {
 		Substance string
@@ -115,6 +135,25 @@ func (r *running) firstSeen(substance string) (out firstSeen) {
 	r.t.Helper()
 	r.do("GET", "/v1/intelligence/first-seen?substance="+substance, nil).want(r.t, http.StatusOK).into(r.t, &out)
 	return out
+}
+
+// told waits until whoever watches is told that so many alerts are unread.
+func told(t *testing.T, live <-chan string, unread int) {
+	t.Helper()
+	late := time.After(deadline)
+	for {
+		select {
+		case event, ok := <-live:
+			if strings.HasPrefix(event, fmt.Sprintf("event: alerts\ndata: {\"unread\":%d}", unread)) {
+				return
+			}
+			if !ok {
+				t.Fatal("the stream has ended")
+			}
+		case <-late:
+			t.Fatalf("nobody was told of %d alerts", unread)
+		}
+	}
 }
 
 func TestANewReferenceMovesFirstSeenBackAndRaisesAnAlert(t *testing.T) {
@@ -133,6 +172,7 @@ func TestANewReferenceMovesFirstSeenBackAndRaisesAnAlert(t *testing.T) {
 	if got := now.firstSeen("analog"); len(got.Items) != 1 || got.Items[0].ScanID != late.ID || got.Items[0].LookBack {
 		t.Fatalf("before the look-back: %+v", got)
 	}
+	live := now.events(t.Context(), "")
 	_, ref := analogReference()
 	got := now.lookBack(ref.ContentID())
 	if got.Rescreen.State != store.RescreenDone || got.Screened != 8 || got.Hits != 3 || got.Stated != 3 || len(got.Scans) != 3 || got.Scans[0].ScanID != early.ID {
@@ -165,7 +205,9 @@ func TestANewReferenceMovesFirstSeenBackAndRaisesAnAlert(t *testing.T) {
 	if moved.ScanID != early.ID || moved.SeenBefore == nil || !moved.SeenBefore.Equal(late.Acquired) || !moved.FirstSeen.Equal(early.Acquired) || moved.Read != nil {
 		t.Errorf("%+v", moved)
 	}
+	told(t, live, 2)
 	now.do("POST", "/v1/alerts/"+moved.ID+"/read", nil).want(t, http.StatusNoContent)
+	told(t, live, 1)
 	now.do("POST", "/v1/alerts/"+early.ID+"/read", nil).want(t, http.StatusNotFound)
 	now.do("GET", "/v1/alerts", nil).want(t, http.StatusOK).into(t, &alerts)
 	if last := alerts.Alerts[1]; last.ID != moved.ID || last.ReadBy != DefaultUser || last.Read == nil {
@@ -187,18 +229,53 @@ func TestScansThatLookLikeOneAreFound(t *testing.T) {
 	two := r.taken(powder("two", 2, analogLines...), 4, "Adams")
 	r.taken(powder("other", 3, otherLines...), 5, "Adams")
 	short := r.taken(spectrum("short"), 6, "Adams")
-	var got struct {
-		Scans []struct {
-			ScanID string `json:"scan_id"`
-			Score  float64
-		}
-	}
+	var got struct{ Scans []lookback.Similar }
 	r.do("GET", "/v1/scans/"+one.ID+"/similar", nil).want(t, http.StatusOK).into(t, &got)
-	if len(got.Scans) != 1 || got.Scans[0].ScanID != two.ID || got.Scans[0].Score < 0.9 {
+	if len(got.Scans) != 1 || got.Scans[0].ScanID != two.ID || got.Scans[0].Score < 0.9 || got.Scans[0].County != "Adams" || !got.Scans[0].Acquired.Equal(two.Acquired) {
 		t.Errorf("%+v", got)
 	}
 	r.do("GET", "/v1/scans/"+short.ID+"/similar", nil).want(t, http.StatusUnprocessableEntity).mentions(t, "cannot be searched")
 	r.do("GET", "/v1/scans/"+one.ID+"/similar?least=0", nil).want(t, http.StatusUnprocessableEntity)
+}
+
+func TestTheMostSimilarScansAreTheSameHoweverManyAreAskedFor(t *testing.T) {
+	r := startLookBack(t, t.TempDir(), false)
+	one := r.taken(powder("one", 1, analogLines...), 1, "Adams")
+	for i := range 150 {
+		some := append(slices.Clone(analogLines[:6-i%4]), otherLines[:i%4]...)
+		r.taken(powder(fmt.Sprint("like ", i), uint64(2+i), some...), 1+i%28, "Adams")
+	}
+	similar := func(limit int) (out []lookback.Similar) {
+		var got struct{ Scans []lookback.Similar }
+		r.do("GET", fmt.Sprintf("/v1/scans/%s/similar?least=0.3&limit=%d", one.ID, limit), nil).want(t, http.StatusOK).into(t, &got)
+		return got.Scans
+	}
+	all := similar(200)
+	if len(all) < 100 || !slices.IsSortedFunc(all, func(a, b lookback.Similar) int { return cmp.Compare(b.Score, a.Score) }) {
+		t.Fatalf("%d scans: %+v", len(all), all)
+	}
+	for _, n := range []int{1, 5, 40, 80} {
+		if got := similar(n); !slices.Equal(got, all[:n]) {
+			t.Errorf("the best %d of %d are others", n, len(all))
+		}
+	}
+}
+
+// What one scan lacks must not keep those after it from being looked through.
+func TestAScanWhoseSpectrumCannotBeReadIsLeftOut(t *testing.T) {
+	dir := t.TempDir()
+	r := startLookBack(t, dir, false)
+	spoilt := r.taken(powder("spoilt", 1, analogLines...), 3, "Adams")
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	change(t, dir, "UPDATE scans SET spectrum = '{' WHERE id = ?", spoilt.ID)
+	if err := os.RemoveAll(filepath.Join(dir, ArchiveFolder)); err != nil {
+		t.Fatal(err)
+	}
+	r = startLookBack(t, dir, false)
+	one, two := r.taken(powder("one", 2, analogLines...), 4, "Adams"), r.taken(powder("two", 3, analogLines...), 5, "Adams")
+	r.do("GET", "/v1/scans/"+one.ID+"/similar", nil).want(t, http.StatusOK).mentions(t, two.ID)
 }
 
 func TestALookBackThatWasCutOffGoesOn(t *testing.T) {
@@ -242,5 +319,136 @@ func TestWhoMayLookBackAndAtWhat(t *testing.T) {
 	r.do("POST", "/v1/rescreens/0b0f5c7e-0000-4000-8000-000000000000/cancel", nil).want(t, http.StatusNotFound)
 	if got := r.lookBack(ref.ContentID()); got.Rescreen.State != store.RescreenDone || got.Hits != 0 || got.AskedBy != DefaultUser {
 		t.Errorf("%+v", got)
+	}
+}
+
+// What a look-back found before it was cut off is known when it goes on: the alert must not be lost by that.
+func TestALookBackThatWasCutOffAlertsOfAllItFound(t *testing.T) {
+	dir := t.TempDir()
+	r := startLookBack(t, dir, false)
+	early := r.taken(powder("analog early", 1, analogLines...), 3, "Adams")
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r = startLookBack(t, dir, true)
+	late := r.taken(powder("analog late", 2, analogLines...), 20, "Adams")
+	_, ref := analogReference()
+	begun, err := r.store.BeginRescreen(t.Context(), store.Rescreen{ReferenceID: ref.ContentID(), Substance: "analog", Library: r.know().lib.Version(), Created: r.clock.now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun.Done, begun.UpTo = 1, 1
+	hit := store.LookBackHit{ReferenceID: ref.ContentID(), ScanID: early.ID, Substance: "analog", Controlled: true, Score: 0.95, Stated: true, Verdict: "alarm", Found: r.clock.now()}
+	if err := r.store.SaveRescreen(t.Context(), begun, []store.LookBackHit{hit}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r = startLookBack(t, dir, true)
+	if got := r.waitFor(begun.ID); got.Rescreen.State != store.RescreenDone || got.Stated != 2 {
+		t.Fatalf("%+v", got)
+	}
+	alerts, err := r.store.Alerts(t.Context(), 10)
+	if err != nil || len(alerts) != 1 || alerts[0].ScanID != early.ID || alerts[0].SeenBefore == nil || !alerts[0].SeenBefore.Equal(late.Acquired) {
+		t.Errorf("%+v, %v", alerts, err)
+	}
+}
+
+// waiting answers as byReference does, but of a scan that is called stuck only once it is told to stop.
+type waiting struct {
+	byReference
+	reached chan<- struct{}
+}
+
+func (w waiting) Identify(ctx context.Context, s spectra.Spectrum) (identify.Identification, error) {
+	if !strings.Contains(s.Title, "stuck") {
+		return w.byReference.Identify(ctx, s)
+	}
+	w.reached <- struct{}{}
+	<-ctx.Done()
+	return identify.Identification{}, ctx.Err()
+}
+
+func TestALookBackThatWaitsForAnotherCanBeCancelled(t *testing.T) {
+	dir := t.TempDir()
+	r := startLookBack(t, dir, false)
+	r.taken(powder("stuck", 1, analogLines...), 3, "Adams")
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	reached := make(chan struct{}, 1)
+	sub, ref := analogReference()
+	sugar := powder("sugar", 98, otherLines...)
+	lib := library.NewStack([]library.Substance{sub, {ID: "sugar", Name: "sugar"}},
+		[]library.Reference{ref, {SubstanceID: "sugar", Tier: library.Measured, Technique: spectra.Raman, Spectrum: &sugar}})
+	r = start(t, in(dir), func(c *Config) {
+		c.Library = lib
+		c.NewIdentifier = func(lib *library.Stack) (Identifier, error) { return waiting{byReference{lib}, reached}, nil }
+	})
+	begin := func(reference string) string {
+		var begun struct{ Rescreens []store.Rescreen }
+		r.do("POST", "/v1/rescreens", map[string]any{"references": []string{reference}}).want(t, http.StatusAccepted).into(t, &begun)
+		return begun.Rescreens[0].ID
+	}
+	first := begin(ref.ContentID())
+	<-reached
+	var second string
+	for _, known := range lib.References() {
+		if known.SubstanceID == "sugar" {
+			second = begin(known.ID)
+		}
+	}
+	r.do("POST", "/v1/rescreens/"+second+"/cancel", nil).want(t, http.StatusNoContent)
+	for id, want := range map[string]string{first: store.RescreenRunning, second: store.RescreenCancelled} {
+		if got, err := r.store.Rescreen(t.Context(), id); err != nil || got.State != want {
+			t.Errorf("%s is %s, want %s: %v", id, got.State, want, err)
+		}
+	}
+	r.do("POST", "/v1/rescreens/"+first+"/cancel", nil).want(t, http.StatusNoContent)
+	if got := r.waitFor(first); got.Rescreen.State != store.RescreenCancelled || got.Done != 0 {
+		t.Errorf("%+v", got.Rescreen)
+	}
+}
+
+func TestWhatWasLearntIsLookedForInThePast(t *testing.T) {
+	dir := t.TempDir()
+	r := startLookBack(t, dir, false)
+	chemist := r.as("ada", auth.RoleChemist)
+	early := r.taken(powder("another form, early", 1, analogLines...), 3, "Adams")
+	standard := r.taken(powder("another form", 2, analogLines...), 20, "Boulder")
+	result := chemist.enter(standard.ID, finding("corrected", true, "sugar"), http.StatusCreated)
+	r.decide(result.Proposal, "accept").want(t, http.StatusOK)
+	looked := func() []store.Rescreen {
+		var all struct{ Rescreens []store.Rescreen }
+		r.do("GET", "/v1/rescreens", nil).want(t, http.StatusOK).into(t, &all) // answered, so the start is over
+		return all.Rescreens
+	}
+	all := looked()
+	if len(all) != 1 || all[0].AskedBy != "" {
+		t.Fatalf("%+v", all)
+	}
+	if got := r.waitFor(all[0].ID); got.Hits != 2 || got.Scans[0].ScanID != early.ID {
+		t.Errorf("%+v", got)
+	}
+	// The server ends after the reference is in the library and before the look-back is noted.
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	change(t, dir, "DELETE FROM rescreens")
+	r = startLookBack(t, dir, false)
+	if all = looked(); len(all) != 1 {
+		t.Fatalf("%d look-backs", len(all))
+	}
+	if got := r.waitFor(all[0].ID); got.Rescreen.State != store.RescreenDone || got.Hits != 2 {
+		t.Errorf("%+v", got)
+	}
+	// Once is enough.
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r = startLookBack(t, dir, false)
+	if all = looked(); len(all) != 1 {
+		t.Errorf("%d look-backs", len(all))
 	}
 }

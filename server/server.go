@@ -110,7 +110,7 @@ type Server struct {
 	looks      struct {
 		sync.Mutex
 		of   map[string]*looking // those that run or wait, by id
-		last *looking
+		turn chan struct{}       // full while one runs
 	}
 	sender  *forward.Sender // nil: scans stay here
 	sending sync.WaitGroup
@@ -154,7 +154,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, store: st, auth: auth.New(st, cfg.Clock), instrument: newInstrument(cfg),
 		ending: make(chan struct{}), stored: make(chan struct{})}
-	s.looks.of = map[string]*looking{}
+	s.looks.of, s.looks.turn = map[string]*looking{}, make(chan struct{}, 1)
 	s.background, s.endWork = context.WithCancel(context.WithoutCancel(ctx))
 	if err := s.load(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start server: %w", err), st.Close())

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"fentrace/library"
@@ -253,15 +254,14 @@ func (c *rescreenCommand) like(env *environment, l *lookback.Looker) error {
 	sheet := env.newSheet()
 	sheet.line(fmt.Sprintf("%s like it by a correlation of at least %g.", counted(len(found), "scan looks", "scans look"), c.Least))
 	for _, f := range found {
-		sc, err := l.Store.Scan(env.ctx, f.ScanID)
-		if err != nil {
-			return err
-		}
 		sheet.line("")
-		sheet.name(sc.ID, sc.Simulated)
-		sheet.field("taken", sc.Acquired.Local().Format(time.RFC3339))
+		sheet.name(f.ScanID, f.Simulated)
+		sheet.field("taken", f.Acquired.Local().Format(time.RFC3339))
+		if f.County != "" || f.State != "" {
+			sheet.field("where", strings.TrimSpace(f.County+" "+f.State))
+		}
 		sheet.field("correlation", fmt.Sprintf("%.2f", f.Score))
-		sheet.field("answer", sc.Headline)
+		sheet.field("answer", f.Headline)
 	}
 	return sheet.err
 }

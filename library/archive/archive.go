@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,8 +64,9 @@ type segment struct {
 	path        string
 }
 
-// Open opens the archive in dir, which it makes. Segments that cannot be used are put aside as .damaged, and named by the
-// problems; their scans are missing. With readOnly nothing in dir is changed.
+// Open opens the archive in dir, which it makes. Segments that cannot be used are put aside as .damaged, those whose spectra are
+// not prepared as they are now are removed, and the problems name both; their scans are missing. With readOnly nothing in dir is
+// changed.
 func Open(dir string, readOnly bool) (a *Archive, problems []error, err error) {
 	a = inMemory(partRows)
 	a.dir, a.readOnly = dir, readOnly
@@ -79,8 +81,11 @@ func Open(dir string, readOnly bool) (a *Archive, problems []error, err error) {
 	}
 	for _, path := range paths {
 		g, err := openSegment(path)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("open archive: %w", err), a.putAside(path))
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // another program has just made it part of a whole one
+			continue
+		case err != nil:
+			problems = append(problems, fmt.Errorf("open archive: %w", err), a.reject(path, err))
 			continue
 		}
 		s := a.sets[g.table.Technique()]
@@ -307,10 +312,14 @@ func openSegment(path string) (*segment, error) {
 	return g, nil
 }
 
-// putAside renames what cannot be used, so that it is not tried again and can be looked at.
-func (a *Archive) putAside(path string) error {
-	if a.readOnly {
+// reject puts a segment that cannot be used aside, so that it is not tried again and can be looked at. There is nothing to see
+// in one that is only old: keeping it would double the room that an archive takes with every change of the preparation.
+func (a *Archive) reject(path string, why error) error {
+	switch {
+	case a.readOnly:
 		return nil
+	case errors.Is(why, search.ErrStale):
+		return os.Remove(path)
 	}
 	return os.Rename(path, path+".damaged")
 }
@@ -335,11 +344,11 @@ func (a *Archive) Bytes(t spectra.Technique) (n int64) {
 	return n + a.sets[t].building.Bytes()
 }
 
-// Candidate is a scan that may resemble what is looked for.
+// Candidate is a scan that may resemble what is looked for: its score is at most Bound.
 type Candidate struct {
 	ScanID string
 	Seq    int64
-	Bound  float64 // of its score
+	Bound  float64
 }
 
 // Screen are the scans whose score with v at any whole shift within maxShift cm-1 may be at least score, in order of their
@@ -362,7 +371,7 @@ func (a *Archive) Screen(ctx context.Context, v search.Vector, maxShift int, sco
 	var err error
 	done := 0
 	for i, t := range append(tables, s.building) {
-		var rows []search.Row
+		var rows []search.Candidate
 		rows, err = t.AtLeast(ctx, v, maxShift, score)
 		if errors.Is(err, search.ErrRowFile) && i < len(s.segments) {
 			damaged = append(damaged, s.segments[i])
@@ -372,7 +381,7 @@ func (a *Archive) Screen(ctx context.Context, v search.Vector, maxShift int, sco
 			break
 		}
 		for _, r := range rows {
-			out = append(out, Candidate{t.ID(r.Index), t.Seq(r.Index), r.Bound})
+			out = append(out, Candidate{t.ID(r.Row), t.Seq(r.Row), r.Bound})
 		}
 		if done += t.Len(); progress != nil {
 			progress(done, total)
@@ -395,7 +404,7 @@ func (a *Archive) drop(s *set, damaged []*segment) error {
 		if !slices.Contains(damaged, g) {
 			return false
 		}
-		err = errors.Join(err, g.table.Close(), a.putAside(g.path))
+		err = errors.Join(err, g.table.Close(), a.reject(g.path, ErrDamaged))
 		return true
 	})
 	s.next()

@@ -1,15 +1,19 @@
 package archive
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"fentrace/library/search"
 	"fentrace/spectra"
@@ -185,7 +189,10 @@ func TestWhatAPowerCutLeavesIsTidied(t *testing.T) {
 	a := small(t, dir)
 	db.fill(t, a, 1000)
 	must(t, a.Close())
-	must(t, os.WriteFile(filepath.Join(dir, durable.Part+"1"), []byte("half"), 0o600))
+	half := filepath.Join(dir, durable.Part+"1")
+	must(t, os.WriteFile(half, []byte("half"), 0o600))
+	yesterday := time.Now().Add(-24 * time.Hour)
+	must(t, os.Chtimes(half, yesterday, yesterday))
 	// The whole of the first three parts, not in their place yet when the power went.
 	whole, _, err := Open(t.TempDir(), false)
 	must(t, err)
@@ -204,6 +211,38 @@ func TestWhatAPowerCutLeavesIsTidied(t *testing.T) {
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) >= len(parts) {
 		t.Errorf("%d files were %d before: %v", len(entries), len(parts), err)
 	}
+}
+
+// Spectra that were prepared in another way are no use, and their scans are in the database.
+func TestSegmentsOfAnotherPreparationAreRemovedAndMadeAgain(t *testing.T) {
+	dir, db := t.TempDir(), newDatabase(t, 40)
+	a := small(t, dir)
+	db.fill(t, a, 1000)
+	must(t, a.Close())
+	for _, path := range files(t, dir) {
+		raw, err := os.ReadFile(path)
+		must(t, err)
+		header := raw[16 : 16+binary.LittleEndian.Uint32(raw[8:])]
+		at := bytes.Index(header, []byte(`"pipeline":"`)) + len(`"pipeline":"`)
+		header[at] ^= 1 // another name of the same length
+		binary.LittleEndian.PutUint32(raw[12:], crc32.Checksum(header, crc32.MakeTable(crc32.Castagnoli)))
+		must(t, os.WriteFile(path, raw, 0o600))
+	}
+	reader, problems, err := Open(dir, true)
+	must(t, err)
+	if len(problems) != 2 || !errors.Is(problems[0], search.ErrStale) || len(files(t, dir)) != 2 {
+		t.Errorf("%v, %d segments", problems, len(files(t, dir)))
+	}
+	must(t, reader.Close())
+	a, problems, err = Open(dir, false)
+	must(t, err)
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 || len(problems) != 2 {
+		t.Errorf("%v is left, %v, %v", left, problems, err)
+	}
+	a.partRows = 10
+	db.fill(t, a, 1000)
+	db.complete(t, a)
+	must(t, a.Close())
 }
 
 func TestOnlyWhatIsWantedIsTaken(t *testing.T) {

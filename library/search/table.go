@@ -2,6 +2,7 @@ package search
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -108,9 +109,12 @@ func closing(err error, f *rowFile) error {
 	return err
 }
 
+// ErrStale is wrapped, besides ErrRowFile, when spectra in a file were prepared in another way than they are now.
+var ErrStale = errors.New("its spectra are not prepared as they are now")
+
 func (f *rowFile) table() (*Table, error) {
 	if !f.current() {
-		return nil, fmt.Errorf("%w: it was prepared by %s, not as spectra are now", ErrRowFile, f.head.Pipeline)
+		return nil, fmt.Errorf("%w: %w but by %s", ErrRowFile, ErrStale, f.head.Pipeline)
 	}
 	m, err := f.matrix(true)
 	if err != nil {
@@ -140,15 +144,15 @@ func (t *Table) Close() error {
 	return t.file.close()
 }
 
-// Row is a row of a table with a bound of its score.
-type Row struct {
-	Index int
-	Bound float64 // the score is at most that
+// Candidate is a row, and the score that it has at most.
+type Candidate struct {
+	Row   int
+	Bound float64
 }
 
 // AtLeast are the rows, in order, whose score with v at any whole shift within maxShift cm-1 may be at least score (above 0):
 // all that are, and some that are a little below. The error is that of Check, or of ctx.
-func (t *Table) AtLeast(ctx context.Context, v Vector, maxShift int, score float64) ([]Row, error) {
+func (t *Table) AtLeast(ctx context.Context, v Vector, maxShift int, score float64) ([]Candidate, error) {
 	switch {
 	case v.Technique != t.m.technique:
 		return nil, nil
@@ -159,7 +163,7 @@ func (t *Table) AtLeast(ctx context.Context, v Vector, maxShift int, score float
 		return nil, err
 	}
 	s := newScreen(t.m, v, maxShift)
-	found := make([][]Row, (t.Len()+chunk-1)/chunk)
+	found := make([][]Candidate, (t.Len()+chunk-1)/chunk)
 	err := onEveryCore(ctx, len(found), func() func(int) {
 		products, fine, bounds := make([]int32, chunk), make([]int32, s.fine.count()), make([]float32, chunk)
 		return func(c int) {
@@ -171,8 +175,8 @@ func (t *Table) AtLeast(ctx context.Context, v Vector, maxShift int, score float
 				if float64(b) < score-boundSlack {
 					continue
 				}
-				if fine := s.fineBound(from+i, fine); fine >= score {
-					found[c] = append(found[c], Row{from + i, fine})
+				if bound := s.fineBound(from+i, fine); bound >= score {
+					found[c] = append(found[c], Candidate{from + i, bound})
 				}
 			}
 		}

@@ -55,13 +55,13 @@ func TestAScreeningMissesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		bounds := map[int]float64{}
+		for _, r := range rows {
+			bounds[r.Row] = r.Bound
+		}
 		for i, row := range vectors {
-			a, ok := Align(v, row, 0, shift)
-			if !ok || a.Score < score {
-				continue
-			}
-			if at := slices.IndexFunc(rows, func(r Row) bool { return r.Index == i }); at < 0 || rows[at].Bound < a.Score-1e-9 {
-				t.Fatalf("row %d scores %.4f: among those of at least %.4f at %d", i, a.Score, score, at)
+			if a, ok := Align(v, row, 0, shift); ok && a.Score >= score && bounds[i] < a.Score-boundSlack {
+				t.Fatalf("row %d scores %.4f, among those of at least %.4f its bound is %.4f (0: it is not)", i, a.Score, score, bounds[i])
 			}
 		}
 	})
@@ -76,7 +76,7 @@ func TestAScreeningLeavesOutWhatIsFarBelow(t *testing.T) {
 	}
 	surplus := 0
 	for _, r := range rows {
-		if a, ok := Align(vectors[0], vectors[r.Index], 0, 8); !ok || a.Score < 0.6 {
+		if a, ok := Align(vectors[0], vectors[r.Row], 0, 8); !ok || a.Score < 0.6 {
 			surplus++
 		}
 	}
@@ -130,7 +130,7 @@ func TestATableComesBackFromItsFile(t *testing.T) {
 			t.Fatalf("%v, %v, want %v", got, err, want)
 		}
 		twice, err := joined.AtLeast(context.Background(), v, 8, 0.5)
-		if err != nil || len(twice) != 2*len(want) || twice[len(want)].Index != want[0].Index+300 {
+		if err != nil || len(twice) != 2*len(want) || twice[len(want)].Row != want[0].Row+300 {
 			t.Fatalf("joined: %v, %v", twice, err)
 		}
 	}

@@ -27,6 +27,7 @@ func (a *API) registerEvents() {
 	op := huma.Operation{OperationID: "events", Method: http.MethodGet, Path: eventsPath, Summary: "Live events: one per stored scan, and frames while the spectrometer works",
 		Description: "Each event of a scan has an increasing id, the name scan and the data {\"id\",\"verdict\"}. Events named queue have no id; " +
 			"their data is the state of the queue of unsent scans, without its files: first as it is, then whenever it has changed. " +
+			"Events named alerts, without id, say in the same way how many alerts nobody has read: {\"unread\"}. " +
 			"Events named frame, without id and not kept, are what the detector sees, thinned out.",
 		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
 			"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}}}
@@ -60,7 +61,7 @@ func (a *API) stream(hc huma.Context, last int64) {
 	defer beat.Stop()
 	seen, _ := a.backend.Live() // what is past is not shown
 	ok := send(": listening\n\n")
-	queue := ""
+	queue, unread := "", 0
 	for ok {
 		stored := a.backend.Stored() // before reading, so that nothing falls between
 		frame, next := a.backend.Live()
@@ -86,7 +87,7 @@ func (a *API) stream(hc huma.Context, last int64) {
 		if len(events) > 0 {
 			continue
 		}
-		if !a.sendQueue(ctx, &queue, send) {
+		if !a.sendQueue(ctx, &queue, send) || !a.sendAlerts(ctx, &unread, send) {
 			return
 		}
 		select {

@@ -132,3 +132,17 @@ func (a *API) registerAlerts() {
 			return nil, a.backend.ReadAlert(ctx, in.ID, c.User)
 		})
 }
+
+// sendAlerts tells how many alerts nobody has read unless it is the number told last; false ends the stream. Before there was one
+// there is nothing to tell.
+func (a *API) sendAlerts(ctx context.Context, told *int, send func(format string, args ...any) bool) bool {
+	n, err := a.store.UnreadAlerts(ctx)
+	if err != nil {
+		return false
+	}
+	if n == *told {
+		return true
+	}
+	*told = n
+	return send("event: alerts\ndata: {\"unread\":%d}\n\n", n)
+}

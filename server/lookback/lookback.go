@@ -8,10 +8,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"fentrace/library"
 	"fentrace/library/archive"
@@ -66,7 +69,11 @@ func (l *Looker) Fill(ctx context.Context, progress func(added int)) error {
 			if upTo == after {
 				break
 			}
-			if err := l.Archive.Add(t, prepared(scans), upTo); err != nil {
+			ready, err := prepared(ctx, scans)
+			if err != nil {
+				return err
+			}
+			if err := l.Archive.Add(t, ready, upTo); err != nil {
 				return err
 			}
 			if added += len(scans); progress != nil {
@@ -77,15 +84,33 @@ func (l *Looker) Fill(ctx context.Context, progress func(added int)) error {
 	return nil
 }
 
-// prepared are the scans that can be searched.
-func prepared(scans []store.SearchableScan) []archive.Scan {
+// prepared are the scans that can be searched. One whose stored spectrum cannot be read is none: it must not keep those after it
+// out of the archive.
+func prepared(ctx context.Context, scans []store.SearchableScan) ([]archive.Scan, error) {
+	vectors := make([]search.Vector, len(scans))
+	err := onAllCores(ctx, len(scans), func(ctx context.Context, i int) error {
+		if sp, err := scans[i].Spectrum(); err == nil {
+			vectors[i], _ = search.Prepare(sp.Ascending()) // left empty when it cannot be searched
+		}
+		return nil
+	})
 	var out []archive.Scan
-	for _, sc := range scans {
-		if v, err := search.Prepare(sc.Spectrum.Ascending()); err == nil {
-			out = append(out, archive.Scan{ID: sc.ID, Seq: sc.Seq, Vector: v})
+	for i, sc := range scans {
+		if len(vectors[i].D) > 0 {
+			out = append(out, archive.Scan{ID: sc.ID, Seq: sc.Seq, Vector: vectors[i]})
 		}
 	}
-	return out
+	return out, err
+}
+
+// onAllCores does 0..n-1 until ctx ends or one of them fails.
+func onAllCores(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
+	g, until := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i := 0; i < n && until.Err() == nil; i++ {
+		g.Go(func() error { return do(until, i) })
+	}
+	return cmp.Or(g.Wait(), ctx.Err())
 }
 
 // screen are the scans that may agree with v at least so well, from an archive that is up to date.
@@ -142,85 +167,91 @@ func (l *Looker) rescreen(ctx context.Context, lib *library.Stack, id Identifier
 	if err != nil {
 		return err
 	}
-	known, err := l.firstSeen(ctx, r.Substance)
+	may, err := l.screen(ctx, v, Least)
 	if err != nil {
 		return err
 	}
-	found, err := l.screen(ctx, v, Least)
-	if err != nil {
-		return err
-	}
-	left := slices.DeleteFunc(found, func(c archive.Candidate) bool { return c.Seq <= r.UpTo })
+	left := slices.DeleteFunc(may, func(c archive.Candidate) bool { return c.Seq <= r.UpTo })
 	r.Screened, r.Total = l.Archive.Len(v.Technique), r.Done+len(left)
 	for some := range slices.Chunk(left, saveEvery) {
-		var hits []store.LookBackHit
-		for _, c := range some {
-			hit, ok, err := l.look(ctx, ref, v, r, id, c)
-			if err != nil {
-				return err
-			}
-			if ok {
-				hits = append(hits, hit)
-			}
+		hits := make([]*store.LookBackHit, len(some))
+		err := onAllCores(ctx, len(some), func(ctx context.Context, i int) (err error) {
+			hits[i], err = l.look(ctx, ref, v, r, id, some[i])
+			return err
+		})
+		if err != nil {
+			return err
 		}
 		r.Done, r.UpTo = r.Done+len(some), some[len(some)-1].Seq
-		if err := l.Store.SaveRescreen(ctx, *r, hits); err != nil {
+		if err := l.Store.SaveRescreen(ctx, *r, found(hits)); err != nil {
 			return err
 		}
 		if progress != nil {
 			progress(r.Done, r.Total)
 		}
 	}
-	return l.alert(ctx, *r, known)
+	return l.alert(ctx, *r)
 }
 
-// look compares one scan exactly and answers it again; ok is false when it does not agree with the reference.
-func (l *Looker) look(ctx context.Context, ref library.Reference, v search.Vector, r *store.Rescreen, id Identifier, c archive.Candidate) (hit store.LookBackHit, ok bool, err error) {
+// found leaves out what is no hit.
+func found(hits []*store.LookBackHit) (out []store.LookBackHit) {
+	for _, h := range hits {
+		if h != nil {
+			out = append(out, *h)
+		}
+	}
+	return out
+}
+
+// look compares one scan exactly and answers it again; nil when it does not agree with the reference.
+func (l *Looker) look(ctx context.Context, ref library.Reference, v search.Vector, r *store.Rescreen, id Identifier, c archive.Candidate) (*store.LookBackHit, error) {
 	sp, err := l.Store.Spectrum(ctx, c.ScanID)
 	if err != nil {
-		return hit, false, err
+		return nil, err
 	}
 	if ref.Tier == library.Simulated && !sp.Metadata.Simulated {
-		return hit, false, nil // a simulated reference says nothing about a real scan
+		return nil, nil // a simulated reference says nothing about a real scan
 	}
-	scan, err := search.Prepare(sp.Ascending())
-	if err != nil {
-		return hit, false, nil
-	}
-	a, ok := search.Align(scan, v, 0, maxShift)
-	if !ok || a.Score < Least {
-		return hit, false, nil
+	a, ok := agrees(sp, v, Least)
+	if !ok {
+		return nil, nil
 	}
 	ans, err := id.Identify(ctx, sp)
 	if err != nil {
-		return hit, false, fmt.Errorf("answer scan %s again: %w", c.ScanID, err)
+		return nil, fmt.Errorf("answer scan %s again: %w", c.ScanID, err)
 	}
-	hit = store.LookBackHit{ReferenceID: r.ReferenceID, ScanID: c.ScanID, Substance: r.Substance, Score: a.Score, ShiftCM1: a.ShiftCM1,
+	hit := &store.LookBackHit{ReferenceID: r.ReferenceID, ScanID: c.ScanID, Substance: r.Substance, Score: a.Score, ShiftCM1: a.ShiftCM1,
 		Verdict: string(ans.Verdict), Headline: ans.Headline, Library: ans.Library, Found: l.Clock()}
 	for _, f := range ans.Findings {
 		if strings.EqualFold(f.Substance, r.Substance) {
 			hit.Stated, hit.Class, hit.Controlled = true, f.Class, f.Controlled
 		}
 	}
-	return hit, true, nil
+	return hit, nil
 }
 
-// firstSeen is what is known of where a substance was seen first.
-func (l *Looker) firstSeen(ctx context.Context, substance string) ([]intel.FirstSeen, error) {
-	stored, err := l.Store.Occurrences(ctx, time.Time{})
+// agrees compares a stored spectrum exactly; ok when it correlates with v by at least least.
+func agrees(sp spectra.Spectrum, v search.Vector, least float64) (a search.Alignment, ok bool) {
+	scan, err := search.Prepare(sp.Ascending())
 	if err != nil {
-		return nil, err
+		return a, false
 	}
-	return intel.FirstSeenIn(Occurrences(stored), intel.County, intel.Window{Substance: substance}).Events, nil
+	a, ok = search.Align(scan, v, 0, maxShift)
+	return a, ok && a.Score >= least
 }
 
-// alert tells of every region where the substance was seen earlier than was known.
-func (l *Looker) alert(ctx context.Context, r store.Rescreen, known []intel.FirstSeen) error {
-	now, err := l.firstSeen(ctx, r.Substance)
+// alert tells of every region where the substance was seen earlier than is known without this look-back, also of what it found
+// before it was cut off. A scan stored meanwhile is known by itself: it is no news of the past.
+func (l *Looker) alert(ctx context.Context, r store.Rescreen) error {
+	with, err := l.Store.Occurrences(ctx, time.Time{})
 	if err != nil {
 		return err
 	}
-	for _, m := range intel.Moved(known, now) {
+	without, err := l.Store.OccurrencesWithout(ctx, r.ReferenceID) // read last, so that what is stored in between is in it
+	if err != nil {
+		return err
+	}
+	for _, m := range intel.Moved(firstSeen(without, r.Substance), firstSeen(with, r.Substance)) {
 		_, err := l.Store.RaiseAlert(ctx, store.Alert{Created: l.Clock(), Substance: m.Substance, ReferenceID: r.ReferenceID, ScanID: m.ScanID,
 			County: m.Region.County, State: m.Region.State, FIPS: m.Region.FIPS, Simulated: m.Simulated, FirstSeen: m.First, SeenBefore: m.Before})
 		if err != nil {
@@ -228,6 +259,11 @@ func (l *Looker) alert(ctx context.Context, r store.Rescreen, known []intel.Firs
 		}
 	}
 	return nil
+}
+
+// firstSeen is where a substance was seen first.
+func firstSeen(stored []store.Occurrence, substance string) []intel.FirstSeen {
+	return intel.FirstSeenIn(Occurrences(stored), intel.County, intel.Window{Substance: substance}).Events
 }
 
 // Occurrences are scans as analytics take them.
@@ -244,58 +280,79 @@ func Occurrences(stored []store.Occurrence) []intel.Scan {
 	return scans
 }
 
-// Similar is a stored scan that looks like another.
+// Similar is a stored scan that looks like another, with what was answered to it at the time.
 type Similar struct {
-	ScanID   string  `json:"scan_id"`
-	Score    float64 `json:"score" doc:"correlation, 0 to 1"`
-	ShiftCM1 float64 `json:"shift_cm1"`
+	ScanID    string    `json:"scan_id"`
+	Score     float64   `json:"score" doc:"correlation, 0 to 1"`
+	ShiftCM1  float64   `json:"shift_cm1"`
+	Acquired  time.Time `json:"acquired"`
+	County    string    `json:"county"`
+	State     string    `json:"state"`
+	Verdict   string    `json:"verdict" doc:"presumptive"`
+	Headline  string    `json:"headline"`
+	Simulated bool      `json:"simulated"`
 }
 
-// Like are up to limit stored scans that agree with s by a correlation of at least least, best first, s itself left out.
+// likeAtOnce is how many scans Like compares before it looks whether the rest can still be among the best.
+const likeAtOnce = 64
+
+// Like are up to limit stored scans that agree with s by a correlation of at least least, best first, s itself left out: exactly
+// the best, though only those are compared that by what the archive says of them may be.
 // The error wraps search.ErrNotSearchable when s cannot be compared.
 func (l *Looker) Like(ctx context.Context, scanID string, s spectra.Spectrum, least float64, limit int) ([]Similar, error) {
 	v, err := search.Prepare(s.Ascending())
 	if err != nil {
 		return nil, err
 	}
-	found, err := l.screen(ctx, v, least)
+	may, err := l.screen(ctx, v, least)
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(found, func(a, b archive.Candidate) int { return cmp.Compare(b.Bound, a.Bound) })
-	out := []Similar{}
-	for _, c := range found {
-		if len(out) == limit && c.Bound < out[limit-1].Score {
-			break // none of those that are left is better
+	may = slices.DeleteFunc(may, func(c archive.Candidate) bool { return c.ScanID == scanID })
+	slices.SortStableFunc(may, func(a, b archive.Candidate) int { return cmp.Compare(b.Bound, a.Bound) })
+	best := []Similar{}
+	for some := range slices.Chunk(may, likeAtOnce) {
+		if len(best) == limit && some[0].Bound < best[limit-1].Score-rounding {
+			break
 		}
-		if c.ScanID == scanID {
-			continue
-		}
-		one, ok, err := l.similar(ctx, c.ScanID, v)
+		like := make([]Similar, len(some))
+		err := onAllCores(ctx, len(some), func(ctx context.Context, i int) error {
+			sp, err := l.Store.Spectrum(ctx, some[i].ScanID)
+			if err != nil {
+				return err
+			}
+			if a, ok := agrees(sp, v, least); ok {
+				like[i] = Similar{ScanID: some[i].ScanID, Score: a.Score, ShiftCM1: a.ShiftCM1}
+			}
+			return nil
+		})
 		if err != nil {
 			return nil, err
 		}
-		if ok && one.Score >= least {
-			out = append(out, one)
-			slices.SortFunc(out, func(a, b Similar) int {
-				return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.ScanID, b.ScanID))
-			})
-			out = out[:min(limit, len(out))]
-		}
+		best = append(best, slices.DeleteFunc(like, func(s Similar) bool { return s.ScanID == "" })...)
+		slices.SortFunc(best, func(a, b Similar) int {
+			return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.ScanID, b.ScanID))
+		})
+		best = best[:min(limit, len(best))]
 	}
-	return out, nil
+	return best, l.describe(ctx, best)
 }
 
-// similar compares a stored scan with v.
-func (l *Looker) similar(ctx context.Context, scanID string, v search.Vector) (one Similar, ok bool, err error) {
-	sp, err := l.Store.Spectrum(ctx, scanID)
-	if err != nil {
-		return one, false, err
+// describe fills in what is known of the scans besides their likeness.
+func (l *Looker) describe(ctx context.Context, found []Similar) error {
+	for i := range found {
+		f := &found[i]
+		sc, err := l.Store.Scan(ctx, f.ScanID)
+		if err != nil {
+			return err
+		}
+		f.Acquired, f.Verdict, f.Headline, f.Simulated = sc.Acquired, sc.Verdict, sc.Headline, sc.Simulated
+		if sc.Location != nil {
+			f.County, f.State = sc.Location.County, sc.Location.State
+		}
 	}
-	other, err := search.Prepare(sp.Ascending())
-	if err != nil {
-		return one, false, nil
-	}
-	a, ok := search.Align(other, v, 0, maxShift)
-	return Similar{ScanID: scanID, Score: a.Score, ShiftCM1: a.ShiftCM1}, ok, nil
+	return nil
 }
+
+// rounding is more than what a score can be above its bound because of rounding.
+const rounding = 1e-6

@@ -73,6 +73,14 @@ func (s *Store) Alerts(ctx context.Context, limit int) ([]Alert, error) {
 	return out, rows.Err()
 }
 
+// UnreadAlerts counts those that nobody has read.
+func (s *Store) UnreadAlerts(ctx context.Context) (n int, err error) {
+	if err := s.r.QueryRowContext(ctx, "SELECT count(*) FROM alerts WHERE read IS NULL").Scan(&n); err != nil {
+		return 0, fmt.Errorf("count alerts: %w", err)
+	}
+	return n, nil
+}
+
 func timeOf(n *int64) *time.Time {
 	if n == nil {
 		return nil

@@ -56,8 +56,18 @@ type OccurrenceFinding struct {
 
 // Occurrences returns every scan acquired before to (all when zero), oldest first, with its findings.
 func (s *Store) Occurrences(ctx context.Context, to time.Time) ([]Occurrence, error) {
+	return s.occurrences(ctx, to, "")
+}
+
+// OccurrencesWithout returns every scan, oldest first, with its findings but for those that only a look-back with that
+// reference has made.
+func (s *Store) OccurrencesWithout(ctx context.Context, referenceID string) ([]Occurrence, error) {
+	return s.occurrences(ctx, time.Time{}, referenceID)
+}
+
+func (s *Store) occurrences(ctx context.Context, to time.Time, without string) ([]Occurrence, error) {
 	cond, args := Filter{To: to}.where()
-	lookBack, err := s.statedHits(ctx)
+	lookBack, err := s.statedHits(ctx, without)
 	if err != nil {
 		return nil, err
 	}
@@ -92,11 +102,11 @@ func (s *Store) Occurrences(ctx context.Context, to time.Time) ([]Occurrence, er
 	return out, rows.Err()
 }
 
-// statedHits are the substances that answers of now rest on, by scan, found by looking back.
-func (s *Store) statedHits(ctx context.Context) (map[string][]OccurrenceFinding, error) {
+// statedHits are the substances that answers of now rest on, by scan, found by looking back with any reference but one.
+func (s *Store) statedHits(ctx context.Context, without string) (map[string][]OccurrenceFinding, error) {
 	rows, err := s.r.QueryContext(ctx, `SELECT DISTINCT h.scan_id, h.substance, h.class, h.controlled FROM lookback_hits h
-		WHERE h.stated AND NOT EXISTS (SELECT 1 FROM findings f WHERE f.scan_id = h.scan_id AND f.substance = h.substance COLLATE NOCASE)
-		ORDER BY h.scan_id, h.substance`)
+		WHERE h.stated AND h.reference_id <> ? AND NOT EXISTS (SELECT 1 FROM findings f WHERE f.scan_id = h.scan_id AND f.substance = h.substance COLLATE NOCASE)
+		ORDER BY h.scan_id, h.substance`, without)
 	if err != nil {
 		return nil, fmt.Errorf("read look-back hits: %w", err)
 	}

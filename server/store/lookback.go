@@ -60,11 +60,19 @@ type LookBackHit struct {
 	Simulated   bool      `json:"simulated"`
 }
 
-// SearchableScan is a stored spectrum with its number.
+// SearchableScan is a stored spectrum, as it is stored, with its number.
 type SearchableScan struct {
-	Seq      int64
-	ID       string
-	Spectrum spectra.Spectrum
+	Seq    int64
+	ID     string
+	stored []byte
+}
+
+// Spectrum reads it, which takes some time: whoever has many does so on all cores.
+func (sc SearchableScan) Spectrum() (sp spectra.Spectrum, err error) {
+	if err := json.Unmarshal(sc.stored, &sp); err != nil {
+		return spectra.Spectrum{}, fmt.Errorf("stored spectrum of scan %s: %w", sc.ID, err)
+	}
+	return sp, nil
 }
 
 // ScansAfter are up to limit scans of a technique with a number above after and, unless to is 0, up to to, and the number up to
@@ -82,12 +90,8 @@ func (s *Store) ScansAfter(ctx context.Context, technique string, after, to int6
 	defer rows.Close()
 	for rows.Next() {
 		var sc SearchableScan
-		var blob []byte
-		if err := rows.Scan(&sc.Seq, &sc.ID, &blob); err != nil {
+		if err := rows.Scan(&sc.Seq, &sc.ID, &sc.stored); err != nil {
 			return nil, 0, fmt.Errorf("read scans after %d: %w", after, err)
-		}
-		if err := json.Unmarshal(blob, &sc.Spectrum); err != nil {
-			return nil, 0, fmt.Errorf("stored spectrum of scan %s: %w", sc.ID, err)
 		}
 		scans = append(scans, sc)
 	}
@@ -150,6 +154,26 @@ func (s *Store) Rescreens(ctx context.Context, limit int) ([]Rescreen, error) {
 // Unfinished are those that were cut off, oldest first.
 func (s *Store) Unfinished(ctx context.Context) ([]Rescreen, error) {
 	return s.rescreens(ctx, "r.state = ? ORDER BY r.seq", RescreenRunning)
+}
+
+// NotLookedFor are the references accepted from laboratory results that no look-back was ever begun with, in the order they were
+// proposed.
+func (s *Store) NotLookedFor(ctx context.Context) ([]string, error) {
+	rows, err := s.r.QueryContext(ctx, `SELECT p.reference_id FROM proposals p WHERE p.status = 'accepted'
+		AND NOT EXISTS (SELECT 1 FROM rescreens r WHERE r.reference_id = p.reference_id) ORDER BY p.seq`)
+	if err != nil {
+		return nil, fmt.Errorf("read references not looked for: %w", err)
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("read references not looked for: %w", err)
+		}
+		out = append(out, id)
+	}
+	return out, rows.Err()
 }
 
 // Rescreen returns one; ErrNotFound when there is none.

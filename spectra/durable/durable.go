@@ -4,10 +4,12 @@ package durable
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 )
 
 // Part is how names of files begin that are not finished yet.
@@ -44,15 +46,24 @@ func Bytes(raw []byte) func(io.Writer) error {
 	}
 }
 
-// Tidy removes what writes left behind in dir that were cut off.
+// stillWriting is how old a part is at most that another program may be writing still.
+const stillWriting = time.Hour
+
+// Tidy removes what writes left behind in dir that were cut off over an hour ago: another program may be writing there now.
 func Tidy(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), Part) && e.Type().IsRegular() {
-			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
+		if !strings.HasPrefix(e.Name(), Part) || !e.Type().IsRegular() {
+			continue
+		}
+		if info, e := e.Info(); e != nil || time.Since(info.ModTime()) < stillWriting {
+			continue // or another program has removed it
+		}
+		if e := os.Remove(filepath.Join(dir, e.Name())); !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
 		}
 	}
 	return err

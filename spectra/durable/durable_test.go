@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 func TestAFileIsWholeOrAsItWas(t *testing.T) {
@@ -22,14 +23,23 @@ func TestAFileIsWholeOrAsItWas(t *testing.T) {
 	if got, err := os.ReadFile(path); err != nil || string(got) != "first" {
 		t.Errorf("%q, %v", got, err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, Part+"123"), nil, 0o600); err != nil {
+	old, fresh := filepath.Join(dir, Part+"123"), filepath.Join(dir, Part+"124")
+	for _, part := range []string{old, fresh} {
+		if err := os.WriteFile(part, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	yesterday := time.Now().Add(-24 * time.Hour)
+	if err := os.Chtimes(old, yesterday, yesterday); err != nil {
 		t.Fatal(err)
 	}
 	if err := Tidy(dir); err != nil {
 		t.Fatal(err)
 	}
-	entries, err := os.ReadDir(dir)
-	if err != nil || len(entries) != 1 {
+	if _, err := os.Stat(fresh); err != nil {
+		t.Errorf("what another program may be writing is gone: %v", err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 2 {
 		t.Errorf("%v, %v", entries, err)
 	}
 }

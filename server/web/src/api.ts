@@ -334,8 +334,8 @@ export interface FirstSeen {
   scans_before: number;
   first_looked?: boolean;
   level: string;
+  look_back?: boolean; // found later, with a reference that was not there when the scan was answered
   simulated: boolean;
-  look_back: boolean; // the first scan was found by looking through the past
 }
 
 /** A substance was in a region earlier than was known. */
@@ -343,11 +343,9 @@ export interface Alert {
   id: string;
   created: string;
   substance: string;
-  reference_id: string;
   scan_id: string;
   county: string;
   state: string;
-  fips: string;
   simulated: boolean;
   first_seen: string;
   seen_before: string | null;
@@ -359,6 +357,12 @@ export interface SimilarScan {
   scan_id: string;
   score: number;
   shift_cm1: number;
+  acquired: string;
+  county: string;
+  state: string;
+  verdict: string;
+  headline: string;
+  simulated: boolean;
 }
 
 /** Where, when and by whom a scan is taken; every field is optional. */
@@ -458,9 +462,9 @@ export const api = {
   points: (query: URLSearchParams, signal?: AbortSignal) => getJSON<PointCollection>(`/v1/identifications.geojson?${query}`, signal),
   firstSeen: (query: URLSearchParams, signal?: AbortSignal) =>
     getJSON<{ by: string; items: FirstSeen[] | null; scans: number }>(`/v1/intelligence/first-seen?${query}`, signal),
-  alerts: () => getJSON<{ alerts: Alert[] | null }>("/v1/alerts"),
+  alerts: (signal?: AbortSignal) => getJSON<{ alerts: Alert[] | null }>("/v1/alerts", signal),
   readAlert: (id: string) => request(`/v1/alerts/${encodeURIComponent(id)}/read`, { method: "POST" }),
-  similar: (scan: string) => getJSON<{ scans: SimilarScan[] | null }>(`/v1/scans/${encodeURIComponent(scan)}/similar`),
+  similar: (id: string, signal?: AbortSignal) => getJSON<{ scans: SimilarScan[] | null }>(`/v1/scans/${encodeURIComponent(id)}/similar`, signal),
   takeScan: async (fields: ScanFields, signal?: AbortSignal) => (await (await postJSON("/v1/device/scan", fields, signal)).json()) as Scan,
   startPreview: () => request("/v1/device/preview", { method: "POST" }),
   /** Answered when the laser is off; sent also while the page is left. */
@@ -475,6 +479,8 @@ export const api = {
   onScan: (callback: (scan: { id: string; verdict: Verdict }) => void): (() => void) => onEvent("scan", callback),
   /** The same for each change of the queue of unsent scans. */
   onQueue: (callback: (queue: Queue) => void): (() => void) => onEvent("queue", callback),
+  /** The same whenever another number of alerts is unread. */
+  onAlerts: (callback: (alerts: { unread: number }) => void): (() => void) => onEvent("alerts", callback),
   /** The same for each frame while the spectrometer works. */
   onFrame: (callback: (frame: LiveFrame) => void): (() => void) => onEvent("frame", callback),
 };

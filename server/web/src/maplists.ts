@@ -54,6 +54,6 @@ function firstItem(item: FirstSeen): HTMLElement {
   const looked = item.first_looked ?? item.scans_before === 0;
   const before = looked ? "First looked: no earlier scan here, so it may have been present before." : `First seen after ${count(item.scans_before)} earlier ${item.scans_before === 1 ? "scan" : "scans"} here without it.`;
   return h("li", {}, h("a", { href: `/scans/${encodeURIComponent(item.scan_id)}` }, item.substance), item.controlled ? h("span", { class: "chip chip-controlled" }, "controlled") : null, item.simulated ? h("span", { class: "badge" }, "SIMULATED") : null,
-    item.look_back ? h("span", { class: "chip" }, "found by looking back") : null,
+    item.look_back ? h("span", { class: "chip", title: "Not named when it was scanned: found later with a new reference" }, "found by looking back") : null,
     h("span", { class: "first-where" }, `${region(item.region) || "unknown place"} · ${instant(item.first_seen)}`), h("small", {}, `${before} Seen ${count(item.hits)} ${item.hits === 1 ? "time" : "times"} in all.`));
 }

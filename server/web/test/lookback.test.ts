@@ -1,13 +1,37 @@
 import { describe, expect, it } from "vitest";
-import type { Alert } from "../src/api";
-import { earlier } from "../src/lookback";
+import { alertText, alertsWords } from "../src/alerts";
+import type { Alert, SimilarScan } from "../src/api";
+import { instant } from "../src/format";
+import { similarText } from "../src/similar";
 
-const alert: Alert = { id: "1", created: "2026-11-02T12:00:00Z", substance: "analog", reference_id: "r", scan_id: "s", county: "Adams", state: "CO", fips: "", simulated: false,
-  first_seen: "2026-01-03T12:00:00Z", seen_before: "2026-01-20T18:00:00Z", read_by: "", read: null };
+const early = "2026-01-03T12:00:00Z";
+const late = "2026-01-20T12:00:00Z";
+const alert: Alert = { id: "1", created: late, substance: "analog", scan_id: "2", county: "Adams", state: "CO", simulated: false, first_seen: early, seen_before: late, read_by: "", read: null };
 
-describe("a first-seen date that moved", () => {
-  it("is told in days", () => expect(earlier(alert)).toContain(": 17 days later."));
-  it("knows a single day", () => expect(earlier({ ...alert, seen_before: "2026-01-04T13:00:00Z" })).toContain(": 1 day later."));
-  it("knows hours", () => expect(earlier({ ...alert, seen_before: "2026-01-03T13:00:00Z" })).toContain("less than a day"));
-  it("says when nothing was known", () => expect(earlier({ ...alert, seen_before: null })).toBe("It was not known to have been here."));
+describe("an alert", () => {
+  it("says both dates and the place", () => {
+    expect(alertText(alert)).toBe(`First seen ${instant(early)} in Adams, CO; thought to be ${instant(late)} until now.`);
+  });
+
+  it("says when a substance was not known there at all", () => {
+    expect(alertText({ ...alert, seen_before: null })).toContain("it was not known to have been there");
+    expect(alertText({ ...alert, county: "", state: "" })).toContain("in an unknown place");
+  });
+
+  it("is counted until it is read", () => {
+    expect(alertsWords([alert, { ...alert, read: late, read_by: "ada" }])).toMatch(/^1 unread/);
+    expect(alertsWords([{ ...alert, read: late }])).toBe("All read.");
+    expect(alertsWords([])).toMatch(/^None\. An alert appears when/);
+  });
+
+  it("never calls a field result certain", () => {
+    for (const text of [alertText(alert), alertsWords([alert]), alertsWords([])]) expect(text).not.toMatch(/identified|confirmed|safe|positive/i);
+  });
+});
+
+describe("a similar scan", () => {
+  const scan: SimilarScan = { scan_id: "3", score: 0.9449, shift_cm1: 0.4, acquired: early, county: "Adams", state: "CO", verdict: "alarm", headline: "ALARM: analog", simulated: false };
+
+  it("shows how alike, where and when", () => expect(similarText(scan)).toBe(`correlation 0.94 \u00b7 Adams, CO \u00b7 ${instant(early)}`));
+  it("leaves out a place that is not known", () => expect(similarText({ ...scan, county: "", state: "" })).toBe(`correlation 0.94 \u00b7 ${instant(early)}`));
 });

@@ -1,6 +1,7 @@
 // Where what was seen: counties with scans as denominator, points, a time window, and lists that follow the view.
 import type { Feature, FeatureCollection } from "geojson";
 import type { GeoJSONSource } from "maplibre-gl";
+import { alertsCard } from "../alerts";
 import { api } from "../api";
 import { atlas, type Atlas } from "../atlas";
 import { h } from "../dom";
@@ -8,7 +9,6 @@ import { count } from "../format";
 import { around, bounds, byCounty, byDay, fewScans, scansClass, shareClass, type CountyCount, type PointFeature } from "../geo";
 import type { GLMap } from "../map";
 import { countyItem, firstSeenCard } from "../maplists";
-import { alertsCard } from "../lookback";
 import { problemBox } from "../problem";
 import { note, type Page } from "../router";
 import { colour } from "../theme";
@@ -38,11 +38,12 @@ export const mapPage: Page = (host, { query }) => {
   const side = h("section", { class: "card in-view" }, h("h2", {}, "In view"));
   const problems = h("div", {});
   const frame = h("div", { class: "map-frame" }, mapHost, legend);
+  const alerts = alertsCard();
   const firsts = firstSeenCard();
-  host.append(h("div", { class: "page map-page" }, h("div", { class: "map-head" }, h("h1", {}, "Map"), controls), problems, timeHost, h("div", { class: "map-columns" }, frame, h("div", { class: "stack map-side" }, side, alertsCard(), firsts))));
+  host.append(h("div", { class: "page map-page" }, h("div", { class: "map-head" }, h("h1", {}, "Map"), controls), problems, timeHost, h("div", { class: "map-columns" }, frame, h("div", { class: "stack map-side" }, side, alerts.element, firsts))));
 
   let left = false;
-  const cleanup: (() => void)[] = [];
+  const cleanup: (() => void)[] = [alerts.stop];
   void (async () => {
     try {
       const [{ createMap, addPoints, setPoints, empty, usa }, base, collection] = await Promise.all([import("../map"), atlas(), api.points(new URLSearchParams({ limit: String(most) }))]);

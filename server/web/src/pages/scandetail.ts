@@ -1,6 +1,5 @@
 import { api } from "../api";
 import { h } from "../dom";
-import { similarCard } from "../lookback";
 import { problemBox } from "../problem";
 import { resultView } from "../result";
 import type { Page } from "../router";
@@ -15,7 +14,6 @@ export const scanDetailPage: Page = (host, { path }) => {
       (scan) => {
         host.replaceChildren();
         resultView(host, scan);
-        host.append(h("div", { class: "page-pad" }, similarCard(scan.id)));
       },
       (cause) => host.replaceChildren(problemBox(cause, "Nothing was changed. Look for the scan in the list.", () => void load()), h("p", {}, h("a", { href: "/scans" }, "All scans"))),
     );

@@ -1,0 +1,45 @@
+// What became known later: a substance was in a region earlier than was thought.
+import { api, type Alert } from "./api";
+import { h } from "./dom";
+import { count, instant, region } from "./format";
+import { problemBox } from "./problem";
+
+/** What an alert says of the dates: "First seen 2026-01-03 12:00 Z in Adams, CO; thought to be 2026-01-20 12:00 Z until now." */
+export function alertText(a: Alert): string {
+  const now = `First seen ${instant(a.first_seen)} in ${region(a) || "an unknown place"}`;
+  return a.seen_before ? `${now}; thought to be ${instant(a.seen_before)} until now.` : `${now}; it was not known to have been there.`;
+}
+
+/** The number in words. */
+export function alertsWords(alerts: Alert[]): string {
+  const unread = alerts.filter((a) => !a.read).length;
+  if (alerts.length === 0) return "None. An alert appears when a new reference agrees with a scan older than the first one known to hold its substance.";
+  return unread === 0 ? "All read." : `${count(unread)} unread. Presumptive: each needs a laboratory result.`;
+}
+
+/** The list, which follows what the server finds; stop ends that. */
+export function alertsCard(): { element: HTMLElement; stop: () => void } {
+  const status = h("p", { class: "hint", role: "status" });
+  const list = h("ol", { class: "first-seen", "data-testid": "alerts" });
+  const load = async () => {
+    try {
+      const alerts = (await api.alerts()).alerts ?? [];
+      status.textContent = alertsWords(alerts);
+      list.replaceChildren(...alerts.map((a) => alertItem(a, () => void load())));
+    } catch (cause) {
+      status.replaceChildren(problemBox(cause, "The map is not affected.", () => void load()));
+    }
+  };
+  void load();
+  const element = h("section", { class: "card", "aria-labelledby": "alerts-title" }, h("h2", { id: "alerts-title" }, "Alerts"), status, list);
+  return { element, stop: api.onAlerts(() => void load()) };
+}
+
+function alertItem(a: Alert, changed: () => void): HTMLElement {
+  const read = h("button", { type: "button", class: "small", "aria-label": `Mark the alert of ${a.substance} in ${region(a)} as read`,
+    onclick: () => { read.disabled = true; api.readAlert(a.id).then(changed, (cause) => read.replaceWith(problemBox(cause, "The alert is still there.", changed))); } }, "Mark as read");
+  return h("li", {}, h("a", { href: `/scans/${encodeURIComponent(a.scan_id)}` }, a.substance), a.simulated ? h("span", { class: "badge" }, "SIMULATED") : null,
+    h("span", { class: "first-where" }, alertText(a)),
+    h("small", {}, `Found ${instant(a.created)} by looking through stored scans with a new reference.`),
+    a.read ? h("small", {}, `Read by ${a.read_by}, ${instant(a.read)}.`) : read);
+}
