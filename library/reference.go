@@ -11,6 +11,7 @@ import (
 	"hash"
 	"math"
 	"slices"
+	"strconv"
 
 	"fentrace/spectra"
 )
@@ -77,7 +78,8 @@ func (r Reference) validatePeaks() error {
 }
 
 // contentVersion is the SHA-256 over all substances and references, whatever order they come in. References go in by their ids,
-// which are hashes of their data, and by what else is said of them; the date one was added is left out: it changes no answer.
+// which are hashes of their data, and by all that is said of them, also what the id stands for: so a description that is damaged
+// gives another version. The date one was added is left out: it changes no answer.
 func contentVersion(substances []Substance, references []Reference) string {
 	h := sha256.New()
 	subs := slices.Clone(substances)
@@ -86,11 +88,24 @@ func contentVersion(substances []Substance, references []Reference) string {
 		s.Synonyms = uniteSynonyms(s.Name, s.Synonyms)
 		hashJSON(h, s)
 	}
+	var line []byte
 	for _, r := range byID(references) {
-		p := r.Provenance
-		fmt.Fprintf(h, "%s %q %g %q %q %q %t\n", r.ID, r.Form, r.LaserNM, p.Source, p.Licence, p.SHA256, p.Unverified)
+		line = appendDescription(line[:0], r)
+		h.Write(line)
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// appendDescription appends what is said of r, each text after its length, so that no two descriptions are the same bytes.
+// (Formatting the texts takes a third of the time in which a large library is opened.)
+func appendDescription(b []byte, r Reference) []byte {
+	p := r.Provenance
+	for _, text := range [...]string{r.ID, r.SubstanceID, string(r.Tier), string(r.Technique), r.Form, p.Source, p.Licence, p.SHA256} {
+		b = binary.LittleEndian.AppendUint64(b, uint64(len(text)))
+		b = append(b, text...)
+	}
+	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(r.LaserNM))
+	return strconv.AppendBool(b, p.Unverified)
 }
 
 // hashJSON writes the JSON of v, or what hinders it, to h.

@@ -42,6 +42,12 @@ func (r Reference) Load(ctx context.Context) (spectra.Spectrum, error) {
 	if err != nil {
 		return spectra.Spectrum{}, err
 	}
+	// The id stands for substance, technique and tier as well. Those of r come from an index of the file, of which a page may
+	// be damaged while the row is whole.
+	if whole.SubstanceID != r.SubstanceID || whole.Technique != r.Technique || whole.Tier != r.Tier {
+		return spectra.Spectrum{}, fmt.Errorf("read reference %s from library %s: %w: it was listed as %s, %s, %s and is %s, %s, %s. Use a backup or import again",
+			r.ID, r.Stored.file.path, ErrDamaged, r.SubstanceID, r.Technique, r.Tier, whole.SubstanceID, whole.Technique, whole.Tier)
+	}
 	return *whole.Spectrum, nil
 }
 
@@ -63,7 +69,8 @@ func (f *reader) open() (*sql.DB, error) {
 			f.err = err
 			return
 		}
-		dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: url.Values{"mode": {"ro"}, "_busy_timeout": {"5000"}}.Encode()}
+		// Nothing is written, but what a killed program left half done has to be undone before anything can be read.
+		dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: url.Values{"mode": {"rw"}, "_busy_timeout": {"5000"}}.Encode()}
 		if f.db, f.err = sql.Open("sqlite3", dsn.String()); f.err == nil {
 			f.db.SetConnMaxIdleTime(idleTime)
 		}
@@ -99,7 +106,8 @@ func (f *reader) read(ctx context.Context, id string) (Reference, error) {
 
 // facts are all references, ordered by id, spectra left in the file.
 func (f *File) facts(ctx context.Context) ([]Reference, error) {
-	rows, err := f.db.QueryContext(ctx, `SELECT id, substance_id, tier, technique, form, laser_nm, kind, source, licence, sha256, added, unverified
+	// The driver starts a goroutine for each row of a query that can be cancelled, which costs more than the row.
+	rows, err := f.db.QueryContext(context.WithoutCancel(ctx), `SELECT id, substance_id, tier, technique, form, laser_nm, kind, source, licence, sha256, added, unverified
 		FROM reference_spectra ORDER BY id`)
 	if err != nil {
 		return nil, f.readError("references", err)
@@ -111,6 +119,9 @@ func (f *File) facts(ctx context.Context) ([]Reference, error) {
 	}
 	file, out := &reader{path: f.path}, make([]Reference, 0, n)
 	for rows.Next() {
+		if err := ctx.Err(); err != nil {
+			return nil, f.readError("references", err)
+		}
 		var r Reference
 		var kind, added string
 		err := rows.Scan(&r.ID, &r.SubstanceID, &r.Tier, &r.Technique, &r.Form, &r.LaserNM, &kind, &r.Provenance.Source, &r.Provenance.Licence,

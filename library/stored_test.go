@@ -1,10 +1,15 @@
 package library
 
 import (
+	"bytes"
 	"database/sql"
 	"errors"
 	"net/url"
+	"os"
+	"path/filepath"
 	"testing"
+
+	"fentrace/spectra"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -61,6 +66,7 @@ func TestASpectrumThatWasChangedInItsFileIsNeverUsed(t *testing.T) {
 		"cut off": `UPDATE reference_spectra SET y = x'00' WHERE kind = 'spectrum'`,
 		"gone":    `DELETE FROM reference_spectra`,
 		"another": `UPDATE reference_spectra SET kind = 'peaks'`,
+		"moved":   `UPDATE reference_spectra SET substance_id = 'fentanyl' WHERE substance_id = 'caffeine'; UPDATE reference_spectra SET tier = 'published' WHERE tier = 'simulated'`,
 	} {
 		f := filled(t)
 		st, err := openStack(t.Context(), 0, nil, f.Path())
@@ -84,6 +90,92 @@ func TestASpectrumThatWasChangedInItsFileIsNeverUsed(t *testing.T) {
 			if _, err := r.Load(t.Context()); !errors.Is(err, ErrDamaged) {
 				t.Errorf("%s: %v", name, err)
 			}
+		}
+	}
+}
+
+// What is said of a reference comes from an index: no damage to it may give a spectrum to another substance.
+func TestNoDamageGivesASpectrumThatIsLeftInItsFileToAnotherSubstance(t *testing.T) {
+	whole := bytesOf(t)
+	path := filepath.Join(t.TempDir(), "x.db")
+	listed := 0
+	for _, text := range []string{"fentanyl", "caffeine", "measured", "simulated", "raman"} {
+		for at := bytes.Index(whole, []byte(text)); at >= 0; at = next(whole, text, at) {
+			bent := bytes.Clone(whole)
+			bent[at] ^= 0x01
+			if err := os.WriteFile(path, bent, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			st, err := openStack(t.Context(), 0, nil, path)
+			if err != nil {
+				continue
+			}
+			for _, r := range st.References() {
+				if r.Stored == nil {
+					continue
+				}
+				s, err := r.Load(t.Context())
+				if err != nil {
+					listed++
+					continue
+				}
+				said := Reference{SubstanceID: r.SubstanceID, Tier: r.Tier, Technique: r.Technique, Spectrum: &s}
+				if said.ContentID() != r.ID {
+					t.Errorf("byte %d (%s): read as %s, %s, %s", at, text, r.SubstanceID, r.Tier, r.Technique)
+				}
+			}
+		}
+	}
+	if listed == 0 {
+		t.Error("no damage reached what is said of a spectrum")
+	}
+}
+
+// next is where text occurs again after at, -1 where it does not.
+func next(whole []byte, text string, at int) int {
+	if i := bytes.Index(whole[at+1:], []byte(text)); i >= 0 {
+		return at + 1 + i
+	}
+	return -1
+}
+
+func TestADescriptionThatWasChangedGivesAnotherVersion(t *testing.T) {
+	version := func(change func(*Reference)) string {
+		refs := threeReferences()
+		for i := range refs {
+			refs[i].ID = refs[i].ContentID()
+		}
+		change(&refs[0])
+		return NewStack(twoSubstances(), refs).Version()
+	}
+	was := version(func(*Reference) {})
+	for name, change := range map[string]func(*Reference){
+		"substance": func(r *Reference) { r.SubstanceID = "fentanyl" },
+		"tier":      func(r *Reference) { r.Tier = Simulated },
+		"technique": func(r *Reference) { r.Technique = spectra.IR },
+	} {
+		if version(change) == was {
+			t.Errorf("%s: the version is the same", name) // prepared references would be used as if it were the same library
+		}
+	}
+}
+
+func TestSpectraAreReadAfterAnotherProgramWasKilledWhileWriting(t *testing.T) {
+	f := filled(t)
+	st, err := openStack(t.Context(), 0, nil, f.Path())
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	died(t, "LIBRARY_TEST_DIE_WRITING="+f.Path())
+	if journal, err := os.Stat(f.Path() + "-journal"); err != nil || journal.Size() == 0 {
+		t.Fatalf("the transaction was to leave a journal: %v", err)
+	}
+	for _, r := range st.References() {
+		if _, err := r.Load(t.Context()); r.Stored != nil && err != nil {
+			t.Errorf("%s: %v", r.Tier, err)
 		}
 	}
 }

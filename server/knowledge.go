@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"fentrace/library"
+	"fentrace/library/identify"
 	"fentrace/server/api"
 )
 
@@ -54,6 +55,11 @@ func (s *Server) load(ctx context.Context) error {
 	id, err := s.cfg.NewIdentifier(lib)
 	if err != nil {
 		return fmt.Errorf("prepare the library: %w", err)
+	}
+	if prepared, ok := id.(*identify.Identifier); ok {
+		for _, left := range prepared.Damaged() {
+			s.cfg.Logger.ErrorContext(ctx, "a damaged reference is left out of every answer", slog.Any("error", left.Err))
+		}
 	}
 	k := &knowledge{lib: lib, id: id, summary: summarise(lib), inchikeys: map[string]string{}}
 	for _, sub := range lib.Substances() {

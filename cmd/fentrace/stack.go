@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -56,7 +57,22 @@ func (env *environment) newIdentifier(stack *library.Stack) (*identify.Identifie
 	if bar != nil {
 		bar.end()
 	}
+	if err == nil {
+		env.warnOfDamage(id)
+	}
 	return id, err
+}
+
+// warnOfDamage says which references an answer goes without.
+func (env *environment) warnOfDamage(id *identify.Identifier) {
+	const named = 3
+	damaged := id.Damaged()
+	for _, left := range damaged[:min(named, len(damaged))] {
+		fmt.Fprintf(env.stderr, "fentrace: left out: %s\n", plain(left.Err.Error()))
+	}
+	if len(damaged) > 0 {
+		fmt.Fprintf(env.stderr, "fentrace: %d references are damaged and left out of every answer\n", len(damaged))
+	}
 }
 
 // indexDir is where prepared references of large libraries are kept; "" where the system has no place for such.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -68,7 +69,7 @@ type Identifier struct {
 }
 
 // New prepares the library for search. It fails on options out of range and on a validation of the library that cannot be
-// read; references that cannot be searched are left out (see search.Index.Skipped).
+// read; references that cannot be searched are left out (see search.Index.Skipped, and Damaged).
 func New(lib *library.Stack, opts Options) (*Identifier, error) {
 	if opts.MaxShiftCM1 == 0 {
 		opts.MaxShiftCM1 = DefaultShiftCM1
@@ -108,6 +109,12 @@ func New(lib *library.Stack, opts Options) (*Identifier, error) {
 	}
 	id.real = id.index.Subset(func(ref string) bool { return id.refs[ref].Tier != library.Simulated })
 	return id, nil
+}
+
+// Damaged lists the references that take no part in answers because the library does not hold them as they were stored; their
+// errors wrap library.ErrDamaged.
+func (id *Identifier) Damaged() []search.Skipped {
+	return slices.DeleteFunc(slices.Clone(id.index.Skipped()), func(s search.Skipped) bool { return !errors.Is(s.Err, library.ErrDamaged) })
 }
 
 // calibrate takes the calibration given, else that which the library was validated with, else the shipped one.

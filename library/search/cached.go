@@ -40,7 +40,8 @@ type skipped struct {
 // makes: then nothing is prepared again and only what a search looks at is read into memory. A file that is cut off, damaged, or of
 // another version, is made again; without a place to write the index is made in memory. The whole content of a file is compared
 // with its sums in the background: should it be damaged it is removed, and searches fail from then on with an error wrapping
-// ErrRowFile. progress, when set, hears how many references are prepared.
+// ErrRowFile. An index that lacks damaged references is not kept. A library that cannot be read is an error. progress, when set,
+// hears how many references are prepared.
 func CachedIndex(ctx context.Context, dir, version string, refs []library.Reference, progress func(done, total int)) (*Index, error) {
 	n := 0
 	for _, r := range refs {
@@ -49,7 +50,13 @@ func CachedIndex(ctx context.Context, dir, version string, refs []library.Refere
 		}
 	}
 	if n < worthCaching {
-		return NewIndex(refs), ctx.Err()
+		ix := NewIndex(refs)
+		for _, s := range ix.skipped {
+			if errors.Is(s.Err, errUnread) {
+				return nil, s.Err
+			}
+		}
+		return ix, ctx.Err()
 	}
 	if dir == "" || !littleEndian() {
 		return newLargeIndex(ctx, refs, progress)
@@ -60,6 +67,9 @@ func CachedIndex(ctx context.Context, dir, version string, refs []library.Refere
 	ix, err := newLargeIndex(ctx, refs, progress)
 	if err != nil {
 		return nil, err
+	}
+	if ix.skips(library.ErrDamaged) {
+		return ix, ctx.Err() // once the library is mended they have to be there
 	}
 	if err := ix.save(dir, version); err != nil {
 		return ix, ctx.Err() // no place to write: it works as well from memory

@@ -2,6 +2,7 @@ package search
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -100,6 +101,8 @@ func newLargeIndex(ctx context.Context, refs []library.Reference, progress func(
 		}
 		for i, r := range some {
 			switch v := vectors[i]; {
+			case errors.Is(errs[i], errUnread):
+				return nil, errs[i]
 			case errs[i] != nil:
 				skipped = append(skipped, Skipped{r.ID, errs[i]})
 			case v.D != nil:
@@ -122,12 +125,24 @@ func newLargeIndex(ctx context.Context, refs []library.Reference, progress func(
 	return ix, nil
 }
 
+// errUnread: a reference could not be read although nothing is wrong with it, as when its file is locked or was moved. To leave it
+// out would be to leave it out for good, since an index is kept.
+var errUnread = errors.New("prepare the references")
+
 func prepareReference(r library.Reference) (Vector, error) {
 	s, err := r.Load(context.Background())
-	if err != nil {
+	switch {
+	case errors.Is(err, library.ErrDamaged):
 		return Vector{}, err
+	case err != nil:
+		return Vector{}, fmt.Errorf("%w: %w", errUnread, err)
 	}
 	return Prepare(s)
+}
+
+// skips reports whether a reference was left out for an error of this kind.
+func (ix *Index) skips(kind error) bool {
+	return slices.ContainsFunc(ix.skipped, func(s Skipped) bool { return errors.Is(s.Err, kind) })
 }
 
 // FromVectors makes an index of prepared spectra; ids[i] is the id of vectors[i].
