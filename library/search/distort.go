@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	"fentrace/library/search/kernel"
 )
@@ -93,55 +94,78 @@ type distorted struct {
 	q         DistortedQuery
 	v         Vector
 	stretches []float64
-	scans     []Vector  // by stretch
-	shifts    int       // pools either way
-	asked     asked     // by stretch, then shift
-	lags      asked     // signatures, by stretch
-	inverse   []float32 // of the norm of each of these
+	low       [][]float32 // pooled scans, by stretch
+	shifts    int         // pools either way
+	asked     asked       // by stretch, then shift
+	inverse   []float32   // of the norm of each of these
+
+	mu    sync.Mutex
+	scans map[float64]Vector // by stretch, as far as they were needed
 }
 
 func newDistorted(m *matrix, v Vector, q DistortedQuery) *distorted {
-	d := &distorted{m: m, q: q, v: v, shifts: (q.MaxShift + pool - 1) / pool, asked: asked{n: m.rough.n}}
+	d := &distorted{m: m, q: q, v: v, shifts: (q.MaxShift + pool - 1) / pool, asked: asked{n: m.rough.n}, scans: map[float64]Vector{}}
 	steps := int(math.Ceil(q.MaxStretch/coarseStretch - 1e-9))
-	var lines, lags []float32
 	for i := -steps; i <= steps; i++ {
 		stretch := math.Max(-q.MaxStretch, math.Min(q.MaxStretch, float64(i)*coarseStretch))
-		scan := v.unstretched(stretch)
-		d.stretches, d.scans = append(d.stretches, stretch), append(d.scans, scan)
-		low, _ := pooled(d.line(scan))
-		lines, lags = append(lines, low...), append(lags, signature(low)...)
+		low, _ := pooled(d.line(stretch))
+		d.stretches, d.low = append(d.stretches, stretch), append(d.low, low)
 	}
+	lines := slices.Concat(d.low...)
 	quant := make([]int8, len(lines))
 	kernel.Quantise(quant, lines, kernel.MostAsked)
-	d.ask(quant, len(lines)/len(d.scans))
-	d.lags.n = signatureLags
-	quant = make([]int8, len(lags))
-	kernel.Quantise(quant, lags, kernel.MostAsked)
-	d.lags.ask(quant, 1)
+	d.ask(quant, len(lines)/len(d.low))
 	return d
 }
 
-// line is the scan on the grid of the matrix, with as much beside it as shifts reach.
-func (d *distorted) line(scan Vector) []float32 {
+// line is the scan on the grid of the matrix with a stretch taken out, with as much beside it as shifts reach.
+func (d *distorted) line(stretch float64) []float32 {
 	margin := d.shifts * pool
 	line := make([]float32, d.m.n+2*margin)
-	for k, x := range scan.D {
-		if at := scan.Low + k - d.m.low + margin; at >= 0 && at < len(line) {
-			line[at] = float32(x)
+	low, values := d.v.stretchedBack(stretch)
+	for k, x := range values {
+		if at := low + k - d.m.low + margin; at >= 0 && at < len(line) {
+			line[at] = float32(root(x))
 		}
 	}
 	return line
 }
 
+// scan is the scan with a stretch taken out. It is safe for concurrent use.
+func (d *distorted) scan(stretch float64) Vector {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	v, ok := d.scans[stretch]
+	if !ok {
+		low, values := d.v.stretchedBack(stretch)
+		v = newVector(d.v.Technique, low, values)
+		d.scans[stretch] = v
+	}
+	return v
+}
+
+// signatures of the scan at every stretch.
+func (d *distorted) signatures() asked {
+	var lags []float32
+	for _, low := range d.low {
+		lags = append(lags, signature(low)...)
+	}
+	quant := make([]int8, len(lags))
+	kernel.Quantise(quant, lags, kernel.MostAsked)
+	out := asked{n: signatureLags}
+	out.ask(quant, 1)
+	return out
+}
+
 // ask makes queries of the parts of quant, which has each values a stretch, that meet the matrix at each shift.
 func (d *distorted) ask(quant []int8, each int) {
 	n, places := d.m.n/pool, 2*d.shifts+1
-	queries := len(d.scans) * places
+	queries := len(d.low) * places
 	queries += (kernel.Tile - queries%kernel.Tile) % kernel.Tile
 	d.asked.queries = make([]uint8, queries*d.asked.n)
 	d.inverse = make([]float32, 0, queries)
 	shown, squares := make([]uint8, each), make([]int32, each+1)
-	for i := range d.scans {
+	for i := range d.low {
 		line := quant[i*each : (i+1)*each]
 		kernel.Asked(shown, line)
 		for k, x := range line {
@@ -221,7 +245,7 @@ func (d *distorted) place(r *rough) {
 	at, _ := d.best(r.row, make([]int32, d.asked.count()))
 	r.stretch = at / (2*d.shifts + 1)
 	r.shift = float64(pool * (at%(2*d.shifts+1) - d.shifts))
-	a, ok := Align(d.scans[r.stretch], d.m.vector(r.row), r.shift, roughReach)
+	a, ok := Align(d.scan(d.stretches[r.stretch]), d.m.whole(r.row), r.shift, roughReach)
 	if r.score = a.Score; !ok {
 		r.score = math.Inf(-1)
 	}
@@ -241,7 +265,7 @@ func (d *distorted) closest(r rough) (best DistortedHit) {
 			}
 			// What is in the middle of the scan stays where it is.
 			around := r.shift + middle/(1+other) - middle/(1+stretch)
-			a, ok := Align(d.v.unstretched(other), shown, around, roughReach)
+			a, ok := Align(d.scan(other), shown, around, roughReach)
 			if ok && (best.Overlap == 0 || a.Score > best.Score) {
 				// Positions of the unstretched scan read a.ShiftCM1 too high, so those of the scan 1+other times that.
 				best = DistortedHit{d.m.ids.at(r.row), Distortion{a.ShiftCM1 * (1 + other), other}, a.Score, a.Overlap}
@@ -264,13 +288,13 @@ func (d *distorted) candidates(ctx context.Context) (rows []int, err error) {
 	if len(rows) <= comparedRoughly {
 		return rows, ctx.Err()
 	}
-	l := &d.m.lags
+	l, lags := &d.m.lags, d.signatures()
 	agree := make([]float32, d.m.rows())
 	err = onEveryCore(ctx, (len(agree)+chunk-1)/chunk, func() func(int) {
 		products := make([]int32, chunk)
 		return func(c int) {
 			from, to := c*chunk, min((c+1)*chunk, len(agree))
-			kernel.Largest(products[:to-from], d.lags.queries, l.quant[from*l.n:to*l.n], l.n)
+			kernel.Largest(products[:to-from], lags.queries, l.quant[from*l.n:to*l.n], l.n)
 			for i := from; i < to; i++ {
 				agree[i] = float32(products[i-from]-kernel.Offset*l.total[i]) * l.step[i]
 			}
@@ -284,12 +308,12 @@ func (d *distorted) candidates(ctx context.Context) (rows []int, err error) {
 	return slices.DeleteFunc(rows, func(i int) bool { return agree[i] < least }), err
 }
 
-// unstretched is v with a stretch of its axis taken out.
-func (v Vector) unstretched(stretch float64) Vector {
+// stretchedBack is the derivative of v from wavenumber low on with a stretch of its axis taken out.
+func (v Vector) stretchedBack(stretch float64) (low int, derivative []float64) {
 	if stretch == 0 {
-		return v
+		return v.Low, v.Derivative
 	}
-	low := int(math.Ceil(float64(v.Low) / (1 + stretch)))
+	low = int(math.Ceil(float64(v.Low) / (1 + stretch)))
 	high := int(math.Floor(float64(v.High()) / (1 + stretch)))
 	d := make([]float64, high-low+1)
 	for i := range d {
@@ -298,5 +322,5 @@ func (v Vector) unstretched(stretch float64) Vector {
 		f := at - float64(k)
 		d[i] = (1-f)*v.Derivative[k] + f*v.Derivative[k+1]
 	}
-	return newVector(v.Technique, low, d)
+	return low, d
 }

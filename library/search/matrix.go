@@ -3,6 +3,8 @@ package search
 import (
 	"math"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"fentrace/library/search/kernel"
 	"fentrace/spectra"
 )
@@ -25,6 +27,8 @@ type matrix struct {
 	sum, square []float64
 
 	light bool // without value, sum and square, and without lags: bounds only
+
+	kept *lru.Cache[int, Vector] // rows as vectors, those asked for last
 
 	shapes []span  // the different spans
 	shape  []int32 // of every row, index into shapes
@@ -86,6 +90,7 @@ func newMatrix(entries []entry) *matrix {
 func emptyMatrix(t spectra.Technique, low, high, rows int, light bool) *matrix {
 	m := &matrix{technique: t, low: low, n: kernel.Padded(high - low + 1), light: light}
 	m.fine.n, m.rough.n, m.lags.n = m.n, kernel.Padded(m.n/pool), signatureLags
+	m.kept, _ = lru.New[int, Vector](rowsKept) // fails for a size below 1 only
 	if !light {
 		m.value = make([]float32, 0, rows*m.n)
 		m.sum, m.square = make([]float64, 0, rows*(m.blocks()+1)), make([]float64, 0, rows*(m.blocks()+1))
@@ -245,13 +250,20 @@ func (m *matrix) vector(i int) Vector {
 	return v.summed()
 }
 
+// rowsKept is how many rows are kept as vectors, some 50 kB each: the same few references are looked at scan after scan.
+const rowsKept = 300
+
 // whole is row i with its Derivative.
 func (m *matrix) whole(i int) Vector {
+	if v, ok := m.kept.Get(i); ok {
+		return v
+	}
 	v := m.vector(i)
 	v.Derivative = make([]float64, len(v.D))
 	for k, x := range v.D {
 		v.Derivative[k] = x * math.Abs(x)
 	}
+	m.kept.Add(i, v)
 	return v
 }
 
