@@ -55,10 +55,12 @@ const (
 	roughLoss = 0.35
 	// roughReach (cm-1) is how far from a place found in steps of a pool the best one can be.
 	roughReach = 5
+	// widthReach (cm-1) is how far it can move when the reference is widened.
+	widthReach = 2
 )
 
 // fineWidths (cm-1) widen a reference to the resolution of the scan.
-var fineWidths = []float64{0, 8, 16}
+var fineWidths = []float64{8, 16}
 
 // SearchDistorted returns the reference that agrees best when the axis of v is wrong within the limits of q; ok is false when
 // nothing shares MinRangeCM1. Every reference is compared at steps of 4 cm-1 and 0.5 %, the best few then at 1 cm-1 and
@@ -251,32 +253,45 @@ func (d *distorted) place(r *rough) {
 	}
 }
 
-// closest compares the scan with a reference at stretches near the one found, at several resolutions. Its Overlap is 0 where too
-// little is in common.
+// closest compares the scan with a reference at stretches near the one found, and near the best of these at several
+// resolutions. Its Overlap is 0 where too little is in common.
 func (d *distorted) closest(r rough) (best DistortedHit) {
 	ref := d.m.whole(r.row)
 	middle, stretch := float64(d.v.Low+d.v.High())/2, d.stretches[r.stretch]
+	for i := -3; i <= 3; i++ {
+		other := stretch + float64(i)*fineStretch
+		// What is in the middle of the scan stays where it is.
+		d.try(&best, r.row, ref, other, r.shift+middle/(1+other)-middle/(1+stretch), roughReach)
+	}
+	if best.Overlap == 0 {
+		return best
+	}
+	found := best
 	for _, width := range fineWidths {
 		shown := ref.Broadened(width)
-		for i := -3; i <= 3; i++ {
-			other := stretch + float64(i)*fineStretch
-			if math.Abs(other) > d.q.MaxStretch+fineStretch {
-				continue
-			}
-			// What is in the middle of the scan stays where it is.
-			around := r.shift + middle/(1+other) - middle/(1+stretch)
-			a, ok := Align(d.scan(other), shown, around, roughReach)
-			if ok && (best.Overlap == 0 || a.Score > best.Score) {
-				// Positions of the unstretched scan read a.ShiftCM1 too high, so those of the scan 1+other times that.
-				best = DistortedHit{d.m.ids.at(r.row), Distortion{a.ShiftCM1 * (1 + other), other}, a.Score, a.Overlap}
-			}
+		for i := -1; i <= 1; i++ {
+			other := found.Stretch + float64(i)*fineStretch
+			around := found.ShiftCM1/(1+found.Stretch) + middle/(1+other) - middle/(1+found.Stretch)
+			d.try(&best, r.row, shown, other, around, widthReach)
 		}
 	}
 	return best
 }
 
-// comparedRoughly is how many references are compared at every stretch and shift.
-const comparedRoughly = 400
+// try takes the reference at a stretch, around a shift, if that is better than best.
+func (d *distorted) try(best *DistortedHit, row int, ref Vector, stretch, around float64, reach int) {
+	if math.Abs(stretch) > d.q.MaxStretch+fineStretch {
+		return
+	}
+	a, ok := Align(d.scan(stretch), ref, around, reach)
+	if ok && (best.Overlap == 0 || a.Score > best.Score) {
+		// Positions of the scan without its stretch read a.ShiftCM1 too high, so those of the scan 1+stretch times that.
+		*best = DistortedHit{d.m.ids.at(row), Distortion{a.ShiftCM1 * (1 + stretch), stretch}, a.Score, a.Overlap}
+	}
+}
+
+// comparedRoughly is how many references are compared at every stretch and shift: so many at least, and one in so many.
+const comparedRoughly, comparedOneIn = 40, 50
 
 // candidates are the rows that may take part; when they are many, those whose signatures agree best with the scan's.
 func (d *distorted) candidates(ctx context.Context) (rows []int, err error) {
@@ -285,7 +300,8 @@ func (d *distorted) candidates(ctx context.Context) (rows []int, err error) {
 			rows = append(rows, i)
 		}
 	}
-	if len(rows) <= comparedRoughly {
+	compared := comparedRoughly + len(rows)/comparedOneIn
+	if len(rows) <= compared {
 		return rows, ctx.Err()
 	}
 	l, lags := &d.m.lags, d.signatures()
@@ -304,7 +320,7 @@ func (d *distorted) candidates(ctx context.Context) (rows []int, err error) {
 	for k, i := range rows {
 		of[k] = agree[i]
 	}
-	least := kthOf(of, comparedRoughly)
+	least := kthOf(of, compared)
 	return slices.DeleteFunc(rows, func(i int) bool { return agree[i] < least }), err
 }
 

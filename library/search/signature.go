@@ -3,6 +3,8 @@ package search
 import (
 	"math"
 	"slices"
+
+	"gonum.org/v1/gonum/blas/blas32"
 )
 
 // The signature of a spectrum is the autocorrelation of its pooled values, at signatureLags distances from signatureFirst on, in
@@ -21,10 +23,11 @@ func signature(low []float32) []float32 {
 	var square float64
 	for k := range out {
 		lag := signatureFirst + k
-		var sum float32
-		for i := lag; i < len(lines); i++ {
-			sum += lines[i] * lines[i-lag]
+		if lag >= len(lines) {
+			break
 		}
+		n := len(lines) - lag
+		sum := blas32.Dot(blas32.Vector{N: n, Inc: 1, Data: lines[lag:]}, blas32.Vector{N: n, Inc: 1, Data: lines})
 		out[k] = sum
 		square += float64(sum) * float64(sum)
 	}
