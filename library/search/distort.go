@@ -196,13 +196,10 @@ func (d *distorted) likely(ctx context.Context) ([]rough, error) {
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
-	scores := make([]float32, len(rows))
+	places, scores := make([]int, len(rows)), make([]float32, len(rows))
 	err = onEveryCore(ctx, len(rows), func() func(int) {
 		products := make([]int32, d.asked.count())
-		return func(k int) {
-			i := rows[k]
-			_, scores[k] = d.best(i, products)
-		}
+		return func(k int) { places[k], scores[k] = d.best(rows[k], products) }
 	})
 	if err != nil {
 		return nil, err
@@ -211,7 +208,8 @@ func (d *distorted) likely(ctx context.Context) ([]rough, error) {
 	var out []rough
 	for k, i := range rows {
 		if scores[k] >= least {
-			out = append(out, rough{row: i})
+			stretch, shift := places[k]/(2*d.shifts+1), places[k]%(2*d.shifts+1)-d.shifts
+			out = append(out, rough{row: i, stretch: stretch, shift: float64(pool * shift)})
 		}
 	}
 	err = onEveryCore(ctx, len(out), func() func(int) { return func(k int) { d.place(&out[k]) } })
@@ -242,11 +240,8 @@ func kthOf(values []float32, k int) float32 {
 	return sorted[len(sorted)-k]
 }
 
-// place finds where r agrees best with the scan roughly, and how well there.
+// place finds how well r agrees with the scan near the place where their rough layers do best.
 func (d *distorted) place(r *rough) {
-	at, _ := d.best(r.row, make([]int32, d.asked.count()))
-	r.stretch = at / (2*d.shifts + 1)
-	r.shift = float64(pool * (at%(2*d.shifts+1) - d.shifts))
 	a, ok := Align(d.scan(d.stretches[r.stretch]), d.m.whole(r.row), r.shift, roughReach)
 	if r.score = a.Score; !ok {
 		r.score = math.Inf(-1)

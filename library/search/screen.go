@@ -73,21 +73,36 @@ func newScreen(m *matrix, v Vector, maxShift int) *screen {
 	s.fine.n = m.fine.n
 	s.fine.step, s.fine.miss = kernel.Quantise(quant, line, kernel.MostAsked)
 	rows := make([]int8, 0, s.shifts*m.fine.n)
-	lows := make([]float32, 0, s.shifts*m.rough.n)
 	for k := range s.shifts {
 		rows = append(rows, quant[k:k+m.n]...)
-		low, high := pooled(line[k : k+m.n])
-		lows = append(append(lows, low...), make([]float32, m.rough.n-len(low))...)
-		s.rough.rest = math.Max(s.rough.rest, high)
 	}
 	s.fine.ask(rows, kernel.Tile) // of one row at a time, for which a lone query is slow
-	// One step and the miss of all shifts together, which is more than that of any.
-	s.rough.n = m.rough.n
-	quant = make([]int8, len(lows))
-	s.rough.step, s.rough.miss = quantiseRows(quant, lows, m.rough.n)
-	s.rough.ask(quant, 1)
+	s.pool(line)
 	s.quick()
 	return s
+}
+
+// pool prepares the rough layer of the scan, whose values are line. Shifts that differ by whole pools see the same pools. What is
+// lost is taken over all that any of them sees, which is no less than over what one does.
+func (s *screen) pool(line []float32) {
+	n, each := s.m.n/pool, len(line)/pool
+	lows := make([]float32, 0, pool*each)
+	for first := range min(pool, s.shifts) {
+		low, high := pooled(line[first : first+(len(line)-first)/pool*pool])
+		lows = append(append(lows, low...), make([]float32, each-len(low))...)
+		s.rough.rest = math.Max(s.rough.rest, high)
+	}
+	quant := make([]int8, len(lows))
+	s.rough.n = s.m.rough.n
+	s.rough.step, _ = kernel.Quantise(quant, lows, kernel.MostAsked)
+	rows := make([]int8, s.shifts*s.rough.n)
+	for k := range s.shifts {
+		copy(rows[k*s.rough.n:][:n], quant[k%pool*each+k/pool:])
+	}
+	for k := 0; k < len(lows); k += each {
+		s.rough.miss = math.Max(s.rough.miss, kernel.Miss(quant[k:k+each], lows[k:k+each], s.rough.step))
+	}
+	s.rough.ask(rows, 1)
 }
 
 // ask makes queries of rows, as many as a multiple of multiple.
@@ -97,15 +112,6 @@ func (q *asked) ask(rows []int8, multiple int) {
 	}
 	q.queries = make([]uint8, len(rows))
 	kernel.Asked(q.queries, rows)
-}
-
-// quantiseRows is kernel.Quantise with one step for all rows; miss is the largest of any row.
-func quantiseRows(dst []int8, v []float32, n int) (step, miss float64) {
-	step, _ = kernel.Quantise(dst, v, kernel.MostAsked)
-	for k := 0; k < len(v); k += n {
-		miss = math.Max(miss, kernel.Miss(dst[k:k+n], v[k:k+n], step))
-	}
-	return step, miss
 }
 
 // frame for rows of a span.
