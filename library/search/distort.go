@@ -50,7 +50,7 @@ const (
 	fineStretch   = 0.00125
 	// likely references, by the rough layer, are compared at the place where that says; the best coarseKept of them at every
 	// stretch and resolution near.
-	likely, coarseKept = 24, 6
+	likely, coarseKept = 12, 4
 	// roughLoss is more than the score gains by the finer steps, as a rule.
 	roughLoss = 0.35
 	// roughReach (cm-1) is how far from a place found in steps of a pool the best one can be.
