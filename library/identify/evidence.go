@@ -19,6 +19,7 @@ type evidence struct {
 	calibration Calibration   // for its technique
 	recorded    search.Vector // as it came
 	vector      search.Vector // as it is compared, see matchResolution
+	asked       *search.Asked // the references that it is compared with
 	features    features
 	quality     Quality
 	width       float64                  // by which references are widened to match the scan, cm-1
@@ -95,7 +96,7 @@ func (id *Identifier) compare(ctx context.Context, s spectra.Spectrum) (evidence
 	}
 	end()
 	end = id.stage("search")
-	if ev.hits, err = id.search(ctx, &ev); err != nil {
+	if err := id.search(ctx, &ev); err != nil {
 		return ev, err
 	}
 	end()
@@ -103,29 +104,19 @@ func (id *Identifier) compare(ctx context.Context, s spectra.Spectrum) (evidence
 	return ev, id.matchResolution(ctx, &ev)
 }
 
-// searchRounds is how often, at most, a library is searched for further substances.
-const searchRounds = 4
+// hitsOfOne is how many hits, at most, are references of one substance: in a library with many of each, others have to be there to
+// compare the best with.
+const hitsOfOne = 5
 
-// search finds the references most like the scan. Where many of one substance take up all places, the library is searched again
-// without the substances found, so that there is something to compare the best with.
-func (id *Identifier) search(ctx context.Context, ev *evidence) (hits []search.Hit, err error) {
-	found, query := map[string]bool{}, id.query(ev, hitsKept)
-	for range searchRounds {
-		more, err := id.index.Search(ctx, ev.vector, query)
-		if err != nil {
-			return nil, err
-		}
-		hits = append(hits, more...)
-		for _, h := range more {
-			found[id.refs[h.ReferenceID].SubstanceID] = true
-			query.Except.Add(id.refs[h.ReferenceID].SubstanceID)
-		}
-		if len(found) >= candidatesKept || len(more) < hitsKept {
-			break
-		}
+// search finds the references most like the scan.
+func (id *Identifier) search(ctx context.Context, ev *evidence) (err error) {
+	if ev.asked, err = id.index.Ask(ctx, ev.vector, id.maxShift); err != nil {
+		return err
 	}
-	slices.SortStableFunc(hits, func(a, b search.Hit) int { return cmp.Compare(b.Score, a.Score) })
-	return hits, nil
+	query := id.query(ev, hitsKept)
+	query.Groups, query.Each = id.groups, hitsOfOne
+	ev.hits, err = ev.asked.Search(ctx, query)
+	return err
 }
 
 // query asks for k references, of none of the substances.
@@ -142,9 +133,9 @@ func (id *Identifier) best(ctx context.Context, ev *evidence) (h search.Hit, ok 
 		}
 	}
 	if len(ev.hits) < hitsKept {
-		return h, false, nil // they are all there are
+		return h, false, nil // they are of all substances that there are
 	}
-	found, err := id.index.Search(ctx, ev.vector, id.query(ev, 1, ev.barred...))
+	found, err := ev.asked.Search(ctx, id.query(ev, 1, ev.barred...))
 	if err != nil || len(found) == 0 {
 		return h, false, err
 	}

@@ -20,6 +20,8 @@ const (
 	partScore = 0.45
 	// seedScore is the least agreement of the first reference of an explanation.
 	seedScore = 0.35
+	// widthMost of score is what widening a reference can bring it nearer to what is left over, as a rule.
+	widthMost = 0.15
 	// offered is how many references compete for the next place.
 	offered = 5
 	// maxSample and maxContainers are how many parts an explanation has at most.
@@ -101,6 +103,10 @@ func (id *Identifier) inResidual(ctx context.Context, ev *evidence, fit mixture.
 	low, _ := ev.shared(taken)
 	rest := ev.vector.With(padded(fit.Residual, low-ev.vector.Low, len(ev.vector.D)))
 	query := id.query(ev, offered, ev.barred...)
+	query.Least = partScore
+	if ev.width > 0 {
+		query.Least -= widthMost // they are compared again, widened
+	}
 	samples, containers := 0, 0
 	for _, p := range taken {
 		if p.finding.Container {
@@ -121,9 +127,9 @@ func (id *Identifier) inResidual(ctx context.Context, ev *evidence, fit mixture.
 	if containers >= maxContainers {
 		full(id.containers)
 	}
-	hits, err := id.index.Search(ctx, rest, query)
-	hits = id.atResolution(ev, rest, hits)
 	shift := taken[0].hit.ShiftCM1
+	hits, err := id.near(ctx, rest, query, shift)
+	hits = id.atResolution(ev, rest, hits)
 	hits = slices.DeleteFunc(hits, func(h search.Hit) bool {
 		apart := math.Abs(h.ShiftCM1 - shift)
 		if h.Score < partScore || apart > partAxisSpread {
@@ -133,6 +139,21 @@ func (id *Identifier) inResidual(ctx context.Context, ev *evidence, fit mixture.
 			id.sharedLines(ev.features, h.ReferenceID, search.Distortion{ShiftCM1: h.ShiftCM1}, search.PeakToleranceCM1) < 2
 	})
 	return id.parts(ev, hits), err
+}
+
+// near are hits for v at shifts of partAxisSpread and a little more about around, and not beyond those that are forgiven: what agrees
+// best just outside is seen to do so.
+func (id *Identifier) near(ctx context.Context, v search.Vector, query search.Query, around float64) ([]search.Hit, error) {
+	low := max(-id.maxShift, int(math.Floor(around))-partAxisSpread-1)
+	high := min(id.maxShift, int(math.Ceil(around))+partAxisSpread+1)
+	query.MaxShift = (high - low + 1) / 2
+	moved := low + query.MaxShift
+	v.Low -= moved
+	hits, err := id.index.Search(ctx, v, query)
+	for i := range hits {
+		hits[i].ShiftCM1 += float64(moved)
+	}
+	return hits, err
 }
 
 // shared is the range (whole cm-1) that the scan and all parts cover.

@@ -44,9 +44,7 @@ func (id *Identifier) matchResolution(ctx context.Context, ev *evidence) error {
 	switch {
 	case width < 0:
 		ev.vector = ev.vector.Broadened(-width)
-		var err error
-		ev.hits, err = id.search(ctx, ev)
-		return err
+		return id.search(ctx, ev)
 	case width > 0:
 		ev.width = width
 		clear(ev.shown)

@@ -48,6 +48,11 @@ type Query struct {
 	Of *Subset
 	// Except is which groups of references take no part, nil for none.
 	Except *Except
+	// Each, when above 0, is how many hits of one of Groups there are at most.
+	Each   int
+	Groups *Groups
+	// Least is the score below which hits are left out; 0 leaves out none.
+	Least float64
 }
 
 // has reports whether row i of m takes part.
@@ -191,23 +196,19 @@ const kernelShift = 31
 // Search returns the exact k best references for v, best first, equal scores in order of reference id. References
 // that share less than MinRangeCM1 with the scan take no part.
 func (ix *Index) Search(ctx context.Context, v Vector, q Query) ([]Hit, error) {
-	if err := q.validate(v); err != nil {
+	a, err := ix.Ask(ctx, v, q.MaxShift)
+	if err != nil {
 		return nil, err
 	}
-	m := ix.tables[v.Technique]
-	switch damaged := ix.damaged.Load(); {
-	case damaged != nil:
-		return nil, fmt.Errorf("search: the file of prepared references is damaged and was removed; start again: %w", *damaged)
-	case m == nil:
-		return nil, ctx.Err()
-	case q.MaxShift <= kernelShift:
-		hits, err := m.top(ctx, []Vector{v}, q)
-		if err != nil {
-			return nil, err
-		}
-		return hits[0], nil
+	return a.Search(ctx, q)
+}
+
+// usable is the error of a file that turned out to be damaged.
+func (ix *Index) usable() error {
+	if damaged := ix.damaged.Load(); damaged != nil {
+		return fmt.Errorf("search: the file of prepared references is damaged and was removed; start again: %w", *damaged)
 	}
-	return m.topByFFT(ctx, v, q)
+	return nil
 }
 
 // SearchAll is Search for many scans of one technique, which share passes over the library; the answers are those of Search.
@@ -223,6 +224,9 @@ func (ix *Index) SearchAll(ctx context.Context, vs []Vector, q Query) ([][]Hit, 
 	if len(vs) == 0 {
 		return nil, ctx.Err()
 	}
+	if err := ix.usable(); err != nil {
+		return nil, err
+	}
 	if m := ix.tables[vs[0].Technique]; m != nil && q.MaxShift <= kernelShift {
 		return m.top(ctx, vs, q)
 	}
@@ -237,8 +241,11 @@ func (ix *Index) SearchAll(ctx context.Context, vs []Vector, q Query) ([][]Hit, 
 }
 
 func (q Query) validate(v Vector) error {
-	if q.K < 1 || q.MaxShift < 0 || q.MaxShift > len(v.D) {
+	switch {
+	case q.K < 1 || q.MaxShift < 0 || q.MaxShift > len(v.D):
 		return fmt.Errorf("search: k %d must be at least 1, shift %d within 0..%d cm-1", q.K, q.MaxShift, len(v.D))
+	case q.Each < 0 || q.Each > 0 && q.Groups == nil:
+		return fmt.Errorf("search: %d hits of each group, of which there are none", q.Each)
 	}
 	return nil
 }

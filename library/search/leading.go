@@ -2,20 +2,28 @@ package search
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
 
-// leading keeps the k highest scores so far, of rows that are each added once. It is safe for concurrent use.
+// leading keeps the k highest scores so far, of rows that are each added once, with no more of one group than each says. It is
+// safe for concurrent use.
 type leading struct {
-	k     int
-	mu    sync.Mutex
-	heap  []float64     // the least on top
-	least atomic.Uint64 // bits of what reached returns
+	k, each int // each is 0 when groups do not matter
+	mu      sync.Mutex
+	best    []scored      // highest first
+	least   atomic.Uint64 // bits of what reached returns
 }
 
-func newLeading(k int) *leading {
-	l := &leading{k: k, heap: make([]float64, 0, k)}
+// scored is a score of a row of a group.
+type scored struct {
+	score float64
+	group int
+}
+
+func newLeading(k, each int) *leading {
+	l := &leading{k: k, each: each, best: make([]scored, 0, k+1)}
 	l.least.Store(math.Float64bits(math.Inf(-1)))
 	return l
 }
@@ -23,40 +31,55 @@ func newLeading(k int) *leading {
 // reached is a score that k rows reach, -Inf as long as there are fewer.
 func (l *leading) reached() float64 { return math.Float64frombits(l.least.Load()) }
 
-func (l *leading) add(score float64) {
+// wants reports whether a row of a group whose score is at most bound may still be among the best.
+func (l *leading) wants(bound float64, group int) bool {
+	if bound < l.reached() {
+		return false
+	}
+	if l.each == 0 {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last, full := l.last(group)
+	return !full || bound >= l.best[last].score
+}
+
+// last is the place of the lowest of a group; full is whether there may be no more.
+func (l *leading) last(group int) (at int, full bool) {
+	n := 0
+	for i, s := range l.best {
+		if s.group == group {
+			at = i
+			n++
+		}
+	}
+	return at, l.each > 0 && n == l.each
+}
+
+func (l *leading) add(score float64, group int) {
 	if score <= l.reached() {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case len(l.heap) < l.k:
-		l.heap = append(l.heap, score)
-		for i := len(l.heap) - 1; i > 0 && l.heap[i] < l.heap[(i-1)/2]; i = (i - 1) / 2 {
-			l.heap[i], l.heap[(i-1)/2] = l.heap[(i-1)/2], l.heap[i]
-		}
-	case score > l.heap[0]:
-		l.heap[0] = score
-		sink(l.heap, 0)
-	}
-	if len(l.heap) == l.k {
-		l.least.Store(math.Float64bits(l.heap[0]))
-	}
-}
-
-// sink moves the value at i of a heap, whose least is on top, down to its place.
-func sink[T float32 | float64](heap []T, i int) {
-	for {
-		least := i
-		for c := 2*i + 1; c <= 2*i+2 && c < len(heap); c++ {
-			if heap[c] < heap[least] {
-				least = c
+	if l.each > 0 {
+		if at, full := l.last(group); full {
+			if score <= l.best[at].score {
+				return
 			}
+			l.best = slices.Delete(l.best, at, at+1)
 		}
-		if least == i {
-			return
+	}
+	at, _ := slices.BinarySearchFunc(l.best, score, func(s scored, score float64) int {
+		if s.score >= score {
+			return -1
 		}
-		heap[i], heap[least] = heap[least], heap[i]
-		i = least
+		return 1
+	})
+	l.best = slices.Insert(l.best, at, scored{score, group})
+	l.best = l.best[:min(l.k, len(l.best))]
+	if len(l.best) == l.k {
+		l.least.Store(math.Float64bits(l.best[l.k-1].score))
 	}
 }

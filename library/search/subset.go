@@ -72,3 +72,11 @@ func (e *Except) Add(name string) {
 
 // has reports whether row i of m is in one of the groups; nil is none.
 func (e *Except) has(m *matrix, i int) bool { return e != nil && e.in[e.groups.rows[m][i]] }
+
+// of is the group of row i of m; nil is one group of all.
+func (g *Groups) of(m *matrix, i int) int {
+	if g == nil {
+		return 0
+	}
+	return g.rows[m][i]
+}

@@ -23,15 +23,6 @@ const (
 // the k-th of their scores is one that k rows reach, so a row whose bound is below it is not among the k best. The others
 // are bounded by their fine products, and what still is not below is compared.
 func (m *matrix) top(ctx context.Context, scans []Vector, q Query) ([][]Hit, error) {
-	if len(scans) == 1 {
-		s := newScreen(m, scans[0], q.MaxShift)
-		bounds, err := roughBounds(ctx, []*screen{s})
-		if err != nil {
-			return nil, err
-		}
-		hits, err := s.best(ctx, q, bounds[0], onEveryCore)
-		return [][]Hit{hits}, err
-	}
 	out := make([][]Hit, 0, len(scans))
 	for some := range slices.Chunk(scans, batch) {
 		screens := make([]*screen, len(some))
@@ -44,7 +35,10 @@ func (m *matrix) top(ctx context.Context, scans []Vector, q Query) ([][]Hit, err
 		}
 		hits, failed := make([][]Hit, len(some)), make([]error, len(some))
 		err = onEveryCore(ctx, len(some), func() func(int) {
-			return func(i int) { hits[i], failed[i] = screens[i].best(ctx, q, bounds[i], onThisCore) }
+			return func(i int) {
+				a := &Asked{m: m, v: some[i], maxShift: q.MaxShift, screen: screens[i], rough: bounds[i], known: map[int]rowHit{}}
+				hits[i], failed[i] = a.best(ctx, q, onThisCore)
+			}
 		})
 		for _, e := range append(failed, err) {
 			if e != nil {
@@ -63,33 +57,46 @@ type rowHit struct {
 }
 
 // best rows, given the rough bounds of all.
-func (s *screen) best(ctx context.Context, q Query, bounds roughly, share sharing) ([]Hit, error) {
+func (a *Asked) best(ctx context.Context, q Query, share sharing) ([]Hit, error) {
+	bounds := a.rough
 	if q.Of != nil || q.Except != nil {
-		bounds.without(func(i int) bool { return !q.has(s.m, i) })
+		bounds = bounds.without(func(i int) bool { return !q.has(a.m, i) })
 	}
-	first, none := bounds.kth(q.K), float32(math.Inf(-1))
-	top := newLeading(q.K)
-	found, err := s.compare(ctx, bounds.within(max(first, -math.MaxFloat32), float32(math.Inf(1))), top, share)
+	none := float32(math.Inf(-1))
+	first, least := bounds.kth(q, a.m), below(q.least())
+	top := newLeading(q.K, q.Each)
+	found, err := a.compare(ctx, bounds.within(max(first, least, -math.MaxFloat32), float32(math.Inf(1))), q, top, share)
 	if err != nil {
 		return nil, err
 	}
-	if first > none { // else no more than k have enough in common
-		more, err := s.compare(ctx, bounds.within(max(below(top.reached()), -math.MaxFloat32), first), top, share)
+	if first > max(none, least) { // else no more than k have enough in common, or say enough
+		more, err := a.compare(ctx, bounds.within(max(below(top.reached()), least, -math.MaxFloat32), first), q, top, share)
 		if err != nil {
 			return nil, err
 		}
 		found = append(found, more...)
 	}
 	slices.SortFunc(found, rowHit.compare)
-	found = found[:min(q.K, len(found))]
+	found = q.choose(a.m, found)
 	out := make([]Hit, len(found))
 	return out, share(ctx, len(found), func() func(int) {
-		c := newComparison(s)
+		c := newComparison(a.screen)
 		return func(i int) {
 			out[i] = found[i].Hit
 			out[i].ShiftCM1 += c.fraction(found[i].row, int(found[i].ShiftCM1), found[i].Score)
 		}
 	})
+}
+
+// choose takes the k best of found, which are in order, and of one group no more than wanted.
+func (q Query) choose(m *matrix, found []rowHit) []rowHit {
+	of := map[int]int{}
+	found = slices.DeleteFunc(found, func(h rowHit) bool {
+		g := q.Groups.of(m, h.row)
+		of[g]++
+		return q.Each > 0 && of[g] > q.Each || q.Least > 0 && h.Score < q.Least
+	})
+	return found[:min(q.K, len(found))]
 }
 
 func (h rowHit) compare(other rowHit) int { return h.Hit.compare(other.Hit) }
@@ -108,9 +115,10 @@ type roughly struct {
 	most []float32 // of each chunk of rows
 }
 
-// without takes out rows, whose bound becomes -Inf.
-func (b *roughly) without(out func(i int) bool) {
+// without are the bounds where those of some rows are -Inf.
+func (b roughly) without(out func(i int) bool) roughly {
 	none := float32(math.Inf(-1))
+	b.of, b.most = slices.Clone(b.of), slices.Clone(b.most)
 	for c := range b.most {
 		part := b.of[c*chunk : min((c+1)*chunk, len(b.of))]
 		b.most[c] = none
@@ -121,6 +129,7 @@ func (b *roughly) without(out func(i int) bool) {
 			b.most[c] = max(b.most[c], part[k])
 		}
 	}
+	return b
 }
 
 // within are the rows whose bound is at least low and below high.
@@ -138,25 +147,20 @@ func (b *roughly) within(low, high float32) (rows []int) {
 	return rows
 }
 
-// kth is the k-th largest bound, -Inf when there are fewer.
-func (b *roughly) kth(k int) float32 {
-	none := float32(math.Inf(-1))
-	heap := make([]float32, k) // the least on top
-	for i := range heap {
-		heap[i] = none
-	}
+// kth is the k-th largest bound, of one group no more than wanted; -Inf when there are fewer.
+func (b *roughly) kth(q Query, m *matrix) float32 {
+	top := newLeading(q.K, q.Each)
 	for c, most := range b.most {
-		if most <= heap[0] {
+		if float64(most) <= top.reached() {
 			continue
 		}
-		for _, x := range b.of[c*chunk : min((c+1)*chunk, len(b.of))] {
-			if x > heap[0] {
-				heap[0] = x
-				sink(heap, 0)
+		for k, x := range b.of[c*chunk : min((c+1)*chunk, len(b.of))] {
+			if float64(x) > top.reached() {
+				top.add(float64(x), q.Groups.of(m, c*chunk+k))
 			}
 		}
 	}
-	return heap[0]
+	return float32(top.reached())
 }
 
 // roughBounds of the scores of all rows of the matrix that the screens share, for each screen.
@@ -190,34 +194,43 @@ type bounded struct {
 
 // compare compares rows exactly, as Align does, but for those that are not among the best of top, which all the rows are added to,
 // and those that share too little. Rows of the highest fine bounds come first, so that few are compared that are not.
-func (s *screen) compare(ctx context.Context, rows []int, top *leading, share sharing) ([]rowHit, error) {
+func (a *Asked) compare(ctx context.Context, rows []int, q Query, top *leading, share sharing) ([]rowHit, error) {
 	ordered := make([]bounded, len(rows))
 	err := share(ctx, len(rows), func() func(int) {
-		products := make([]int32, s.fine.count())
-		return func(k int) { ordered[k] = bounded{rows[k], s.fineBound(rows[k], products)} }
+		products := make([]int32, a.screen.fine.count())
+		return func(k int) { ordered[k] = bounded{rows[k], a.bound(rows[k], products)} }
 	})
 	if err != nil {
 		return nil, err
 	}
-	least := top.reached()
+	least := max(top.reached(), q.least())
 	ordered = slices.DeleteFunc(ordered, func(b bounded) bool { return b.bound < least || math.IsInf(b.bound, -1) })
 	slices.SortFunc(ordered, func(a, b bounded) int { return cmp.Compare(b.bound, a.bound) })
 	hits := make([]rowHit, len(ordered))
 	err = share(ctx, len(ordered), func() func(int) {
-		c := newComparison(s)
+		c := newComparison(a.screen)
 		return func(k int) {
 			b := ordered[k]
 			hits[k].Score = math.Inf(-1)
-			if b.bound < top.reached() {
+			group := q.Groups.of(a.m, b.row)
+			if !top.wants(b.bound, group) {
 				return
 			}
-			if a, ok := c.align(b.row); ok {
-				hits[k] = rowHit{Hit{s.m.ids.at(b.row), a}, b.row}
-				top.add(a.Score)
+			if h, ok := a.align(c, b.row); ok {
+				hits[k] = h
+				top.add(h.Score, group)
 			}
 		}
 	})
 	return slices.DeleteFunc(hits, func(h rowHit) bool { return math.IsInf(h.Score, -1) }), err
+}
+
+// least score that is of interest.
+func (q Query) least() float64 {
+	if q.Least > 0 {
+		return q.Least
+	}
+	return math.Inf(-1)
 }
 
 // fineBound is at least the score of row i.
@@ -229,11 +242,11 @@ func (s *screen) fineBound(i int, products []int32) float64 {
 
 // topByFFT is top for shifts beyond the kernel's: every row is compared at all shifts at once.
 func (m *matrix) topByFFT(ctx context.Context, v Vector, q Query) ([]Hit, error) {
-	hits := make([]Hit, m.rows())
+	hits := make([]rowHit, m.rows())
 	err := onEveryCore(ctx, len(hits), func() func(int) {
 		c := newCorrelator(v, m.n, q.MaxShift)
 		return func(i int) {
-			hits[i] = Hit{ReferenceID: m.ids.at(i), Alignment: Alignment{Score: math.Inf(-1)}}
+			hits[i] = rowHit{Hit{ReferenceID: m.ids.at(i), Alignment: Alignment{Score: math.Inf(-1)}}, i}
 			if !q.has(m, i) {
 				return
 			}
@@ -242,7 +255,11 @@ func (m *matrix) topByFFT(ctx context.Context, v Vector, q Query) ([]Hit, error)
 			}
 		}
 	})
-	hits = slices.DeleteFunc(hits, func(h Hit) bool { return math.IsInf(h.Score, -1) })
-	slices.SortFunc(hits, Hit.compare)
-	return hits[:min(q.K, len(hits))], err
+	hits = slices.DeleteFunc(hits, func(h rowHit) bool { return math.IsInf(h.Score, -1) })
+	slices.SortFunc(hits, rowHit.compare)
+	var out []Hit
+	for _, h := range q.choose(m, hits) {
+		out = append(out, h.Hit)
+	}
+	return out, err
 }

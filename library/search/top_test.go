@@ -53,7 +53,17 @@ func bruteForce(m *matrix, v Vector, q Query) []Hit {
 		}
 	}
 	slices.SortFunc(hits, Hit.compare)
-	return hits[:min(q.K, len(hits))]
+	of, out := map[int]int{}, []Hit(nil)
+	for _, h := range hits {
+		group := 0
+		if q.Each > 0 {
+			group = q.Groups.number[h.ReferenceID[len(h.ReferenceID)-1:]]
+		}
+		if of[group]++; (q.Each == 0 || of[group] <= q.Each) && (q.Least == 0 || h.Score >= q.Least) && len(out) < q.K {
+			out = append(out, h)
+		}
+	}
+	return out
 }
 
 func allBounds(t interface{ Fatal(...any) }, m *matrix, v Vector, maxShift int) (rough, fine []float64) {
@@ -97,30 +107,51 @@ func TestTheBestAreThoseOfBruteForce(t *testing.T) {
 			entries = append(entries, entry{fmt.Sprintf("r%02d", rng.IntN(1000)), v})
 		}
 		m := newMatrix(entries)
-		q := Query{K: rapid.IntRange(1, 60).Draw(t, "k"), MaxShift: rapid.IntRange(0, 12).Draw(t, "shift")}
+		shift := rapid.IntRange(0, 12).Draw(t, "shift")
 		ix := &Index{tables: map[spectra.Technique]*matrix{spectra.Raman: m}}
-		if rng.IntN(4) == 0 {
-			q.Except = ix.Groups(func(id string) string { return id[len(id)-1:] }).Except("1", "4", "7")
-		}
-		if rng.IntN(4) == 0 {
-			q.Of = ix.Subset(func(id string) bool { return id[1] != '1' })
-		}
 		at, n := ranges()
 		v := jittered(rng, bases[rng.IntN(len(bases))], at, n)
-		got, err := m.top(context.Background(), []Vector{v}, q)
+		asked, err := ix.Ask(context.Background(), v, shift)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := bruteForce(m, v, q); !slices.Equal(got[0], want) {
-			t.Fatalf("got  %v\nwant %v", got[0], want)
+		for range 3 { // one after another, of which each knows what those before found out
+			q := drawnQuery(t, rng, ix)
+			q.MaxShift = shift
+			want := bruteForce(m, v, q)
+			if got, err := asked.Search(context.Background(), q); err != nil || !slices.Equal(got, want) {
+				t.Fatalf("got  %v, %v\nwant %v", got, err, want)
+			}
+			if got, err := m.top(context.Background(), []Vector{v}, q); err != nil || !slices.Equal(got[0], want) {
+				t.Fatalf("all at once: got  %v, %v\nwant %v", got, err, want)
+			}
 		}
-		rough, fine := allBounds(t, m, v, q.MaxShift)
+		rough, fine := allBounds(t, m, v, shift)
 		for i := range m.rows() {
-			if a, ok := Align(v, m.vector(i), 0, q.MaxShift); ok && a.Score > min(rough[i], fine[i]) {
+			if a, ok := Align(v, m.vector(i), 0, shift); ok && a.Score > min(rough[i], fine[i]) {
 				t.Fatalf("row %d: score %.9f above its bounds %.9f, %.9f", i, a.Score, rough[i], fine[i])
 			}
 		}
 	})
+}
+
+// drawnQuery asks for some of the references by the digits of their ids.
+func drawnQuery(t *rapid.T, rng *rand.Rand, ix *Index) Query {
+	q := Query{K: rapid.IntRange(1, 60).Draw(t, "k")}
+	groups := ix.Groups(func(id string) string { return id[len(id)-1:] })
+	if rng.IntN(4) == 0 {
+		q.Except = groups.Except("1", "4", "7")
+	}
+	if rng.IntN(4) == 0 {
+		q.Of = ix.Subset(func(id string) bool { return id[1] != '1' })
+	}
+	if rng.IntN(3) == 0 {
+		q.Groups, q.Each = groups, 1+rng.IntN(4)
+	}
+	if rng.IntN(3) == 0 {
+		q.Least = 0.2 + 0.6*rng.Float64()
+	}
+	return q
 }
 
 func TestBoundsAreTight(t *testing.T) {

@@ -1,0 +1,90 @@
+package search
+
+import (
+	"context"
+	"math"
+	"sync"
+)
+
+// Asked is a scan that references are looked for with, again and again: what one search found out about a reference, the next
+// one knows. It is safe for concurrent use.
+type Asked struct {
+	ix       *Index
+	m        *matrix // nil when there is no reference of its technique
+	v        Vector
+	maxShift int
+	screen   *screen // nil for shifts beyond the kernel's
+	rough    roughly
+
+	mu    sync.Mutex
+	known map[int]rowHit // rows compared
+}
+
+// Ask prepares searches for v within maxShift, whole cm-1 either way. Errors are those of Search.
+func (ix *Index) Ask(ctx context.Context, v Vector, maxShift int) (*Asked, error) {
+	if err := (Query{K: 1, MaxShift: maxShift}).validate(v); err != nil {
+		return nil, err
+	}
+	if err := ix.usable(); err != nil {
+		return nil, err
+	}
+	a := &Asked{ix: ix, m: ix.tables[v.Technique], v: v, maxShift: maxShift, known: map[int]rowHit{}}
+	if a.m == nil || maxShift > kernelShift {
+		return a, ended(ctx)
+	}
+	a.screen = newScreen(a.m, v, maxShift)
+	bounds, err := roughBounds(ctx, []*screen{a.screen})
+	if err != nil {
+		return nil, err
+	}
+	a.rough = bounds[0]
+	return a, nil
+}
+
+// Search is Index.Search for the scan; the shift of q is that of Ask, whatever it says.
+func (a *Asked) Search(ctx context.Context, q Query) ([]Hit, error) {
+	q.MaxShift = a.maxShift
+	if err := q.validate(a.v); err != nil {
+		return nil, err
+	}
+	if err := a.ix.usable(); err != nil {
+		return nil, err
+	}
+	switch {
+	case a.m == nil:
+		return nil, ended(ctx)
+	case a.screen == nil:
+		return a.m.topByFFT(ctx, a.v, q)
+	}
+	return a.best(ctx, q, onEveryCore)
+}
+
+// bound is at least the score of row i. products is room for those with all shifts.
+func (a *Asked) bound(i int, products []int32) float64 {
+	a.mu.Lock()
+	h, ok := a.known[i]
+	a.mu.Unlock()
+	if ok {
+		return h.Score
+	}
+	return a.screen.fineBound(i, products)
+}
+
+// align is comparison.align of a row, once.
+func (a *Asked) align(c *comparison, i int) (h rowHit, ok bool) {
+	a.mu.Lock()
+	h, ok = a.known[i]
+	a.mu.Unlock()
+	if !ok {
+		h = rowHit{row: i}
+		if h.Alignment, ok = c.align(i); ok {
+			h.ReferenceID = a.m.ids.at(i)
+		} else {
+			h.Score = math.Inf(-1)
+		}
+		a.mu.Lock()
+		a.known[i] = h
+		a.mu.Unlock()
+	}
+	return h, !math.IsInf(h.Score, -1)
+}
