@@ -37,7 +37,7 @@ type evidence struct {
 	fault       *axisFault
 }
 
-const hitsKept = 50
+const hitsKept = 30
 
 // gather computes the evidence for s; the quality is filled as far as it got even when an error is returned.
 func (id *Identifier) gather(ctx context.Context, s spectra.Spectrum) (evidence, error) {
@@ -106,7 +106,7 @@ func (id *Identifier) compare(ctx context.Context, s spectra.Spectrum) (evidence
 
 // hitsOfOne is how many hits, at most, are references of one substance: in a library with many of each, others have to be there to
 // compare the best with.
-const hitsOfOne = 5
+const hitsOfOne = 3
 
 // search finds the references most like the scan.
 func (id *Identifier) search(ctx context.Context, ev *evidence) (err error) {

@@ -81,7 +81,7 @@ func (id *Identifier) limits(ev evidence) []DetectionLimit {
 				continue
 			}
 			if v, ok := id.reference(&ev, r.ID); ok {
-				best, looked = math.Min(best, at.limit(v)), looked+1
+				best, looked = at.limit(v, best), looked+1
 			}
 		}
 		if looked > 0 {
@@ -108,7 +108,7 @@ type presence struct {
 const limitStep = 3
 
 // limitPrecision is the ratio to which the amount is found.
-const limitPrecision = 1.01
+const limitPrecision = 1.02
 
 func (ev *evidence) presence() *presence {
 	p := &presence{ev: ev, at: ev.parts[0].hit.ShiftCM1, found: floats.Sum(ev.proof.Coefficients), whole: ev.fitRange(), fitted: ev.fitted()}
@@ -117,33 +117,28 @@ func (ev *evidence) presence() *presence {
 }
 
 // limit is the smallest share of the signal of reference v that explain would have taken as a further part nine times out
-// of ten, had it been in this very scan. The reference is added to the scan, as its spectrometer shows it, in growing
-// amounts, until what is left over resembles it enough for it to be taken and stated; what noise does to that amount, in this scan and in the
-// one that would hold it, comes on top.
-func (p *presence) limit(v search.Vector) float64 {
+// of ten, had it been in this very scan, or most if that is smaller. The reference is added to the scan, as its spectrometer shows
+// it, in growing amounts, until what is left over resembles it enough for it to be taken and stated; what noise does to that
+// amount, in this scan and in the one that would hold it, comes on top.
+func (p *presence) limit(v search.Vector, most float64) float64 {
 	ev, n := p.ev, len(p.whole)
 	column, shapes := v.At(ev.fitLow, n, p.at), shapeColumns(v, ev.fitLow, n, p.at)
 	se, err := ev.proof.Further(column, shapes...)
 	if err != nil || math.IsInf(se, 1) {
-		return 1
+		return most
 	}
 	shown := seen(column, shapes, ev.look)
 	mix := addition{p: p, unit: p.norm / floats.Norm(column, 2), column: column, shown: shown, rest: ev.proof.Rest(shown)}
-	low, high := math.Max(explanation.MinT*se, p.found*explanation.MinShare/(1-explanation.MinShare)), mostLimit/(1-mostLimit)*p.found
+	noise := limitMargin * math.Sqrt2 * se
+	low := math.Max(explanation.MinT*se, p.found*explanation.MinShare/(1-explanation.MinShare))
+	high := mostLimit / (1 - mostLimit) * p.found
+	if most < 1 {
+		high = math.Min(high, (most/(1-most)*p.found-noise)/limitSlack)
+	}
 	if low >= high || !mix.resembles(high) {
-		return 1
+		return most
 	}
-	if !mix.resembles(low) {
-		for high > limitPrecision*low {
-			if mid := math.Sqrt(low * high); mix.resembles(mid) {
-				high = mid
-			} else {
-				low = mid
-			}
-		}
-		low = high
-	}
-	low = low*limitSlack + limitMargin*math.Sqrt2*se
+	low = mix.least(low, high)*limitSlack + noise
 	return low / (low + p.found)
 }
 
@@ -153,6 +148,21 @@ type addition struct {
 	unit          float64   // of the amount
 	column, shown []float64 // the reference as the library and as the scan shows it
 	rest          []float64 // what the explanation leaves of the latter
+}
+
+// least is the amount, at least low, from which on the reference would be taken; high is one at which it is.
+func (a *addition) least(low, high float64) float64 {
+	if a.resembles(low) {
+		return low
+	}
+	for high > limitPrecision*low {
+		if mid := math.Sqrt(low * high); a.resembles(mid) {
+			high = mid
+		} else {
+			low = mid
+		}
+	}
+	return high
 }
 
 // resembles reports whether the reference would be taken and stated were there so much of it.
@@ -185,7 +195,7 @@ func (p *presence) limitElsewhere() float64 {
 	for i, by := range elsewhere {
 		v := p.ev.parts[0].vector
 		v.Low += by
-		limits[i] = p.limit(v)
+		limits[i] = p.limit(v, 1)
 	}
 	slices.Sort(limits)
 	return (limits[len(limits)/2-1] + limits[len(limits)/2]) / 2

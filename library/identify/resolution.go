@@ -3,6 +3,7 @@ package identify
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 	"strings"
 
@@ -12,7 +13,7 @@ import (
 // Instruments differ in how wide they show a line more than in anything else. What is narrower of scan and library is
 // therefore widened to match: the full width at half maximum of the Gaussian that does it is one of these, in cm-1, negative
 // where the scan is widened. Instruments in use show lines 4 to 20 cm-1 wide.
-var widths = []float64{-12, -8, -5, 5, 8, 12, 16}
+var widths, scanWidths = []float64{5, 8, 12, 16}, []float64{-5, -8, -12}
 
 // widthGain is what widening must add to Fisher's z of the best agreement: less comes from smoothing noise away.
 const widthGain = 0.1
@@ -29,16 +30,17 @@ func (id *Identifier) matchResolution(ctx context.Context, ev *evidence) error {
 		return nil
 	}
 	best, width := fisher(ev.hits[0].Score)+widthGain, 0.0
-	for _, w := range widths {
-		scan := ev.vector.Broadened(-w)
-		for _, h := range ev.hits[:min(widthHits, len(ev.hits))] {
-			ref, ok := id.reference(ev, h.ReferenceID) // as it is yet
-			if !ok {
-				continue
+	for _, side := range [][]float64{scanWidths, widths} {
+		before := fisher(ev.hits[0].Score)
+		for _, w := range side { // wider and wider, as long as it becomes better
+			z := id.agreement(ev, w)
+			if z > best {
+				best, width = z, w
 			}
-			if a, ok := search.Align(scan, id.widened(h.ReferenceID, ref, w), h.ShiftCM1, widthReach); ok && fisher(a.Score) > best {
-				best, width = fisher(a.Score), w
+			if z < before {
+				break
 			}
+			before = z
 		}
 	}
 	switch {
@@ -51,6 +53,21 @@ func (id *Identifier) matchResolution(ctx context.Context, ev *evidence) error {
 		ev.hits = id.atResolution(ev, ev.vector, ev.hits)
 	}
 	return nil
+}
+
+// agreement is Fisher's z of the best agreement of the scan with one of the first hits at a width.
+func (id *Identifier) agreement(ev *evidence, width float64) float64 {
+	best, scan := math.Inf(-1), ev.vector.Broadened(-width)
+	for _, h := range ev.hits[:min(widthHits, len(ev.hits))] {
+		ref, ok := id.reference(ev, h.ReferenceID) // as it is yet
+		if !ok {
+			continue
+		}
+		if a, ok := search.Align(scan, id.widened(h.ReferenceID, ref, width), h.ShiftCM1, widthReach); ok {
+			best = math.Max(best, fisher(a.Score))
+		}
+	}
+	return best
 }
 
 // reference is a reference as wide as the scan shows lines.
