@@ -18,7 +18,7 @@ type evidence struct {
 	scan        spectra.Spectrum
 	calibration Calibration   // for its technique
 	recorded    search.Vector // as it came
-	vector      search.Vector // as it is compared, see matchResolution
+	vector      search.Vector // as it is compared, see resolution
 	asked       *search.Asked // the references that it is compared with
 	features    features
 	quality     Quality
@@ -37,7 +37,8 @@ type evidence struct {
 	fault       *axisFault
 }
 
-const hitsKept = 30
+// hitsKept is how many substances a scan is compared with closely, at most.
+const hitsKept = 10
 
 // gather computes the evidence for s; the quality is filled as far as it got even when an error is returned.
 func (id *Identifier) gather(ctx context.Context, s spectra.Spectrum) (evidence, error) {
@@ -95,26 +96,44 @@ func (id *Identifier) compare(ctx context.Context, s spectra.Spectrum) (evidence
 		Axis: axisUnknown, LowCM1: f.low, HighCM1: f.high,
 	}
 	end()
-	end = id.stage("search")
-	if err := id.search(ctx, &ev); err != nil {
-		return ev, err
-	}
-	end()
-	defer id.stage("resolution")()
-	return ev, id.matchResolution(ctx, &ev)
+	return ev, id.likest(ctx, &ev)
 }
 
-// hitsOfOne is how many hits, at most, are references of one substance: in a library with many of each, others have to be there to
-// compare the best with.
-const hitsOfOne = 3
-
-// search finds the references most like the scan.
-func (id *Identifier) search(ctx context.Context, ev *evidence) (err error) {
-	if ev.asked, err = id.index.Ask(ctx, ev.vector, id.maxShift); err != nil {
+// likest finds the references most like the scan, one of each substance, at the resolution at which the best agree best.
+func (id *Identifier) likest(ctx context.Context, ev *evidence) error {
+	end := id.stage("search")
+	err := id.ask(ctx, ev, widthHits)
+	if err != nil || len(ev.hits) == 0 {
 		return err
 	}
-	query := id.query(ev, hitsKept)
-	query.Groups, query.Each = id.groups, hitsOfOne
+	end()
+	end = id.stage("resolution")
+	width := id.resolution(ev)
+	end()
+	defer id.stage("search")()
+	if width < 0 {
+		ev.vector, ev.asked = ev.vector.Broadened(-width), nil
+	} else if width > 0 {
+		ev.width = width
+		clear(ev.shown)
+	}
+	if err := id.ask(ctx, ev, hitsKept); err != nil {
+		return err
+	}
+	ev.hits = id.atResolution(ev, ev.vector, ev.hits)
+	return nil
+}
+
+// ask finds the best k references, one of each substance: in a library with many of each, others have to be there to compare the
+// best with.
+func (id *Identifier) ask(ctx context.Context, ev *evidence, k int) (err error) {
+	if ev.asked == nil {
+		if ev.asked, err = id.index.Ask(ctx, ev.vector, id.maxShift); err != nil {
+			return err
+		}
+	}
+	query := id.query(ev, k)
+	query.Groups, query.Each = id.groups, 1
 	ev.hits, err = ev.asked.Search(ctx, query)
 	return err
 }

@@ -2,7 +2,6 @@ package identify
 
 import (
 	"cmp"
-	"context"
 	"math"
 	"slices"
 	"strings"
@@ -24,12 +23,9 @@ const widthHits = 5
 // widthReach (cm-1) is how far the best shift of a reference can move when it is widened.
 const widthReach = 2
 
-// matchResolution finds the width at which the best reference agrees best with the scan and compares the hits again at that.
-func (id *Identifier) matchResolution(ctx context.Context, ev *evidence) error {
-	if len(ev.hits) == 0 {
-		return nil
-	}
-	best, width := fisher(ev.hits[0].Score)+widthGain, 0.0
+// resolution is the width at which the best of the references agree best with the scan, 0 when it does not matter much.
+func (id *Identifier) resolution(ev *evidence) (width float64) {
+	best := fisher(ev.hits[0].Score) + widthGain
 	for _, side := range [][]float64{scanWidths, widths} {
 		before := fisher(ev.hits[0].Score)
 		for _, w := range side { // wider and wider, as long as it becomes better
@@ -43,16 +39,7 @@ func (id *Identifier) matchResolution(ctx context.Context, ev *evidence) error {
 			before = z
 		}
 	}
-	switch {
-	case width < 0:
-		ev.vector = ev.vector.Broadened(-width)
-		return id.search(ctx, ev)
-	case width > 0:
-		ev.width = width
-		clear(ev.shown)
-		ev.hits = id.atResolution(ev, ev.vector, ev.hits)
-	}
-	return nil
+	return width
 }
 
 // agreement is Fisher's z of the best agreement of the scan with one of the first hits at a width.
