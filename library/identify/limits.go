@@ -3,9 +3,11 @@ package identify
 import (
 	"cmp"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
@@ -68,31 +70,57 @@ func tierOrder(r library.Reference) int {
 // limits are the detection limits of every controlled substance with a spectrum in the library that was not found,
 // worst first, and last that of any substance unlike what was found.
 func (id *Identifier) limits(ev evidence) []DetectionLimit {
-	out := []DetectionLimit{}
 	ev.look = ev.measureLook()
 	at := ev.presence()
-	for substance, refs := range id.limitRefs[ev.scan.Technique] {
-		if ev.has(substance, id) {
-			continue
-		}
-		best, looked := 1.0, 0
-		for _, r := range refs {
-			if !eligible(r, ev.scan) || looked == limitReferences {
-				continue
+	shown := id.limitVectors(&ev)
+	out := make([]DetectionLimit, len(shown))
+	var work errgroup.Group
+	work.SetLimit(runtime.GOMAXPROCS(0))
+	for i, of := range shown {
+		work.Go(func() error {
+			best := 1.0
+			for _, v := range of.vectors {
+				best = at.limit(v, best)
 			}
-			if v, ok := id.reference(&ev, r.ID); ok {
-				best, looked = at.limit(v, best), looked+1
-			}
-		}
-		if looked > 0 {
-			sub, _ := id.lib.Substance(substance)
-			out = append(out, DetectionLimit{Substance: sub.Name, Fraction: round(best, 3)})
-		}
+			out[i] = DetectionLimit{Substance: of.substance, Fraction: round(best, 3)}
+			return nil
+		})
 	}
+	_ = work.Wait() // none fails
 	slices.SortFunc(out, func(a, b DetectionLimit) int {
 		return cmp.Or(cmp.Compare(b.Fraction, a.Fraction), strings.Compare(a.Substance, b.Substance))
 	})
 	return append(out, DetectionLimit{Substance: unlisted, Fraction: round(at.limitElsewhere(), 3)})
+}
+
+// limitOf is a substance with the references, as the scan would show them, that its limit is found by.
+type limitOf struct {
+	substance string
+	vectors   []search.Vector
+}
+
+// limitVectors are those of the controlled substances that are no part of the explanation.
+func (id *Identifier) limitVectors(ev *evidence) []limitOf {
+	var out []limitOf
+	for substance, refs := range id.limitRefs[ev.scan.Technique] {
+		if ev.has(substance, id) {
+			continue
+		}
+		sub, _ := id.lib.Substance(substance)
+		of := limitOf{substance: sub.Name}
+		for _, r := range refs {
+			if len(of.vectors) == limitReferences || !eligible(r, ev.scan) {
+				continue
+			}
+			if v, ok := id.reference(ev, r.ID); ok {
+				of.vectors = append(of.vectors, v)
+			}
+		}
+		if len(of.vectors) > 0 {
+			out = append(out, of)
+		}
+	}
+	return out
 }
 
 // presence finds how little of a substance would have been found in a scan.
