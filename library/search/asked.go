@@ -17,18 +17,26 @@ type Asked struct {
 	rough    roughly
 
 	mu    sync.Mutex
-	known map[int]rowHit // rows compared
+	known map[int]rowHit // rows compared; nil when there is only one search
 }
 
 // Ask prepares searches for v within maxShift, whole cm-1 either way. Errors are those of Search.
 func (ix *Index) Ask(ctx context.Context, v Vector, maxShift int) (*Asked, error) {
+	a, err := ix.ask(ctx, v, maxShift)
+	if err == nil {
+		a.known = map[int]rowHit{}
+	}
+	return a, err
+}
+
+func (ix *Index) ask(ctx context.Context, v Vector, maxShift int) (*Asked, error) {
 	if err := (Query{K: 1, MaxShift: maxShift}).validate(v); err != nil {
 		return nil, err
 	}
 	if err := ix.usable(); err != nil {
 		return nil, err
 	}
-	a := &Asked{ix: ix, m: ix.tables[v.Technique], v: v, maxShift: maxShift, known: map[int]rowHit{}}
+	a := &Asked{ix: ix, m: ix.tables[v.Technique], v: v, maxShift: maxShift}
 	if a.m == nil || maxShift > kernelShift {
 		return a, ended(ctx)
 	}
@@ -61,30 +69,37 @@ func (a *Asked) Search(ctx context.Context, q Query) ([]Hit, error) {
 
 // bound is at least the score of row i. products is room for those with all shifts.
 func (a *Asked) bound(i int, products []int32) float64 {
-	a.mu.Lock()
-	h, ok := a.known[i]
-	a.mu.Unlock()
-	if ok {
+	if h, ok := a.knows(i); ok {
 		return h.Score
 	}
 	return a.screen.fineBound(i, products)
 }
 
-// align is comparison.align of a row, once.
-func (a *Asked) align(c *comparison, i int) (h rowHit, ok bool) {
-	a.mu.Lock()
-	h, ok = a.known[i]
-	a.mu.Unlock()
-	if !ok {
-		h = rowHit{row: i}
-		if h.Alignment, ok = c.align(i); ok {
-			h.ReferenceID = a.m.ids.at(i)
-		} else {
-			h.Score = math.Inf(-1)
-		}
-		a.mu.Lock()
-		a.known[i] = h
-		a.mu.Unlock()
+// knows returns what an earlier search found out about row i.
+func (a *Asked) knows(i int) (rowHit, bool) {
+	if a.known == nil {
+		return rowHit{}, false
 	}
-	return h, !math.IsInf(h.Score, -1)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	h, ok := a.known[i]
+	return h, ok
+}
+
+// align is comparison.align of a row, once; the score is -Inf when too little is in common.
+func (a *Asked) align(c *comparison, i int) rowHit {
+	h, ok := a.knows(i)
+	if ok {
+		return h
+	}
+	h.row, h.ReferenceID = i, a.m.ids.at(i)
+	if h.Alignment, ok = c.align(i); !ok {
+		h.Score = math.Inf(-1)
+	}
+	if a.known != nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.known[i] = h
+	}
+	return h
 }

@@ -27,6 +27,11 @@ func (c *comparison) align(i int) (best Alignment, ok bool) {
 	if s.frames[s.m.shape[i]].kind == nothing {
 		return Alignment{}, false
 	}
+	c.load(i)
+	if s.shifts == 1 {
+		best.Score, best.Overlap = c.correlation(i, 0)
+		return best, best.Overlap > 0
+	}
 	kernel.Products(c.products, s.fine.queries, l.quant[i*l.n:(i+1)*l.n], l.n)
 	at := 0
 	for k, p := range c.products[:s.shifts] {
@@ -34,7 +39,6 @@ func (c *comparison) align(i int) (best Alignment, ok bool) {
 			at = k
 		}
 	}
-	c.load(i)
 	reached, overlap := c.correlation(i, at-s.maxShift)
 	for k, p := range c.products[:s.shifts] {
 		score, n := reached, overlap

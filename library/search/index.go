@@ -196,7 +196,7 @@ const kernelShift = 31
 // Search returns the exact k best references for v, best first, equal scores in order of reference id. References
 // that share less than MinRangeCM1 with the scan take no part.
 func (ix *Index) Search(ctx context.Context, v Vector, q Query) ([]Hit, error) {
-	a, err := ix.Ask(ctx, v, q.MaxShift)
+	a, err := ix.ask(ctx, v, q.MaxShift)
 	if err != nil {
 		return nil, err
 	}

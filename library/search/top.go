@@ -10,8 +10,10 @@ import (
 )
 
 const (
-	// chunk is how many rows one worker takes at a time: their rough values fit its first cache.
+	// chunk is how many rows are bounded at a time: their rough values fit the first cache.
 	chunk = 64
+	// grain is how many chunks in a row one worker takes: memory is read ahead where it is read in order.
+	grain = 8
 	// batch is how many scans share a pass over the rows.
 	batch = 16
 )
@@ -36,7 +38,7 @@ func (m *matrix) top(ctx context.Context, scans []Vector, q Query) ([][]Hit, err
 		hits, failed := make([][]Hit, len(some)), make([]error, len(some))
 		err = onEveryCore(ctx, len(some), func() func(int) {
 			return func(i int) {
-				a := &Asked{m: m, v: some[i], maxShift: q.MaxShift, screen: screens[i], rough: bounds[i], known: map[int]rowHit{}}
+				a := &Asked{m: m, v: some[i], maxShift: q.MaxShift, screen: screens[i], rough: bounds[i]}
 				hits[i], failed[i] = a.best(ctx, q, onThisCore)
 			}
 		})
@@ -172,18 +174,31 @@ func roughBounds(ctx context.Context, screens []*screen) ([]roughly, error) {
 	for i := range screens {
 		out[i] = roughly{make([]float32, m.rows()), make([]float32, chunks)}
 	}
-	return out, onEveryCore(ctx, chunks, func() func(int) {
+	return out, onEveryCore(ctx, (chunks+grain-1)/grain, func() func(int) {
 		products := make([]int32, chunk)
-		return func(c int) {
-			from, to := c*chunk, min((c+1)*chunk, m.rows())
-			for i, s := range screens {
-				kernel.Largest(products[:to-from], s.rough.queries, l.quant[from*l.n:to*l.n], l.n)
-				bounds := out[i].of[from:to]
-				s.roughBounds(bounds, products[:to-from], from)
-				out[i].most[c] = slices.Max(bounds)
+		return func(g int) {
+			for c := g * grain; c < min((g+1)*grain, chunks); c++ {
+				from, to := c*chunk, min((c+1)*chunk, m.rows())
+				for i, s := range screens {
+					kernel.Largest(products[:to-from], s.rough.queries, l.quant[from*l.n:to*l.n], l.n)
+					bounds := out[i].of[from:to]
+					s.roughBounds(bounds, products[:to-from], from)
+					out[i].most[c] = largest(bounds)
+				}
 			}
 		}
 	})
+}
+
+// largest of values, none of which is NaN.
+func largest(values []float32) float32 {
+	most := values[0]
+	for _, x := range values[1:] {
+		if x > most {
+			most = x
+		}
+	}
+	return most
 }
 
 // bounded is a row with a bound of its score.
@@ -216,10 +231,8 @@ func (a *Asked) compare(ctx context.Context, rows []int, q Query, top *leading, 
 			if !top.wants(b.bound, group) {
 				return
 			}
-			if h, ok := a.align(c, b.row); ok {
-				hits[k] = h
-				top.add(h.Score, group)
-			}
+			hits[k] = a.align(c, b.row)
+			top.add(hits[k].Score, group) // not when it is -Inf
 		}
 	})
 	return slices.DeleteFunc(hits, func(h rowHit) bool { return math.IsInf(h.Score, -1) }), err

@@ -241,7 +241,7 @@ end:
 	RET
 
 // func scoresAVX2(out *float32, products *int32, total *int32, step *float32, size *float32, miss *float32, rest *float32, mean *float32, stretch *float32, c *[5]float32, groups int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·scoresAVX2(SB), NOSPLIT, $0-88
 	MOVQ         out+0(FP), AX
 	MOVQ         products+8(FP), CX
@@ -263,29 +263,36 @@ TEXT ·scoresAVX2(SB), NOSPLIT, $0-88
 	VXORPS       Y5, Y5, Y5
 
 eight:
-	TESTQ     R12, R12
-	JE        through
-	VMOVDQU   (DX)(R11*4), Y6
-	VPSLLD    $0x06, Y6, Y6
-	VMOVDQU   (CX)(R11*4), Y7
-	VPSUBD    Y6, Y7, Y7
-	VCVTDQ2PS Y7, Y7
-	VMULPS    (BX)(R11*4), Y7, Y7
-	VMULPS    Y0, Y7, Y7
-	VMULPS    (SI)(R11*4), Y1, Y6
-	VADDPS    Y6, Y7, Y7
-	VMULPS    (DI)(R11*4), Y2, Y6
-	VADDPS    Y6, Y7, Y7
-	VMULPS    (R8)(R11*4), Y3, Y6
-	VADDPS    Y6, Y7, Y7
-	VMULPS    (R9)(R11*4), Y4, Y6
-	VADDPS    Y6, Y7, Y7
-	VMULPS    (R10)(R11*4), Y7, Y7
-	VMAXPS    Y5, Y7, Y7
-	VMOVUPS   Y7, (AX)(R11*4)
-	ADDQ      $0x08, R11
-	DECQ      R12
-	JMP       eight
+	TESTQ      R12, R12
+	JE         through
+	VMOVDQU    (DX)(R11*4), Y6
+	VPSLLD     $0x06, Y6, Y6
+	VMOVDQU    (CX)(R11*4), Y7
+	VPSUBD     Y6, Y7, Y7
+	VCVTDQ2PS  Y7, Y7
+	VMULPS     (BX)(R11*4), Y7, Y7
+	VMULPS     Y0, Y7, Y7
+	VMULPS     (SI)(R11*4), Y1, Y6
+	VADDPS     Y6, Y7, Y7
+	VMULPS     (DI)(R11*4), Y2, Y6
+	VADDPS     Y6, Y7, Y7
+	VMULPS     (R8)(R11*4), Y3, Y6
+	VADDPS     Y6, Y7, Y7
+	VMULPS     (R9)(R11*4), Y4, Y6
+	VADDPS     Y6, Y7, Y7
+	VMULPS     (R10)(R11*4), Y7, Y7
+	VMAXPS     Y5, Y7, Y7
+	VMOVUPS    Y7, (AX)(R11*4)
+	PREFETCHT0 256(DX)(R11*4)
+	PREFETCHT0 256(BX)(R11*4)
+	PREFETCHT0 256(SI)(R11*4)
+	PREFETCHT0 256(DI)(R11*4)
+	PREFETCHT0 256(R8)(R11*4)
+	PREFETCHT0 256(R9)(R11*4)
+	PREFETCHT0 256(R10)(R11*4)
+	ADDQ       $0x08, R11
+	DECQ       R12
+	JMP        eight
 
 through:
 	VZEROUPPER

@@ -174,6 +174,10 @@ func added(sums [group]reg.VecVirtual) reg.VecVirtual {
 	return low
 }
 
+// ahead is how many bytes further on columns are fetched meanwhile: there are too many of them, read too little at a time, for the
+// processor to see that they will be needed next.
+const ahead = 256
+
 // scoresAVX2 evaluates Scores for groups of eight rows.
 func scoresAVX2() {
 	TEXT("scoresAVX2", NOSPLIT, "func(out *float32, products, total *int32, step, size, miss, rest, mean, stretch *float32, c *[5]float32, groups int)")
@@ -211,6 +215,11 @@ func scoresAVX2() {
 	VMULPS(of(8), sum, sum)
 	VMAXPS(zero, sum, sum) // zero where sum is not more
 	VMOVUPS(sum, of(0))
+	for i := 2; i < len(rows); i++ {
+		next := of(i)
+		next.Disp = ahead
+		PREFETCHT0(next)
+	}
 	ADDQ(operand.U8(group), at)
 	DECQ(groups)
 	JMP(operand.LabelRef("eight"))
