@@ -66,9 +66,7 @@ func (c *comparison) fraction(i, shift int, score float64) float64 {
 // load takes the values of row i.
 func (c *comparison) load(i int) {
 	n := c.s.m.n
-	for k, x := range c.s.m.value[i*n : (i+1)*n] {
-		c.row[k] = float64(x)
-	}
+	kernel.Widen(c.row, c.s.m.value[i*n:(i+1)*n])
 }
 
 // correlation is Vector.correlation of the scan with row i, to the last bit.

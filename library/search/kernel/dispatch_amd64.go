@@ -62,11 +62,36 @@ func scores(out []float32, products []int32, r Rows, c *Coefficients) {
 	}
 }
 
-// several multiplies queries by fours, rows by twos; the last of an odd number of rows is its own partner.
+// several multiplies queries by fours, rows by twos; the last of an odd number of rows by itself.
 func several(out []int32, queries []uint8, rows []int8, n int) {
 	asked := len(queries) / n
 	for i := 0; i < len(rows)/n; i += 2 {
-		next := min(i+1, len(rows)/n-1)
-		tilesAVX2(&out[i*asked], &out[next*asked], &queries[0], &rows[i*n], &rows[next*n], n, asked/Tile)
+		if i+1 == len(rows)/n {
+			alone(out[i*asked:], queries, rows[i*n:], n)
+			return
+		}
+		tilesAVX2(&out[i*asked], &out[(i+1)*asked], &queries[0], &rows[i*n], &rows[(i+1)*n], n, asked/Tile)
 	}
+}
+
+// alone multiplies queries by eights, and the last four by the row and itself.
+func alone(out []int32, queries []uint8, row []int8, n int) {
+	asked := len(queries) / n
+	groups := asked / group
+	if groups > 0 {
+		rowAVX2(&out[0], &queries[0], &row[0], n, groups)
+	}
+	if done := groups * group; done < asked {
+		tilesAVX2(&out[done], &out[done], &queries[done*n], &row[0], &row[0], n, 1)
+	}
+}
+
+func widen(out []float64, values []float32) {
+	groups := len(values) / group
+	if !hasAVX2 || groups == 0 {
+		portableWiden(out, values)
+		return
+	}
+	widenAVX2(&out[0], &values[0], groups)
+	portableWiden(out[groups*group:], values[groups*group:])
 }

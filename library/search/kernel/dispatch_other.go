@@ -14,3 +14,5 @@ func largest(out []int32, queries []uint8, rows []int8, n int) {
 func scores(out []float32, products []int32, r Rows, c *Coefficients) {
 	portableScores(out, products, r, c)
 }
+
+func widen(out []float64, values []float32) { portableWiden(out, values) }

@@ -129,6 +129,16 @@ func Scores(out []float32, products []int32, r Rows, first int, c *Coefficients)
 	scores(out[:len(products)], products, r, c)
 }
 
+// Widen writes values as float64 to out. It panics when out is shorter.
+func Widen(out []float64, values []float32) { widen(out[:len(values)], values) }
+
+// portableWiden is Widen in plain Go.
+func portableWiden(out []float64, values []float32) {
+	for i, x := range values {
+		out[i] = float64(x)
+	}
+}
+
 // portable is Products in plain Go.
 func portable(out []int32, queries []uint8, rows []int8, n int) {
 	asked := len(queries) / n

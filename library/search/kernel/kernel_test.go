@@ -125,6 +125,21 @@ func TestScoresAreTheSameToTheLastBit(t *testing.T) {
 	})
 }
 
+func TestWidenedValuesAreTheSame(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	for n := range 40 {
+		values, got, want := make([]float32, n), make([]float64, n), make([]float64, n)
+		for i := range values {
+			values[i] = float32(rng.NormFloat64() * math.Exp(20*rng.NormFloat64()))
+		}
+		Widen(got, values)
+		portableWiden(want, values)
+		if !slices.Equal(got, want) {
+			t.Errorf("%d values: %v, want %v", n, got, want)
+		}
+	}
+}
+
 func TestTheLongestVectorsDoNotOverflow(t *testing.T) {
 	q, row := make([]uint8, MaxLength), make([]int8, MaxLength)
 	for i := range row {

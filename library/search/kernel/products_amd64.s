@@ -6,7 +6,7 @@ DATA ones16<>+0(SB)/4, $0x00010001
 GLOBL ones16<>(SB), RODATA|NOPTR, $4
 
 // func rowsAVX2(out *int32, query *uint8, rows *int8, n int, groups int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·rowsAVX2(SB), NOSPLIT, $0-40
 	MOVQ         out+0(FP), AX
 	MOVQ         query+8(FP), CX
@@ -57,6 +57,10 @@ block:
 	VPMADDUBSW (R10)(DI*1), Y9, Y9
 	VPMADDWD   Y0, Y9, Y9
 	VPADDD     Y9, Y8, Y8
+	PREFETCHT0 16384(DX)(R8*8)
+	PREFETCHT0 16448(DX)(R8*8)
+	PREFETCHT0 16512(DX)(R8*8)
+	PREFETCHT0 16576(DX)(R8*8)
 	ADDQ       $0x20, R9
 	ADDQ       $0x20, R10
 	ADDQ       $0x20, R8
@@ -82,7 +86,7 @@ done:
 	RET
 
 // func rowsMaxAVX2(out *int32, query *uint8, rows *int8, n int, groups int)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·rowsMaxAVX2(SB), NOSPLIT, $0-40
 	MOVQ         out+0(FP), AX
 	MOVQ         query+8(FP), CX
@@ -133,6 +137,10 @@ block:
 	VPMADDUBSW (R10)(DI*1), Y9, Y9
 	VPMADDWD   Y0, Y9, Y9
 	VPADDD     Y9, Y8, Y8
+	PREFETCHT0 16384(DX)(R8*8)
+	PREFETCHT0 16448(DX)(R8*8)
+	PREFETCHT0 16512(DX)(R8*8)
+	PREFETCHT0 16576(DX)(R8*8)
 	ADDQ       $0x20, R9
 	ADDQ       $0x20, R10
 	ADDQ       $0x20, R8
@@ -240,6 +248,90 @@ end:
 	VZEROUPPER
 	RET
 
+// func rowAVX2(out *int32, queries *uint8, row *int8, n int, groups int)
+// Requires: AVX, AVX2
+TEXT ·rowAVX2(SB), NOSPLIT, $0-40
+	MOVQ         out+0(FP), AX
+	MOVQ         queries+8(FP), CX
+	MOVQ         row+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVQ         groups+32(FP), SI
+	VPBROADCASTD ones16<>+0(SB), Y0
+	LEAQ         (BX)(BX*2), DI
+
+queries:
+	TESTQ SI, SI
+	JE    over
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	VPXOR Y6, Y6, Y6
+	VPXOR Y7, Y7, Y7
+	VPXOR Y8, Y8, Y8
+	XORQ  R8, R8
+	MOVQ  CX, R9
+	LEAQ  (CX)(BX*4), R10
+
+stretch:
+	VMOVDQU    (DX)(R8*1), Y9
+	VMOVDQU    (R9), Y10
+	VPMADDUBSW Y9, Y10, Y10
+	VPMADDWD   Y0, Y10, Y10
+	VPADDD     Y10, Y1, Y1
+	VMOVDQU    (R9)(BX*1), Y10
+	VPMADDUBSW Y9, Y10, Y10
+	VPMADDWD   Y0, Y10, Y10
+	VPADDD     Y10, Y2, Y2
+	VMOVDQU    (R9)(BX*2), Y10
+	VPMADDUBSW Y9, Y10, Y10
+	VPMADDWD   Y0, Y10, Y10
+	VPADDD     Y10, Y3, Y3
+	VMOVDQU    (R9)(DI*1), Y10
+	VPMADDUBSW Y9, Y10, Y10
+	VPMADDWD   Y0, Y10, Y10
+	VPADDD     Y10, Y4, Y4
+	VMOVDQU    (R10), Y10
+	VPMADDUBSW Y9, Y10, Y10
+	VPMADDWD   Y0, Y10, Y10
+	VPADDD     Y10, Y5, Y5
+	VMOVDQU    (R10)(BX*1), Y10
+	VPMADDUBSW Y9, Y10, Y10
+	VPMADDWD   Y0, Y10, Y10
+	VPADDD     Y10, Y6, Y6
+	VMOVDQU    (R10)(BX*2), Y10
+	VPMADDUBSW Y9, Y10, Y10
+	VPMADDWD   Y0, Y10, Y10
+	VPADDD     Y10, Y7, Y7
+	VMOVDQU    (R10)(DI*1), Y10
+	VPMADDUBSW Y9, Y10, Y10
+	VPMADDWD   Y0, Y10, Y10
+	VPADDD     Y10, Y8, Y8
+	ADDQ       $0x20, R9
+	ADDQ       $0x20, R10
+	ADDQ       $0x20, R8
+	CMPQ       R8, BX
+	JL         stretch
+	VPHADDD    Y2, Y1, Y1
+	VPHADDD    Y4, Y3, Y3
+	VPHADDD    Y6, Y5, Y5
+	VPHADDD    Y8, Y7, Y7
+	VPHADDD    Y3, Y1, Y1
+	VPHADDD    Y7, Y5, Y5
+	VPERM2I128 $0x20, Y5, Y1, Y2
+	VPERM2I128 $0x31, Y5, Y1, Y1
+	VPADDD     Y2, Y1, Y2
+	VMOVDQU    Y2, (AX)
+	ADDQ       $0x20, AX
+	LEAQ       (CX)(BX*8), CX
+	DECQ       SI
+	JMP        queries
+
+over:
+	VZEROUPPER
+	RET
+
 // func scoresAVX2(out *float32, products *int32, total *int32, step *float32, size *float32, miss *float32, rest *float32, mean *float32, stretch *float32, c *[5]float32, groups int)
 // Requires: AVX, AVX2, MMX+
 TEXT ·scoresAVX2(SB), NOSPLIT, $0-88
@@ -295,5 +387,28 @@ eight:
 	JMP        eight
 
 through:
+	VZEROUPPER
+	RET
+
+// func widenAVX2(out *float64, values *float32, groups int)
+// Requires: AVX
+TEXT ·widenAVX2(SB), NOSPLIT, $0-24
+	MOVQ out+0(FP), AX
+	MOVQ values+8(FP), CX
+	MOVQ groups+16(FP), DX
+
+values:
+	TESTQ     DX, DX
+	JE        widened
+	VCVTPS2PD (CX), Y0
+	VCVTPS2PD 16(CX), Y1
+	VMOVUPD   Y0, (AX)
+	VMOVUPD   Y1, 32(AX)
+	ADDQ      $0x20, CX
+	ADDQ      $0x40, AX
+	DECQ      DX
+	JMP       values
+
+widened:
 	VZEROUPPER
 	RET

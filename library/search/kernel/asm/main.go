@@ -19,7 +19,9 @@ func main() {
 	rowsAVX2(ones, false)
 	rowsAVX2(ones, true)
 	tilesAVX2(ones)
+	rowAVX2(ones)
 	scoresAVX2()
+	widenAVX2()
 	Generate()
 }
 
@@ -65,6 +67,9 @@ func rowsAVX2(ones operand.Mem, largest bool) {
 			row.Index, row.Scale = three, 1
 		}
 		addProducts(value, one, row, sums[i])
+	}
+	for i := range group * width / line {
+		PREFETCHT0(operand.Mem{Base: rows, Index: at, Scale: group, Disp: rowsAhead + line*i})
 	}
 	ADDQ(operand.U8(width), first)
 	ADDQ(operand.U8(width), fifth)
@@ -141,6 +146,86 @@ func tilesAVX2(ones operand.Mem) {
 	RET()
 }
 
+// rowAVX2 multiplies groups of eight queries with one row.
+func rowAVX2(ones operand.Mem) {
+	TEXT("rowAVX2", NOSPLIT, "func(out *int32, queries *uint8, row *int8, n, groups int)")
+	Doc("rowAVX2 writes the scalar products of each of 8*groups queries of n values with one row.")
+	out, queries := Load(Param("out"), GP64()), Load(Param("queries"), GP64())
+	row, n := Load(Param("row"), GP64()), Load(Param("n"), GP64())
+	groups := Load(Param("groups"), GP64())
+	one, three := YMM(), GP64()
+	VPBROADCASTD(ones, one)
+	LEAQ(operand.Mem{Base: n, Index: n, Scale: 2}, three)
+
+	Label("queries")
+	TESTQ(groups, groups)
+	JE(operand.LabelRef("over"))
+	sums := zeros()
+	at, first, fifth := GP64(), GP64(), GP64()
+	XORQ(at, at)
+	MOVQ(queries, first)
+	LEAQ(operand.Mem{Base: queries, Index: n, Scale: 4}, fifth)
+
+	Label("stretch")
+	value, product := YMM(), YMM()
+	VMOVDQU(operand.Mem{Base: row, Index: at, Scale: 1}, value)
+	for i := range sums {
+		asked := operand.Mem{Base: first}
+		if i >= group/2 {
+			asked.Base = fifth
+		}
+		switch i % (group / 2) {
+		case 1:
+			asked.Index, asked.Scale = n, 1
+		case 2:
+			asked.Index, asked.Scale = n, 2
+		case 3:
+			asked.Index, asked.Scale = three, 1
+		}
+		VMOVDQU(asked, product)
+		VPMADDUBSW(value, product, product)
+		VPMADDWD(one, product, product)
+		VPADDD(product, sums[i], sums[i])
+	}
+	ADDQ(operand.U8(width), first)
+	ADDQ(operand.U8(width), fifth)
+	ADDQ(operand.U8(width), at)
+	CMPQ(at, n)
+	JL(operand.LabelRef("stretch"))
+
+	VMOVDQU(added(sums), operand.Mem{Base: out})
+	ADDQ(operand.U8(4*group), out)
+	LEAQ(operand.Mem{Base: queries, Index: n, Scale: 8}, queries)
+	DECQ(groups)
+	JMP(operand.LabelRef("queries"))
+	Label("over")
+	VZEROUPPER()
+	RET()
+}
+
+// widenAVX2 converts groups of eight values.
+func widenAVX2() {
+	TEXT("widenAVX2", NOSPLIT, "func(out *float64, values *float32, groups int)")
+	Doc("widenAVX2 writes 8*groups values as float64.")
+	out, values := Load(Param("out"), GP64()), Load(Param("values"), GP64())
+	groups := Load(Param("groups"), GP64())
+	Label("values")
+	TESTQ(groups, groups)
+	JE(operand.LabelRef("widened"))
+	low, high := YMM(), YMM()
+	VCVTPS2PD(operand.Mem{Base: values}, low)
+	VCVTPS2PD(operand.Mem{Base: values, Disp: 16}, high)
+	VMOVUPD(low, operand.Mem{Base: out})
+	VMOVUPD(high, operand.Mem{Base: out, Disp: width})
+	ADDQ(operand.U8(32), values)
+	ADDQ(operand.U8(64), out)
+	DECQ(groups)
+	JMP(operand.LabelRef("values"))
+	Label("widened")
+	VZEROUPPER()
+	RET()
+}
+
 // zeros are the accumulators.
 func zeros() (sums [group]reg.VecVirtual) {
 	for i := range sums {
@@ -174,9 +259,12 @@ func added(sums [group]reg.VecVirtual) reg.VecVirtual {
 	return low
 }
 
-// ahead is how many bytes further on columns are fetched meanwhile: there are too many of them, read too little at a time, for the
-// processor to see that they will be needed next.
-const ahead = 256
+const (
+	line = 64 // bytes that are fetched from memory at once
+	// rowsAhead and ahead are how many bytes further on rows and columns are fetched meanwhile: they are too many side by side, each read too
+	// little at a time, for the processor to see what will be needed next.
+	rowsAhead, ahead = 16384, 256
+)
 
 // scoresAVX2 evaluates Scores for groups of eight rows.
 func scoresAVX2() {
