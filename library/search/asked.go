@@ -2,6 +2,7 @@ package search
 
 import (
 	"context"
+	"errors"
 	"math"
 	"sync"
 )
@@ -62,9 +63,11 @@ func (a *Asked) Search(ctx context.Context, q Query) ([]Hit, error) {
 	case a.m == nil:
 		return nil, ended(ctx)
 	case a.screen == nil:
-		return a.m.topByFFT(ctx, a.v, q)
+		hits, err := a.m.topByFFT(ctx, a.v, q)
+		return hits, errors.Join(err, a.ix.usable())
 	}
-	return a.best(ctx, q, onEveryCore)
+	hits, err := a.best(ctx, q, onEveryCore)
+	return hits, errors.Join(err, a.ix.usable())
 }
 
 // bound is at least the score of row i. products is room for those with all shifts.

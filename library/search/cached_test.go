@@ -121,6 +121,30 @@ func TestADamagedIndexIsMadeAgain(t *testing.T) {
 	}
 }
 
+func TestRowsThatCannotBeReadAreAnError(t *testing.T) {
+	refs := many(t)
+	dir := t.TempDir()
+	cached(t, dir, refs)
+	ix := cached(t, dir, refs)
+	v, ok := ix.Vector(refs[0].ID)
+	if !ok {
+		t.Fatal("no vector of a reference")
+	}
+	for _, f := range ix.files {
+		if err := f.file.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if _, err := ix.Search(t.Context(), v, Query{K: 3, MaxShift: 8}); !errors.Is(err, ErrRowFile) {
+			t.Errorf("search: %v, want ErrRowFile", err)
+		}
+	}
+	if _, ok := ix.Vector(refs[1].ID); ok {
+		t.Error("a vector of what cannot be read")
+	}
+}
+
 func TestWithoutAPlaceForAFileTheIndexIsInMemory(t *testing.T) {
 	refs := many(t)
 	blocked := filepath.Join(t.TempDir(), "file")

@@ -3,6 +3,7 @@ package search
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -87,7 +88,7 @@ func (ix *Index) SearchDistorted(ctx context.Context, v Vector, q DistortedQuery
 			best, ok = h, true
 		}
 	}
-	return best, ok, err
+	return best, ok, errors.Join(err, ix.usable())
 }
 
 // distorted is a scan at every stretch and shift that is looked at roughly.

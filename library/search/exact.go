@@ -12,11 +12,12 @@ import (
 type comparison struct {
 	s        *screen
 	row      []float64 // the values of the row compared
+	room     []float32 // for them as they are stored
 	products []int32   // with it, at every shift
 }
 
 func newComparison(s *screen) *comparison {
-	return &comparison{s: s, row: make([]float64, s.m.n), products: make([]int32, s.fine.count())}
+	return &comparison{s: s, row: make([]float64, s.m.n), room: make([]float32, s.m.n), products: make([]int32, s.fine.count())}
 }
 
 // align is Align of the scan with row i, at whole shifts; ok is false when they share too little.
@@ -65,8 +66,7 @@ func (c *comparison) fraction(i, shift int, score float64) float64 {
 
 // load takes the values of row i.
 func (c *comparison) load(i int) {
-	n := c.s.m.n
-	kernel.Widen(c.row, c.s.m.value[i*n:(i+1)*n])
+	kernel.Widen(c.row, c.s.m.row(i, c.room))
 }
 
 // correlation is Vector.correlation of the scan with row i, to the last bit.
@@ -79,8 +79,8 @@ func (c *comparison) correlation(i, shift int) (score float64, overlap int) {
 		return math.Inf(-1), 0
 	}
 	vi, ri := lo+shift-v.Low, lo-m.low
-	sumTo, squareTo := m.prefix(i, ri+n)
-	sumFrom, squareFrom := m.prefix(i, ri)
+	sumTo, squareTo := m.prefix(i, ri+n, c.row)
+	sumFrom, squareFrom := m.prefix(i, ri, c.row)
 	sum := sumTo - sumFrom
 	return pearson(v, vi, n, c.row[ri:ri+n], sum, math.Max(squareTo-squareFrom-sum*sum/float64(n), 0)), n
 }

@@ -203,10 +203,15 @@ func (ix *Index) Search(ctx context.Context, v Vector, q Query) ([]Hit, error) {
 	return a.Search(ctx, q)
 }
 
-// usable is the error of a file that turned out to be damaged.
+// usable is the error of a file that turned out to be damaged, or cannot be read.
 func (ix *Index) usable() error {
 	if damaged := ix.damaged.Load(); damaged != nil {
 		return fmt.Errorf("search: the file of prepared references is damaged and was removed; start again: %w", *damaged)
+	}
+	for _, m := range ix.tables {
+		if err := m.unread(); err != nil {
+			return fmt.Errorf("search: the file of prepared references cannot be read; start again: %w", err)
+		}
 	}
 	return nil
 }
@@ -228,7 +233,8 @@ func (ix *Index) SearchAll(ctx context.Context, vs []Vector, q Query) ([][]Hit, 
 		return nil, err
 	}
 	if m := ix.tables[vs[0].Technique]; m != nil && q.MaxShift <= kernelShift {
-		return m.top(ctx, vs, q)
+		hits, err := m.top(ctx, vs, q)
+		return hits, errors.Join(err, ix.usable())
 	}
 	out := make([][]Hit, len(vs))
 	for i, v := range vs {
@@ -299,11 +305,11 @@ func (ix *Index) Has(referenceID string) bool {
 	return ok
 }
 
-// Vector returns the prepared form of a reference.
-func (ix *Index) Vector(referenceID string) (Vector, bool) {
+// Vector returns the prepared form of a reference; ok is false when there is none, or it cannot be read.
+func (ix *Index) Vector(referenceID string) (v Vector, ok bool) {
 	p, ok := ix.rows[referenceID]
 	if !ok {
 		return Vector{}, false
 	}
-	return p.of.whole(p.row), true
+	return p.of.whole(p.row), p.of.unread() == nil
 }

@@ -28,7 +28,8 @@ type matrix struct {
 
 	light bool // without value, sum and square, and without lags: bounds only
 
-	kept *lru.Cache[int, Vector] // rows as vectors, those asked for last
+	kept   *lru.Cache[int, Vector] // rows as vectors, those asked for last
+	stored *storedRows             // where value is read from; nil when it is in memory
 
 	shapes []span  // the different spans
 	shape  []int32 // of every row, index into shapes
@@ -244,10 +245,31 @@ const rounding = 1 + 1e-9
 func (m *matrix) vector(i int) Vector {
 	s := m.spans[i]
 	v := Vector{Technique: m.technique, Low: m.low + int(s.first)}.withRoom(int(s.last - s.first + 1))
-	for k, x := range m.value[i*m.n+int(s.first) : i*m.n+int(s.last)+1] {
-		v.D[k] = float64(x)
-	}
+	kernel.Widen(v.D, m.row(i, nil)[s.first:s.last+1])
 	return v.summed()
+}
+
+// unread is the error with which a row could not be read, nil when there was none.
+func (m *matrix) unread() error {
+	if m.stored == nil {
+		return nil
+	}
+	if failed := m.stored.failed.Load(); failed != nil {
+		return *failed
+	}
+	return nil
+}
+
+// row is the values of row i; room is used for those that have to be read, when it is large enough.
+func (m *matrix) row(i int, room []float32) []float32 {
+	if m.stored == nil || m.stored.reads.Add(1) > mapAfter {
+		return m.value[i*m.n : (i+1)*m.n]
+	}
+	if len(room) < m.n {
+		room = make([]float32, m.n)
+	}
+	m.stored.read(room[:m.n], i)
+	return room[:m.n]
 }
 
 // rowsKept is how many rows are kept as vectors, some 50 kB each: the same few references are looked at scan after scan.
@@ -263,18 +285,21 @@ func (m *matrix) whole(i int) Vector {
 	for k, x := range v.D {
 		v.Derivative[k] = x * math.Abs(x)
 	}
-	m.kept.Add(i, v)
+	if m.unread() == nil {
+		m.kept.Add(i, v)
+	}
 	return v
 }
 
-// prefix is the sum and the sum of squares of row i before column c, added up in the order of columns as Vector does.
-func (m *matrix) prefix(i, c int) (sum, square float64) {
+// prefix is the sum and the sum of squares of row i, whose values are given, before column c, added up in the order of columns as
+// Vector does.
+func (m *matrix) prefix(i, c int, row []float64) (sum, square float64) {
 	b := c / kernel.Width
 	at := i*(m.blocks()+1) + b
 	sum, square = m.sum[at], m.square[at]
-	for _, x := range m.value[i*m.n+b*kernel.Width : i*m.n+c] {
-		sum += float64(x)
-		square += float64(x) * float64(x)
+	for _, x := range row[b*kernel.Width : c] {
+		sum += x
+		square += x * x
 	}
 	return sum, square
 }

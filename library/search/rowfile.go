@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/edsrzf/mmap-go"
@@ -166,6 +167,7 @@ func (c *counted) write(b []byte) {
 // rowFile is a mapped file of rows.
 type rowFile struct {
 	path   string
+	file   *os.File
 	raw    []byte
 	mapped mmap.MMap
 	head   rowHeader
@@ -177,23 +179,31 @@ func mapRows(path string) (*rowFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	f, err := mapped(file)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), file.Close())
+	}
+	f.path, f.file = path, file
+	return f, nil
+}
+
+func mapped(file *os.File) (*rowFile, error) {
 	info, err := file.Stat()
 	if err != nil {
 		return nil, err
 	}
 	if info.Size() < int64(len(rowMagic)+8) || !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: %w: it is cut off", path, ErrRowFile)
+		return nil, fmt.Errorf("%w: it is cut off", ErrRowFile)
 	}
 	mapped, err := mmap.Map(file, mmap.RDONLY, 0)
 	if err != nil {
-		return nil, fmt.Errorf("map %s: %w", path, err)
+		return nil, fmt.Errorf("map: %w", err)
 	}
 	f, err := readRows(mapped)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), mapped.Unmap())
+		return nil, errors.Join(err, mapped.Unmap())
 	}
-	f.path, f.mapped = path, mapped
+	f.mapped = mapped
 	return f, nil
 }
 
@@ -251,12 +261,41 @@ func (f *rowFile) take(columns []column) error {
 }
 
 func (f *rowFile) section(name string) ([]byte, error) {
+	s, err := f.find(name)
+	if err != nil {
+		return nil, err
+	}
+	return f.raw[s.Offset : s.Offset+s.Length : s.Offset+s.Length], nil
+}
+
+func (f *rowFile) find(name string) (rowSection, error) {
 	for _, s := range f.head.Sections {
 		if s.Name == name {
-			return f.raw[s.Offset : s.Offset+s.Length : s.Offset+s.Length], nil
+			return s, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: section %s is missing", ErrRowFile, name)
+	return rowSection{}, fmt.Errorf("%w: section %s is missing", ErrRowFile, name)
+}
+
+// storedRows reads values of rows from a file when they are needed. Mapped memory would hold many times as much as is looked at of
+// the few rows that an answer or two need, here and there; after mapAfter of them it is the better way.
+type storedRows struct {
+	file   *os.File
+	at     int64
+	reads  atomic.Int64
+	failed atomic.Pointer[error]
+}
+
+const mapAfter = 8192
+
+// read reads row i. When that fails the values are 0 and failed says why.
+func (s *storedRows) read(row []float32, i int) {
+	raw := unsafe.Slice((*byte)(unsafe.Pointer(&row[0])), 4*len(row))
+	if _, err := s.file.ReadAt(raw, s.at+int64(i)*int64(len(raw))); err != nil {
+		err = fmt.Errorf("%w: %w", ErrRowFile, err)
+		s.failed.Store(&err)
+		clear(row)
+	}
 }
 
 // check compares the content of every section with its sum.
@@ -307,7 +346,7 @@ func (f *rowFile) close() error {
 	}
 	m := f.mapped
 	f.mapped, f.raw = nil, nil
-	return m.Unmap()
+	return errors.Join(m.Unmap(), f.file.Close())
 }
 
 // matrix of the file, which has values for exact scores unless light. Its content is valid in so far as check says.
@@ -330,5 +369,12 @@ func (f *rowFile) matrix(light bool) (*matrix, error) {
 		m.shape = append(m.shape, m.shapeOf(s))
 	}
 	m.margins.finish()
+	if !light && f.file != nil {
+		value, err := f.find("value")
+		if err != nil {
+			return nil, err
+		}
+		m.stored = &storedRows{file: f.file, at: value.Offset}
+	}
 	return m, nil
 }
