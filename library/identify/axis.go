@@ -82,7 +82,11 @@ func (id *Identifier) findAxisFault(ctx context.Context, ev *evidence) (*axisFau
 				continue
 			}
 		}
-		if id.sharedLines(shown, hit.ReferenceID, hit.Distortion, faultTolerance) >= faultLines {
+		lines, err := id.sharedLines(shown, hit.ReferenceID, hit.Distortion, faultTolerance)
+		if err != nil {
+			return nil, err
+		}
+		if lines >= faultLines {
 			best = &axisFault{reversed: reversed, DistortedHit: hit}
 		}
 	}
@@ -136,12 +140,16 @@ func (id *Identifier) knownLines(s spectra.Spectrum, referenceID string) *calibr
 }
 
 // sharedLines counts the lines that scan and reference have in common once the distortion is taken out of the scan.
-func (id *Identifier) sharedLines(scan features, referenceID string, wrong search.Distortion, tolerance float64) int {
+func (id *Identifier) sharedLines(scan features, referenceID string, wrong search.Distortion, tolerance float64) (int, error) {
+	known, err := id.referencePeaks(referenceID)
+	if err != nil {
+		return 0, err
+	}
 	found := slices.Clone(scan.peaks)
 	for i := range found {
 		found[i].Position = wrong.Undo(found[i].Position)
 	}
-	return search.MatchLines(found, id.referencePeaks(referenceID), 0, tolerance)
+	return search.MatchLines(found, known, 0, tolerance), nil
 }
 
 // withFault states the fault: what the scan itself shows about the axis, and where it could be put right, how.

@@ -33,8 +33,14 @@ const (
 	lookAlikeMargin = 0.05
 )
 
-// decide turns evidence into the answer.
-func (id *Identifier) decide(ev evidence) Identification {
+// decide turns evidence into the answer. The error is that of explains.
+func (id *Identifier) decide(ev evidence) (Identification, error) {
+	explained, err := id.explains(ev)
+	return id.answer(ev, explained), err
+}
+
+// answer is that of evidence whose parts explain the scan, or do not.
+func (id *Identifier) answer(ev evidence, explained bool) Identification {
 	ans := id.blank(ev.scan)
 	ans.Quality = ev.quality
 	ans.Candidates = ev.candidates[:min(candidatesKept, len(ev.candidates))]
@@ -47,7 +53,6 @@ func (id *Identifier) decide(ev evidence) Identification {
 	if ev.features.saturated > 0 {
 		return ans.inconclusive(reasonSaturated(ev.features.saturated))
 	}
-	explained := id.explains(ev)
 	if explained || ev.alarms() {
 		if ev.fault == nil {
 			ans = ans.withShift(ev.parts[0].hit.ShiftCM1)
@@ -83,18 +88,22 @@ func (id *Identifier) decide(ev evidence) Identification {
 
 // explains: the sum of the parts agrees with the scan, and in enough lines. With one or two lines anything that has a
 // line there agrees; then only a match as close as that of a substance with itself counts.
-func (id *Identifier) explains(ev evidence) bool {
+func (id *Identifier) explains(ev evidence) (bool, error) {
 	switch {
 	case ev.explained < explainedScore || !ev.enough(ev.weakest()):
-		return false
+		return false, nil
 	case ev.explained >= fewLinesScore:
-		return true
+		return true, nil
 	}
 	lines := 0
 	for _, p := range ev.parts {
-		lines += id.sharedLines(ev.features, p.hit.ReferenceID, search.Distortion{ShiftCM1: p.hit.ShiftCM1}, search.PeakToleranceCM1)
+		shared, err := id.sharedLines(ev.features, p.hit.ReferenceID, search.Distortion{ShiftCM1: p.hit.ShiftCM1}, search.PeakToleranceCM1)
+		if err != nil {
+			return false, err
+		}
+		lines += shared
 	}
-	return lines >= explainedLines
+	return lines >= explainedLines, nil
 }
 
 // alarming: listed as controlled, or of the fentanyl class even where the library knows no listing for it.

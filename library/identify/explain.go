@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 
 	"gonum.org/v1/gonum/floats"
 
@@ -66,25 +65,25 @@ func (id *Identifier) explain(ctx context.Context, ev *evidence) error {
 	if err != nil {
 		return err
 	}
-	id.settle(ev, parts, proof)
-	return nil
+	return id.settle(ev, parts, proof)
 }
 
 // settle makes parts, as proved, the explanation, if they go together.
-func (id *Identifier) settle(ev *evidence, parts []part, proof mixture.Fit) {
+func (id *Identifier) settle(ev *evidence, parts []part, proof mixture.Fit) error {
 	ev.parts, ev.explained, ev.foreign = nil, 0, nil
 	if len(parts) == 0 {
-		return
+		return nil
 	}
 	// How much of each there is, and how well they agree, is told by the references as they are.
 	fit, err := ev.together(parts, false)
 	if err != nil || floats.Min(fit.Coefficients) == 0 {
-		return // only reshaped do they go together: no explanation
+		return nil // only reshaped do they go together: no explanation
 	}
 	ev.parts, ev.fit, ev.proof = parts, fit, proof
 	ev.fitLow, _ = ev.shared(parts)
 	ev.explained = search.Correlation(ev.fitted(), ev.fitRange())
-	ev.foreign = id.foreignLines(ev)
+	ev.foreign, err = id.foreignLines(ev)
+	return err
 }
 
 // parts of hits.
@@ -130,15 +129,33 @@ func (id *Identifier) inResidual(ctx context.Context, ev *evidence, fit mixture.
 	shift := taken[0].hit.ShiftCM1
 	hits, err := id.near(ctx, rest, query, shift)
 	hits = id.atResolution(ev, rest, hits)
-	hits = slices.DeleteFunc(hits, func(h search.Hit) bool {
-		apart := math.Abs(h.ShiftCM1 - shift)
-		if h.Score < partScore || apart > partAxisSpread {
-			return true
+	if err != nil {
+		return nil, err
+	}
+	kept := hits[:0]
+	for _, h := range hits {
+		fits, err := id.fitsBeside(ev, h, shift)
+		if err != nil {
+			return nil, err
 		}
-		return h.Score < explainedScore && apart > oneLineSpread &&
-			id.sharedLines(ev.features, h.ReferenceID, search.Distortion{ShiftCM1: h.ShiftCM1}, search.PeakToleranceCM1) < 2
-	})
-	return id.parts(ev, hits), err
+		if fits {
+			kept = append(kept, h)
+		}
+	}
+	return id.parts(ev, kept), nil
+}
+
+// fitsBeside: a hit in what is left over is good enough for a further part, and at the shift of the first.
+func (id *Identifier) fitsBeside(ev *evidence, h search.Hit, shift float64) (bool, error) {
+	apart := math.Abs(h.ShiftCM1 - shift)
+	if h.Score < partScore || apart > partAxisSpread {
+		return false, nil
+	}
+	if h.Score >= explainedScore || apart <= oneLineSpread {
+		return true, nil
+	}
+	lines, err := id.sharedLines(ev.features, h.ReferenceID, search.Distortion{ShiftCM1: h.ShiftCM1}, search.PeakToleranceCM1)
+	return lines >= 2, err
 }
 
 // near are hits for v at shifts of partAxisSpread and a little more about around, and not beyond those that are forgiven: what agrees

@@ -18,7 +18,7 @@ import (
 )
 
 // Algorithm names the decision and its version; it changes whenever an answer can.
-const Algorithm = "fentrace-identify/4"
+const Algorithm = "fentrace-identify/5"
 
 // Presumptive stands on every screen, print and file.
 const Presumptive = "Presumptive field result. Laboratory confirmation required."
@@ -151,7 +151,7 @@ func (id *Identifier) calibrate(given *Calibration) error {
 // Identify is the one front door: the command line, the server, a batch worker and the tests all call it.
 //
 // A scan that cannot be judged is no error: the answer is Inconclusive with the reason and the next step. Errors are
-// invalid spectra (see spectra.Spectrum.Validate) and a context that ended.
+// invalid spectra (see spectra.Spectrum.Validate), a context that ended, and a library that cannot be read.
 func (id *Identifier) Identify(ctx context.Context, s spectra.Spectrum) (Identification, error) {
 	if err := s.Validate(); err != nil {
 		return Identification{}, fmt.Errorf("identify %s: %w", s.Title, err)
@@ -167,7 +167,10 @@ func (id *Identifier) Identify(ctx context.Context, s spectra.Spectrum) (Identif
 		return Identification{}, err
 	}
 	defer id.stage("decision and limits")()
-	ans := id.decide(ev)
+	ans, err := id.decide(ev)
+	if err != nil {
+		return Identification{}, fmt.Errorf("identify %s: %w", s.Title, err)
+	}
 	if f := ev.fault; f != nil && f.mended {
 		ans.NextSteps = append(ans.NextSteps, reasonAxis(f, ev.features).steps...)
 	}

@@ -61,8 +61,8 @@ func (id *Identifier) Overlay(s spectra.Spectrum, ans Identification) (Overlay, 
 			continue // the library changed since the answer was stored
 		}
 		t, err := referenceTrace(ref, f)
-		if err != nil {
-			continue
+		if err != nil { // without it the picture would say that there is nothing to compare with
+			return Overlay{}, fmt.Errorf("overlay %s with reference %s of %s: %w", s.Title, ref.ID, f.Substance, err)
 		}
 		out.References = append(out.References, t)
 	}

@@ -22,10 +22,14 @@ const (
 )
 
 // foreignLines are the positions (whole cm-1) of the lines of the scan that none of the parts has, strongest first.
-func (id *Identifier) foreignLines(ev *evidence) []float64 {
+func (id *Identifier) foreignLines(ev *evidence) ([]float64, error) {
 	var known []float64
 	for _, p := range ev.parts {
-		for _, l := range id.referencePeaks(p.hit.ReferenceID) {
+		lines, err := id.referencePeaks(p.hit.ReferenceID)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range lines {
 			known = append(known, l.Position+p.hit.ShiftCM1)
 		}
 	}
@@ -43,7 +47,7 @@ func (id *Identifier) foreignLines(ev *evidence) []float64 {
 	for _, l := range lines {
 		out = append(out, math.Round(l.Position))
 	}
-	return out
+	return out, nil
 }
 
 // restReasons put into words what the findings leave open.

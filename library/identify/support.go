@@ -2,6 +2,7 @@ package identify
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"fentrace/library"
@@ -41,7 +42,9 @@ func (id *Identifier) justify(ctx context.Context, ev *evidence) error {
 		if err != nil {
 			return nil // what is left covers too little to be looked at alone: the explanation stands as it is
 		}
-		id.settle(ev, kept, proof)
+		if err := id.settle(ev, kept, proof); err != nil {
+			return err
+		}
 	}
 }
 
@@ -165,19 +168,19 @@ func (id *Identifier) barredReference(ev *evidence, ref string) bool {
 	return slices.Contains(ev.barred, id.refs[ref].SubstanceID)
 }
 
-// referencePeaks are the lines of a reference spectrum, found once.
-func (id *Identifier) referencePeaks(ref string) []preprocess.Peak {
+// referencePeaks are the lines of a reference spectrum, found once. The error is that of a library that cannot be read now.
+func (id *Identifier) referencePeaks(ref string) ([]preprocess.Peak, error) {
 	if found, ok := id.peaks.Load(ref); ok {
-		return found.([]preprocess.Peak)
+		return found.([]preprocess.Peak), nil
 	}
-	var f features
 	s, err := id.refs[ref].Load(context.Background())
-	if err == nil {
-		f, err = extract(s.Ascending())
+	if err != nil {
+		return nil, fmt.Errorf("lines of reference %s: %w", ref, err)
 	}
+	f, err := extract(s.Ascending())
 	if err != nil {
 		f.peaks = nil // nothing can agree with it
 	}
 	id.peaks.Store(ref, f.peaks)
-	return f.peaks
+	return f.peaks, nil
 }
