@@ -15,7 +15,7 @@ import (
 
 // wholeBytes is how large a library file may be for its spectra to be read when it is opened. Those of a larger one are read when
 // they are asked for: a laboratory has tens of thousands.
-const wholeBytes = 64 << 20
+const wholeBytes = 8 << 20
 
 // ErrNoSpectrum: the reference is a peak table.
 var ErrNoSpectrum = errors.New("the reference is a peak table, it has no spectrum")

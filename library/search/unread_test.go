@@ -36,7 +36,7 @@ func inFile(t *testing.T) (st *library.Stack, path string) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	alter(t, path, `CREATE TABLE padding AS SELECT zeroblob(70000000) AS zeros`)
+	alter(t, path, `CREATE TABLE padding AS SELECT zeroblob(9000000) AS zeros`)
 	return open(t, path), path
 }
 
