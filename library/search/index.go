@@ -200,6 +200,7 @@ func (ix *Index) Search(ctx context.Context, v Vector, q Query) ([]Hit, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer a.rough.release()
 	return a.Search(ctx, q)
 }
 

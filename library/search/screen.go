@@ -76,7 +76,7 @@ func newScreen(m *matrix, v Vector, maxShift int) *screen {
 	for k := range s.shifts {
 		rows = append(rows, quant[k:k+m.n]...)
 	}
-	s.fine.ask(rows, kernel.Tile) // of one row at a time, for which a lone query is slow
+	s.fine.ask(rows, kernel.Tile)
 	s.pool(line)
 	s.quick()
 	return s
@@ -105,9 +105,9 @@ func (s *screen) pool(line []float32) {
 	s.rough.ask(rows, 1)
 }
 
-// ask makes queries of rows, as many as a multiple of multiple.
+// ask makes queries of rows: one, or as many as a multiple of multiple.
 func (q *asked) ask(rows []int8, multiple int) {
-	for len(rows)/q.n%multiple != 0 {
+	for len(rows) > q.n && len(rows)/q.n%multiple != 0 {
 		rows = append(rows, rows[:q.n]...)
 	}
 	q.queries = make([]uint8, len(rows))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"sync"
 
 	"fentrace/library/search/kernel"
 )
@@ -40,6 +41,7 @@ func (m *matrix) top(ctx context.Context, scans []Vector, q Query) ([][]Hit, err
 			return func(i int) {
 				a := &Asked{m: m, v: some[i], maxShift: q.MaxShift, screen: screens[i], rough: bounds[i]}
 				hits[i], failed[i] = a.best(ctx, q, onThisCore)
+				a.rough.release()
 			}
 		})
 		for _, e := range append(failed, err) {
@@ -117,6 +119,19 @@ type roughly struct {
 	most []float32 // of each chunk of rows
 }
 
+// spareRoughly are bounds of searches that have ended: they are written anew faster than new memory.
+var spareRoughly sync.Pool
+
+func newRoughly(rows, chunks int) roughly {
+	if spare, ok := spareRoughly.Get().(*roughly); ok && cap(spare.of) >= rows && cap(spare.most) >= chunks {
+		return roughly{spare.of[:rows], spare.most[:chunks]}
+	}
+	return roughly{make([]float32, rows), make([]float32, chunks)}
+}
+
+// release gives the bounds back; they must not be used any more.
+func (b roughly) release() { spareRoughly.Put(&b) }
+
 // without are the bounds where those of some rows are -Inf.
 func (b roughly) without(out func(i int) bool) roughly {
 	none := float32(math.Inf(-1))
@@ -151,18 +166,19 @@ func (b *roughly) within(low, high float32) (rows []int) {
 
 // kth is the k-th largest bound, of one group no more than wanted; -Inf when there are fewer.
 func (b *roughly) kth(q Query, m *matrix) float32 {
-	top := newLeading(q.K, q.Each)
+	top, least := newLeading(q.K, q.Each), float32(math.Inf(-1))
 	for c, most := range b.most {
-		if float64(most) <= top.reached() {
+		if most <= least {
 			continue
 		}
 		for k, x := range b.of[c*chunk : min((c+1)*chunk, len(b.of))] {
-			if float64(x) > top.reached() {
+			if x > least {
 				top.add(float64(x), q.Groups.of(m, c*chunk+k))
+				least = float32(top.reached())
 			}
 		}
 	}
-	return float32(top.reached())
+	return least
 }
 
 // roughBounds of the scores of all rows of the matrix that the screens share, for each screen.
@@ -172,7 +188,7 @@ func roughBounds(ctx context.Context, screens []*screen) ([]roughly, error) {
 	out := make([]roughly, len(screens))
 	chunks := (m.rows() + chunk - 1) / chunk
 	for i := range screens {
-		out[i] = roughly{make([]float32, m.rows()), make([]float32, chunks)}
+		out[i] = newRoughly(m.rows(), chunks)
 	}
 	return out, onEveryCore(ctx, (chunks+grain-1)/grain, func() func(int) {
 		products := make([]int32, chunk)

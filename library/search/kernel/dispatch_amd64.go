@@ -29,8 +29,8 @@ func one(out []int32, query []uint8, rows []int8, n int) {
 	if groups > 0 {
 		rowsAVX2(&out[0], &query[0], &rows[0], n, groups)
 	}
-	if done := groups * group; done < len(out) {
-		portable(out[done:], query, rows[done*n:], n)
+	for i := groups * group; i < len(out); i++ {
+		out[i] = dotAVX2(&query[0], &rows[i*n], n)
 	}
 }
 

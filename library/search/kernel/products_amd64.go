@@ -14,6 +14,9 @@ func tilesAVX2(first *int32, second *int32, queries *uint8, row *int8, next *int
 // rowAVX2 writes the scalar products of each of 8*groups queries of n values with one row.
 func rowAVX2(out *int32, queries *uint8, row *int8, n int, groups int)
 
+// dotAVX2 is the scalar product of n values.
+func dotAVX2(query *uint8, row *int8, n int) int32
+
 // scoresAVX2 writes what Scores does for 8*groups rows, with the five coefficients at c.
 func scoresAVX2(out *float32, products *int32, total *int32, step *float32, size *float32, miss *float32, rest *float32, mean *float32, stretch *float32, c *[5]float32, groups int)
 

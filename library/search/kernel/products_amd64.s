@@ -332,6 +332,33 @@ over:
 	VZEROUPPER
 	RET
 
+// func dotAVX2(query *uint8, row *int8, n int) int32
+// Requires: AVX, AVX2
+TEXT ·dotAVX2(SB), NOSPLIT, $0-28
+	MOVQ         query+0(FP), AX
+	MOVQ         row+8(FP), CX
+	MOVQ         n+16(FP), DX
+	VPBROADCASTD ones16<>+0(SB), Y0
+	VPXOR        Y1, Y1, Y1
+	XORQ         BX, BX
+
+dot:
+	VMOVDQU      (AX)(BX*1), Y2
+	VPMADDUBSW   (CX)(BX*1), Y2, Y2
+	VPMADDWD     Y0, Y2, Y2
+	VPADDD       Y2, Y1, Y1
+	ADDQ         $0x20, BX
+	CMPQ         BX, DX
+	JL           dot
+	VEXTRACTI128 $0x01, Y1, X0
+	VPADDD       X1, X0, X0
+	VPHADDD      X0, X0, X0
+	VPHADDD      X0, X0, X0
+	VMOVD        X0, AX
+	VZEROUPPER
+	MOVL         AX, ret+24(FP)
+	RET
+
 // func scoresAVX2(out *float32, products *int32, total *int32, step *float32, size *float32, miss *float32, rest *float32, mean *float32, stretch *float32, c *[5]float32, groups int)
 // Requires: AVX, AVX2, MMX+
 TEXT ·scoresAVX2(SB), NOSPLIT, $0-88

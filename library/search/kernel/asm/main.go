@@ -20,6 +20,7 @@ func main() {
 	rowsAVX2(ones, true)
 	tilesAVX2(ones)
 	rowAVX2(ones)
+	dotAVX2(ones)
 	scoresAVX2()
 	widenAVX2()
 	Generate()
@@ -200,6 +201,34 @@ func rowAVX2(ones operand.Mem) {
 	JMP(operand.LabelRef("queries"))
 	Label("over")
 	VZEROUPPER()
+	RET()
+}
+
+// dotAVX2 multiplies one query with one row.
+func dotAVX2(ones operand.Mem) {
+	TEXT("dotAVX2", NOSPLIT, "func(query *uint8, row *int8, n int) int32")
+	Doc("dotAVX2 is the scalar product of n values.")
+	query, row, n := Load(Param("query"), GP64()), Load(Param("row"), GP64()), Load(Param("n"), GP64())
+	one, sum, value := YMM(), YMM(), YMM()
+	VPBROADCASTD(ones, one)
+	VPXOR(sum, sum, sum)
+	at := GP64()
+	XORQ(at, at)
+	Label("dot")
+	VMOVDQU(operand.Mem{Base: query, Index: at, Scale: 1}, value)
+	addProducts(value, one, operand.Mem{Base: row, Index: at, Scale: 1}, sum)
+	ADDQ(operand.U8(width), at)
+	CMPQ(at, n)
+	JL(operand.LabelRef("dot"))
+	half := XMM()
+	VEXTRACTI128(operand.U8(1), sum, half)
+	VPADDD(sum.AsX(), half, half)
+	VPHADDD(half, half, half)
+	VPHADDD(half, half, half)
+	out := GP32()
+	VMOVD(half, out)
+	VZEROUPPER()
+	Store(out, ReturnIndex(0))
 	RET()
 }
 
