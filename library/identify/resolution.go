@@ -72,7 +72,7 @@ func (id *Identifier) reference(ev *evidence, ref string) (search.Vector, bool) 
 }
 
 // widenedKept is how many widened references are kept at most, some 50 kB each.
-const widenedKept = 600
+const widenedKept = 400
 
 // widenedKey is a reference at a width, cm-1.
 type widenedKey struct {

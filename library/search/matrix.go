@@ -273,7 +273,7 @@ func (m *matrix) row(i int, room []float32) []float32 {
 }
 
 // rowsKept is how many rows are kept as vectors, some 50 kB each: the same few references are looked at scan after scan.
-const rowsKept = 300
+const rowsKept = 160
 
 // whole is row i with its Derivative.
 func (m *matrix) whole(i int) Vector {
