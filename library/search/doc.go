@@ -27,6 +27,11 @@
 // blocks of 32 columns that are in common. A reference whose bound is below a score that k references reach is not among the
 // k best, and of the others only those shifts are compared whose own bound is not below the score at the likeliest.
 //
+// A library may hold many references of one substance, which then fill all places of an answer. Query.Each lets a group have so many
+// at most. The k-th score that the references compared so far reach under that rule never falls when more are compared, since the
+// best of each group only get better, so a reference whose bound is below it, or below the last that its full group has, is
+// none of the answer. Ask keeps bounds and scores for the searches that follow with other groups left out.
+//
 // What bounds need of a reference is kept as float32 rounded up, in units of its norm, so that the bounds of eight
 // references are a few instructions; what these can lose is added to the bound.
 package search
