@@ -163,23 +163,34 @@ func (t *Table) AtLeast(ctx context.Context, v Vector, maxShift int, score float
 		return nil, err
 	}
 	s := newScreen(t.m, v, maxShift)
-	found := make([][]Candidate, (t.Len()+chunk-1)/chunk)
+	const together = grain * chunk
+	found := make([][]Candidate, (t.Len()+together-1)/together)
 	err := onEveryCore(ctx, len(found), func() func(int) {
-		products, fine, bounds := make([]int32, chunk), make([]int32, s.fine.count()), make([]float32, chunk)
-		return func(c int) {
-			from, to := c*chunk, min((c+1)*chunk, t.Len())
-			l := &t.m.rough
-			kernel.Largest(products[:to-from], s.rough.queries, l.quant[from*l.n:to*l.n], l.n)
-			s.roughBounds(bounds[:to-from], products[:to-from], from)
-			for i, b := range bounds[:to-from] {
-				if float64(b) < score-boundSlack {
-					continue
-				}
-				if bound := s.fineBound(from+i, fine); bound >= score {
-					found[c] = append(found[c], Candidate{from + i, bound})
-				}
+		part := t.screening(s, score)
+		return func(g int) {
+			for from := g * together; from < min((g+1)*together, t.Len()); from += chunk {
+				found[g] = part(found[g], from, min(from+chunk, t.Len()))
 			}
 		}
 	})
 	return slices.Concat(found...), err
+}
+
+// screening appends the rows from..to-1, a chunk at most, whose score may be at least score. It owns its buffers.
+func (t *Table) screening(s *screen, score float64) func(found []Candidate, from, to int) []Candidate {
+	products, fine, bounds := make([]int32, chunk), make([]int32, s.fine.count()), make([]float32, chunk)
+	l := &t.m.rough
+	return func(found []Candidate, from, to int) []Candidate {
+		kernel.Largest(products[:to-from], s.rough.queries, l.quant[from*l.n:to*l.n], l.n)
+		s.roughBounds(bounds[:to-from], products[:to-from], from)
+		for i, b := range bounds[:to-from] {
+			if float64(b) < score-boundSlack {
+				continue
+			}
+			if bound := s.fineBound(from+i, fine); bound >= score {
+				found = append(found, Candidate{from + i, bound})
+			}
+		}
+		return found
+	}
 }

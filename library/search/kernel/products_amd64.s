@@ -86,7 +86,7 @@ done:
 	RET
 
 // func rowsMaxAVX2(out *int32, query *uint8, rows *int8, n int, groups int)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2
 TEXT ·rowsMaxAVX2(SB), NOSPLIT, $0-40
 	MOVQ         out+0(FP), AX
 	MOVQ         query+8(FP), CX
@@ -137,10 +137,6 @@ block:
 	VPMADDUBSW (R10)(DI*1), Y9, Y9
 	VPMADDWD   Y0, Y9, Y9
 	VPADDD     Y9, Y8, Y8
-	PREFETCHT0 16384(DX)(R8*8)
-	PREFETCHT0 16448(DX)(R8*8)
-	PREFETCHT0 16512(DX)(R8*8)
-	PREFETCHT0 16576(DX)(R8*8)
 	ADDQ       $0x20, R9
 	ADDQ       $0x20, R10
 	ADDQ       $0x20, R8

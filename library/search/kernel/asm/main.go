@@ -70,7 +70,9 @@ func rowsAVX2(ones operand.Mem, largest bool) {
 		addProducts(value, one, row, sums[i])
 	}
 	for i := range group * width / line {
-		PREFETCHT0(operand.Mem{Base: rows, Index: at, Scale: group, Disp: rowsAhead + line*i})
+		if !largest { // the first query has fetched them for the others
+			PREFETCHT0(operand.Mem{Base: rows, Index: at, Scale: group, Disp: rowsAhead + line*i})
+		}
 	}
 	ADDQ(operand.U8(width), first)
 	ADDQ(operand.U8(width), fifth)
