@@ -43,6 +43,10 @@ const (
 	// DefaultUser is who a log-in link is for when nobody is named.
 	DefaultUser = "operator"
 
+	// IndexFolder is the name, inside a data folder, of the folder with the prepared references of large libraries. Deleting it
+	// loses nothing.
+	IndexFolder = "index"
+
 	maxUploadsAtOnce = 4
 	shutdownTime     = 20 * time.Second
 )
@@ -130,7 +134,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	if cfg.NewIdentifier == nil {
 		cfg.NewIdentifier = func(lib *library.Stack) (Identifier, error) {
-			return identify.New(lib, identify.Options{IndexDir: filepath.Join(cfg.DataDir, "index")})
+			return identify.New(lib, identify.Options{IndexDir: filepath.Join(cfg.DataDir, IndexFolder)})
 		}
 	}
 	if cfg.Listen == "" {

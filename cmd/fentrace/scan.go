@@ -149,7 +149,8 @@ func (c *scanCommand) keeper(env *environment, stack *library.Stack, id *identif
 		if lib == stack {
 			return id, nil
 		}
-		return identify.New(lib, identify.Options{}) // the folder holds references that were learnt
+		// The folder holds references that were learnt. What is damaged was said of the others, and the server logs it.
+		return env.prepared(lib, filepath.Join(c.Data, server.IndexFolder))
 	}
 	return server.New(env.ctx, server.Config{DataDir: c.Data, Library: stack, NewIdentifier: prepared, Upstream: upstream, Queue: true, Logger: logger(env.stderr)})
 }

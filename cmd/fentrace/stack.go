@@ -45,10 +45,19 @@ func (f libraryFlags) identifier(env *environment) (*library.Stack, *identify.Id
 	return stack, id, err
 }
 
-// newIdentifier prepares libraries for search; a large one takes time the first time.
+// newIdentifier prepares libraries for search and says what is damaged in them.
 func (env *environment) newIdentifier(stack *library.Stack) (*identify.Identifier, error) {
+	id, err := env.prepared(stack, indexDir())
+	if err == nil {
+		env.warnOfDamage(id)
+	}
+	return id, err
+}
+
+// prepared prepares libraries for search. A large one takes time the first time, which is shown, and is kept in the folder index.
+func (env *environment) prepared(stack *library.Stack, index string) (*identify.Identifier, error) {
 	var bar *progress
-	id, err := identify.New(stack, identify.Options{IndexDir: indexDir(), Preparing: func(done, total int) {
+	id, err := identify.New(stack, identify.Options{IndexDir: index, Preparing: func(done, total int) {
 		if bar == nil {
 			bar = env.newProgress("preparing, this once,", "references", total)
 		}
@@ -56,9 +65,6 @@ func (env *environment) newIdentifier(stack *library.Stack) (*identify.Identifie
 	}})
 	if bar != nil {
 		bar.end()
-	}
-	if err == nil {
-		env.warnOfDamage(id)
 	}
 	return id, err
 }
