@@ -70,12 +70,18 @@ func startLookBack(t *testing.T, dir string, knows bool) *running {
 // taken stores a scan that was taken on a day of 2026, in a county.
 func (r *running) taken(sp spectra.Spectrum, day int, county string) store.Scan {
 	r.t.Helper()
+	return r.takenAt(sp, day, at(county, "CO"))
+}
+
+// takenAt is taken with fields of its own.
+func (r *running) takenAt(sp spectra.Spectrum, day int, fields store.Fields) store.Scan {
+	r.t.Helper()
 	sp.Metadata.Acquired = time.Date(2026, 1, day, 12, 0, 0, 0, time.UTC)
 	raw, err := json.Marshal(sp)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	sc, _, err := r.Ingest(r.t.Context(), sp.Title+".json", raw, []spectra.Spectrum{sp}, at(county, "CO"))
+	sc, _, err := r.Ingest(r.t.Context(), sp.Title+".json", raw, []spectra.Spectrum{sp}, fields)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -220,6 +226,31 @@ func TestANewReferenceMovesFirstSeenBackAndRaisesAnAlert(t *testing.T) {
 	now.do("GET", "/v1/alerts", nil).want(t, http.StatusOK).into(t, &alerts)
 	if len(alerts.Alerts) != 2 {
 		t.Errorf("%d alerts", len(alerts.Alerts))
+	}
+}
+
+// Who took a scan without a place holds the evidence as well.
+func TestAlertsOfScansWithoutACountySayThatTheirPlaceIsUnknown(t *testing.T) {
+	dir := t.TempDir()
+	before := startLookBack(t, dir, false)
+	nowhere := before.takenAt(powder("analog nowhere", 1, analogLines...), 3, store.Fields{})
+	state := before.takenAt(powder("analog somewhere", 2, analogLines...), 5, at("", "CO"))
+	if err := before.Close(); err != nil {
+		t.Fatal(err)
+	}
+	now := startLookBack(t, dir, true)
+	_, ref := analogReference()
+	for range 2 { // the second look tells nothing anew
+		now.lookBack(ref.ContentID())
+		var alerts struct{ Alerts []store.Alert }
+		now.do("GET", "/v1/alerts", nil).want(t, http.StatusOK).into(t, &alerts)
+		places := map[string]string{}
+		for _, a := range alerts.Alerts {
+			places[a.ScanID] = a.Place
+		}
+		if len(alerts.Alerts) != 2 || places[nowhere.ID] != "unknown place" || places[state.ID] != "CO, county unknown" {
+			t.Errorf("%+v", alerts.Alerts)
+		}
 	}
 }
 

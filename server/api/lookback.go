@@ -114,8 +114,9 @@ func (a *API) registerAlerts() {
 		}
 	}
 	register(a, huma.Operation{OperationID: "alerts", Method: http.MethodGet, Path: "/v1/alerts",
-		Summary:     "Where a substance was earlier than was known",
-		Description: "Found by looking through the past with a reference that was not there at the time. Presumptive, as every answer is."},
+		Summary: "Where a substance was earlier than was known",
+		Description: "Found by looking through the past with a reference that was not there at the time. Presumptive, as every answer is. " +
+			"Scans whose county is not known count together, by state where that is known."},
 		func(ctx context.Context, _ *struct{}) (*alerts, error) {
 			out := &alerts{}
 			var err error

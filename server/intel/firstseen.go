@@ -69,6 +69,9 @@ type FirstSeen struct {
 type Window struct {
 	Substance, Class string
 	From, To         time.Time // From <= t < To
+	// Unplaced gives events of the scans that name no region as well, as of one region without a name. (One without a county may
+	// still name its state.)
+	Unplaced bool
 }
 
 // Novelty is the answer of FirstSeenIn.
@@ -101,9 +104,10 @@ func FirstSeenIn(scans []Scan, by By, w Window) Novelty {
 			if inWindow {
 				out.WithoutRegion++
 			}
-			continue
-		}
-		if inWindow {
+			if !w.Unplaced {
+				continue
+			}
+		} else if inWindow {
 			out.Scans++
 		}
 		place := regionKey{key, s.Simulated}

@@ -113,3 +113,14 @@ func TestFilters(t *testing.T) {
 		}
 	}
 }
+
+func TestScansWithoutACountyGiveEventsWhenAskedFor(t *testing.T) {
+	scans := []Scan{scan("a", 0, Region{}, fentanyl), scan("b", 1, Region{State: "CO"}, fentanyl), scan("c", 2, Region{}, fentanyl), scan("d", 3, adams, fentanyl)}
+	got := FirstSeenIn(scans, County, Window{Unplaced: true})
+	if want := []string{"AdamsCO/fentanyl@d", "CO/fentanyl@b", "/fentanyl@a"}; !slices.Equal(ids(got.Events), want) || got.Scans != 1 || got.WithoutRegion != 3 {
+		t.Errorf("events %v, want %v; %d scans, %d without a region", ids(got.Events), want, got.Scans, got.WithoutRegion)
+	}
+	if got := FirstSeenIn(scans, County, Window{}); len(got.Events) != 1 {
+		t.Errorf("without being asked for: %v", ids(got.Events))
+	}
+}

@@ -240,8 +240,8 @@ func agrees(sp spectra.Spectrum, v search.Vector, least float64) (a search.Align
 	return a, ok && a.Score >= least
 }
 
-// alert tells of every region where the substance was seen earlier than is known without this look-back, also of what it found
-// before it was cut off. A scan stored meanwhile is known by itself: it is no news of the past.
+// alert tells of every county, and of the scans whose county is not known, where the substance was seen earlier than is known
+// without this look-back, also of what it found before it was cut off. A scan stored meanwhile is known by itself: it is no news of the past.
 func (l *Looker) alert(ctx context.Context, r store.Rescreen) error {
 	with, err := l.Store.Occurrences(ctx, time.Time{})
 	if err != nil {
@@ -261,9 +261,9 @@ func (l *Looker) alert(ctx context.Context, r store.Rescreen) error {
 	return nil
 }
 
-// firstSeen is where a substance was seen first.
+// firstSeen is where a substance was seen first, in every county and where no county is known: somebody holds that evidence too.
 func firstSeen(stored []store.Occurrence, substance string) []intel.FirstSeen {
-	return intel.FirstSeenIn(Occurrences(stored), intel.County, intel.Window{Substance: substance}).Events
+	return intel.FirstSeenIn(Occurrences(stored), intel.County, intel.Window{Substance: substance, Unplaced: true}).Events
 }
 
 // Occurrences are scans as analytics take them.

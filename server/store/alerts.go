@@ -9,21 +9,36 @@ import (
 	"github.com/google/uuid"
 )
 
-// Alert says that a substance was in a region earlier than was known.
+// Alert says that a substance was in a region earlier than was known. Scans whose county is not known count as one region of
+// their state, or of none.
 type Alert struct {
 	ID          string     `json:"id" doc:"UUID"`
 	Created     time.Time  `json:"created"`
 	Substance   string     `json:"substance"`
 	ReferenceID string     `json:"reference_id" doc:"the reference that the past was looked through with"`
 	ScanID      string     `json:"scan_id" doc:"the first scan that agrees, presumptive"`
-	County      string     `json:"county"`
-	State       string     `json:"state"`
+	Place       string     `json:"place" doc:"in words; says so when it is not known"`
+	County      string     `json:"county" doc:"empty: not known"`
+	State       string     `json:"state" doc:"empty: not known"`
 	FIPS        string     `json:"fips"`
 	Simulated   bool       `json:"simulated"`
 	FirstSeen   time.Time  `json:"first_seen" doc:"as it is known now"`
 	SeenBefore  *time.Time `json:"seen_before" doc:"as it was known; null: it was not known there"`
 	ReadBy      string     `json:"read_by"`
 	Read        *time.Time `json:"read"`
+}
+
+// placeWords name a county and a state, or say what is not known of them.
+func placeWords(county, state string) string {
+	switch {
+	case county == "" && state == "":
+		return "unknown place"
+	case county == "":
+		return state + ", county unknown"
+	case state == "":
+		return county
+	}
+	return county + ", " + state
 }
 
 // RaiseAlert stores an alert, unless the same one is there; raised tells.
@@ -67,6 +82,7 @@ func (s *Store) Alerts(ctx context.Context, limit int) ([]Alert, error) {
 			&a.ReadBy, &read); err != nil {
 			return nil, fmt.Errorf("read alerts: %w", err)
 		}
+		a.Place = placeWords(a.County, a.State)
 		a.Created, a.FirstSeen, a.SeenBefore, a.Read = fromMicros(created), fromMicros(first), timeOf(before), timeOf(read)
 		out = append(out, a)
 	}

@@ -1,13 +1,15 @@
 // What became known later: a substance was in a region earlier than was thought.
 import { api, type Alert } from "./api";
 import { h } from "./dom";
-import { count, instant, region } from "./format";
+import { count, instant } from "./format";
 import { problemBox } from "./problem";
 
-/** What an alert says of the dates: "First seen 2026-01-03 12:00 Z in Adams, CO; thought to be 2026-01-20 12:00 Z until now." */
+/** What an alert says of the dates: "First seen 2026-01-03 12:00 Z in Adams, CO; thought to be 2026-01-20 12:00 Z until now." Where
+ * no county is known, nothing can be said of "there". */
 export function alertText(a: Alert): string {
-  const now = `First seen ${instant(a.first_seen)} in ${region(a) || "an unknown place"}`;
-  return a.seen_before ? `${now}; thought to be ${instant(a.seen_before)} until now.` : `${now}; it was not known to have been there.`;
+  const now = `First seen ${instant(a.first_seen)}${a.county ? ` in ${a.place}` : ` (${a.place})`}`;
+  if (a.seen_before) return `${now}; thought to be ${instant(a.seen_before)} until now.`;
+  return a.county ? `${now}; it was not known to have been there.` : `${now}; it was not known from any scan whose county is unknown.`;
 }
 
 /** The number in words. */
@@ -36,7 +38,7 @@ export function alertsCard(): { element: HTMLElement; stop: () => void } {
 }
 
 function alertItem(a: Alert, changed: () => void): HTMLElement {
-  const read = h("button", { type: "button", class: "small", "aria-label": `Mark the alert of ${a.substance} in ${region(a)} as read`,
+  const read = h("button", { type: "button", class: "small", "aria-label": `Mark the alert of ${a.substance} (${a.place}) as read`,
     onclick: () => { read.disabled = true; api.readAlert(a.id).then(changed, (cause) => read.replaceWith(problemBox(cause, "The alert is still there.", changed))); } }, "Mark as read");
   return h("li", {}, h("a", { href: `/scans/${encodeURIComponent(a.scan_id)}` }, a.substance), a.simulated ? h("span", { class: "badge" }, "SIMULATED") : null,
     h("span", { class: "first-where" }, alertText(a)),

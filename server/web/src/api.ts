@@ -344,6 +344,8 @@ export interface Alert {
   created: string;
   substance: string;
   scan_id: string;
+  /** In words: "Adams, CO"; says so when it is not known. */
+  place: string;
   county: string;
   state: string;
   simulated: boolean;

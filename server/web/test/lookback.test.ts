@@ -6,7 +6,7 @@ import { similarText } from "../src/similar";
 
 const early = "2026-01-03T12:00:00Z";
 const late = "2026-01-20T12:00:00Z";
-const alert: Alert = { id: "1", created: late, substance: "analog", scan_id: "2", county: "Adams", state: "CO", simulated: false, first_seen: early, seen_before: late, read_by: "", read: null };
+const alert: Alert = { id: "1", created: late, substance: "analog", scan_id: "2", place: "Adams, CO", county: "Adams", state: "CO", simulated: false, first_seen: early, seen_before: late, read_by: "", read: null };
 
 describe("an alert", () => {
   it("says both dates and the place", () => {
@@ -15,7 +15,12 @@ describe("an alert", () => {
 
   it("says when a substance was not known there at all", () => {
     expect(alertText({ ...alert, seen_before: null })).toContain("it was not known to have been there");
-    expect(alertText({ ...alert, county: "", state: "" })).toContain("in an unknown place");
+  });
+
+  it("says when the place is not known", () => {
+    const nowhere = { ...alert, place: "unknown place", county: "", state: "", seen_before: null };
+    expect(alertText(nowhere)).toBe(`First seen ${instant(early)} (unknown place); it was not known from any scan whose county is unknown.`);
+    expect(alertText({ ...nowhere, place: "CO, county unknown", state: "CO", seen_before: late })).toBe(`First seen ${instant(early)} (CO, county unknown); thought to be ${instant(late)} until now.`);
   });
 
   it("is counted until it is read", () => {
