@@ -71,12 +71,7 @@ func (s *Server) Rescreen(ctx context.Context, references []string, by string) (
 	}
 	out := []store.Rescreen{}
 	for _, id := range references {
-		ref, _, err := lookback.Reference(k.lib, id)
-		if err != nil {
-			return out, err
-		}
-		sub, _ := k.lib.Substance(ref.SubstanceID)
-		r, err := s.store.BeginRescreen(ctx, store.Rescreen{ReferenceID: id, Substance: sub.Name, Library: k.lib.Version(), AskedBy: by, Created: s.cfg.Clock()})
+		r, err := s.looker.Begin(ctx, k.lib, id, by)
 		if err != nil {
 			return out, err
 		}

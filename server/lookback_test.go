@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -316,7 +317,7 @@ func TestALookBackThatWasCutOffGoesOn(t *testing.T) {
 		r.taken(powder(fmt.Sprint("analog ", i), uint64(i), analogLines...), 3+i, "Adams")
 	}
 	_, ref := analogReference()
-	begun, err := r.store.BeginRescreen(t.Context(), store.Rescreen{ReferenceID: ref.ContentID(), Substance: "analog", Library: r.know().lib.Version(), Created: r.clock.now()})
+	begun, err := r.looker.Begin(t.Context(), r.know().lib, ref.ContentID(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -337,6 +338,63 @@ func TestALookBackThatWasCutOffGoesOn(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	again.do("POST", "/v1/rescreens/"+begun.ID+"/cancel", nil).want(t, http.StatusConflict)
+}
+
+// counting answers as byReference does and counts how often.
+type counting struct {
+	byReference
+	answered *atomic.Int64
+}
+
+func (c counting) Identify(ctx context.Context, s spectra.Spectrum) (identify.Identification, error) {
+	c.answered.Add(1)
+	return c.byReference.Identify(ctx, s)
+}
+
+func TestWhatALookBackHasStoredIsUsedAgainUntilTheLibraryChanges(t *testing.T) {
+	dir := t.TempDir()
+	sub, ref := analogReference()
+	var answered atomic.Int64
+	knowing := func(others ...library.Substance) *running {
+		lib := library.NewStack(append(others, sub), []library.Reference{ref})
+		return start(t, in(dir), func(c *Config) {
+			c.Library = lib
+			c.NewIdentifier = func(lib *library.Stack) (Identifier, error) { return counting{byReference{lib}, &answered}, nil }
+		})
+	}
+	r := knowing()
+	looks := func(reused, total, answers int) {
+		t.Helper()
+		answered.Store(0)
+		got := r.lookBack(ref.ContentID())
+		if got.Rescreen.State != store.RescreenDone || got.Reused != reused || got.Total != total || got.Done != total || got.Hits != total || answered.Load() != int64(answers) {
+			t.Errorf("%d answered, want %d: %+v", answered.Load(), answers, got.Rescreen)
+		}
+	}
+	for i := range 3 {
+		r.taken(powder(fmt.Sprint("analog ", i), uint64(i), analogLines...), 3+i, "Adams")
+	}
+	looks(0, 3, 3)
+	looks(3, 3, 0)
+	r.taken(powder("analog stored since", 9, analogLines...), 9, "Adams")
+	looks(3, 4, 1)
+	looks(4, 4, 0)
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	first := r
+	r = knowing(library.Substance{ID: "salt", Name: "salt"})
+	looks(0, 4, 4)
+	looks(4, 4, 0)
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// The library of before again: what is stored now was answered with another one.
+	r = knowing()
+	if r.know().lib.Version() != first.know().lib.Version() {
+		t.Fatal("it is another library")
+	}
+	looks(0, 4, 4)
 }
 
 func TestWhoMayLookBackAndAtWhat(t *testing.T) {
@@ -364,7 +422,7 @@ func TestALookBackThatWasCutOffAlertsOfAllItFound(t *testing.T) {
 	r = startLookBack(t, dir, true)
 	late := r.taken(powder("analog late", 2, analogLines...), 20, "Adams")
 	_, ref := analogReference()
-	begun, err := r.store.BeginRescreen(t.Context(), store.Rescreen{ReferenceID: ref.ContentID(), Substance: "analog", Library: r.know().lib.Version(), Created: r.clock.now()})
+	begun, err := r.looker.Begin(t.Context(), r.know().lib, ref.ContentID(), "")
 	if err != nil {
 		t.Fatal(err)
 	}

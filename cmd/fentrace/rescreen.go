@@ -34,7 +34,8 @@ for first-seen dates, and where such a date moves back the pages show an alert. 
 that makes up little of a mixture is not found this way.
 
 What was learnt from laboratory results counts as in the server; name other libraries as for serve. A server may run on the same
-folder meanwhile. After Ctrl-C the same command goes on where it stopped.
+folder meanwhile. After Ctrl-C the same command goes on where it stopped. Asked again with the same library it looks only at scans
+stored since, and uses what it stored of the others.
 
 Examples:
 
@@ -142,13 +143,7 @@ func (c *rescreenCommand) lookBack(env *environment, l *lookback.Looker) error {
 		}
 	}
 	for _, reference := range c.Reference {
-		ref, _, err := lookback.Reference(lib, reference)
-		if err != nil {
-			return err
-		}
-		sub, _ := lib.Substance(ref.SubstanceID)
-		r, err := l.Store.BeginRescreen(env.ctx, store.Rescreen{ReferenceID: reference, Substance: sub.Name, Library: lib.Version(),
-			AskedBy: userName(), Created: time.Now()})
+		r, err := l.Begin(env.ctx, lib, reference, userName())
 		if err != nil {
 			return err
 		}
@@ -218,6 +213,10 @@ func (c *rescreenCommand) print(env *environment, st *store.Store, r store.Rescr
 func (s *sheet) lookedBack(r store.Rescreen, hits []store.LookBackHit) {
 	s.line(fmt.Sprintf("%s: %s looked through. %s with its reference; the answers of now name it in %d.", r.Substance, counted(r.Screened, "scan", "scans"),
 		counted(r.Hits, "agrees", "agree"), r.Stated))
+	if r.Reused > 0 {
+		s.line(fmt.Sprintf("%s compared and answered by an earlier look-back with this library and this version of Fentrace: what it stored is used.",
+			counted(r.Reused, "scan was", "scans were")))
+	}
 	for _, h := range hits {
 		s.line("")
 		s.name(h.ScanID, h.Simulated)

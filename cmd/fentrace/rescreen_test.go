@@ -42,7 +42,7 @@ func TestThePastIsLookedThroughFromTheCommandLine(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // a second time nothing changes
+	for i := range 2 { // a second time nothing changes
 		var got struct {
 			store.Rescreen
 			Scans []store.LookBackHit `json:"scans"`
@@ -51,12 +51,12 @@ func TestThePastIsLookedThroughFromTheCommandLine(t *testing.T) {
 		if err := json.Unmarshal([]byte(out), &got); err != nil {
 			t.Fatal(err)
 		}
-		if got.Rescreen.State != store.RescreenDone || got.Screened != 3 || len(got.Scans) != 2 || !got.Scans[0].Simulated {
+		if got.Rescreen.State != store.RescreenDone || got.Screened != 3 || len(got.Scans) != 2 || !got.Scans[0].Simulated || got.Reused != 2*i {
 			t.Errorf("%s", out)
 		}
 	}
 	out := mustRun(t, "rescreen", "--data", dir, "--library", path, "--reference", ref.ContentID())
-	for _, want := range []string{"fentanyl: 3 scans looked through", "2 agree", first.ID, second.ID, "SIMULATED", "Presumptive"} {
+	for _, want := range []string{"fentanyl: 3 scans looked through", "2 agree", "2 scans were compared and answered by an earlier look-back", first.ID, second.ID, "SIMULATED", "Presumptive"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

@@ -50,7 +50,8 @@ func (a *API) registerRescreens() {
 		Description: "For the roles reviewer and operator. Every stored scan that agrees with a reference by a correlation of 0.5 is answered again with the library as " +
 			"it is now. What agrees is listed with the reference; where the answer of now rests on its substance, first-seen dates move back, and an alert is " +
 			"raised where one does. Stored answers stay as they were given. A substance that makes up little of a mixture is not found this way. A look-back " +
-			"that was cancelled goes on where it stopped.",
+			"that was cancelled goes on where it stopped. One that has ended is not done again while library and algorithm are the same: what it stored is used (reused " +
+			"counts that), and only scans stored since are looked at.",
 		Errors: []int{http.StatusForbidden, http.StatusUnprocessableEntity}},
 		func(ctx context.Context, in *struct {
 			Body struct {

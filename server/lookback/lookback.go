@@ -145,6 +145,31 @@ func Reference(lib *library.Stack, id string) (library.Reference, search.Vector,
 	return library.Reference{}, search.Vector{}, fmt.Errorf("reference %s is not in the library: %w", id, ErrNoReference)
 }
 
+// version is that of what this package does; it changes whenever a hit can.
+const version = "fentrace-lookback/1"
+
+// Algorithm names all besides the reference and the library that a hit and its answer follow from: what finds it, what answers it,
+// and the validation that its thresholds are from.
+func Algorithm(lib *library.Stack, t spectra.Technique) string {
+	name := version + " " + identify.Algorithm
+	if v, ok := lib.Validation(t); ok {
+		name += " validated " + v.Made.UTC().Format(time.RFC3339Nano)
+	}
+	return name
+}
+
+// Begin notes that the past is to be looked through with a reference, as store.BeginRescreen says. by is who asks. The error wraps
+// ErrNoReference when that is impossible.
+func (l *Looker) Begin(ctx context.Context, lib *library.Stack, referenceID, by string) (store.Rescreen, error) {
+	ref, _, err := Reference(lib, referenceID)
+	if err != nil {
+		return store.Rescreen{}, err
+	}
+	sub, _ := lib.Substance(ref.SubstanceID)
+	return l.Store.BeginRescreen(ctx, store.Rescreen{ReferenceID: referenceID, Substance: sub.Name, Library: lib.Version(),
+		Algorithm: Algorithm(lib, ref.Technique), AskedBy: by, Created: l.Clock()})
+}
+
 // Rescreen looks through the past with the reference of r, from where r stopped, and stores what agrees with it, how far it is,
 // and how it ended. progress, when set, hears how many of the scans that are answered again are done. When ctx ends r is
 // cancelled and can go on later. The error is that of the database.
@@ -170,6 +195,10 @@ func (l *Looker) rescreen(ctx context.Context, lib *library.Stack, id Identifier
 	may, err := l.screen(ctx, v, Least)
 	if err != nil {
 		return err
+	}
+	if library, algorithm := lib.Version(), Algorithm(lib, ref.Technique); r.Library != library || r.Algorithm != algorithm {
+		// It was cut off, or waited, until others answer: what is done was not done with them.
+		r.Library, r.Algorithm, r.Done, r.Reused, r.UpTo = library, algorithm, 0, 0, 0
 	}
 	left := slices.DeleteFunc(may, func(c archive.Candidate) bool { return c.Seq <= r.UpTo })
 	r.Screened, r.Total = l.Archive.Len(v.Technique), r.Done+len(left)
@@ -221,7 +250,7 @@ func (l *Looker) look(ctx context.Context, ref library.Reference, v search.Vecto
 		return nil, fmt.Errorf("answer scan %s again: %w", c.ScanID, err)
 	}
 	hit := &store.LookBackHit{ReferenceID: r.ReferenceID, ScanID: c.ScanID, Substance: r.Substance, Score: a.Score, ShiftCM1: a.ShiftCM1,
-		Verdict: string(ans.Verdict), Headline: ans.Headline, Library: ans.Library, Found: l.Clock()}
+		Verdict: string(ans.Verdict), Headline: ans.Headline, Library: ans.Library, Algorithm: r.Algorithm, Found: l.Clock()}
 	for _, f := range ans.Findings {
 		if strings.EqualFold(f.Substance, r.Substance) {
 			hit.Stated, hit.Class, hit.Controlled = true, f.Class, f.Controlled

@@ -27,6 +27,7 @@ type Rescreen struct {
 	ReferenceID string    `json:"reference_id"`
 	Substance   string    `json:"substance"`
 	Library     string    `json:"library" doc:"version of the library that answers"`
+	Algorithm   string    `json:"algorithm" doc:"name and version of what compares and answers"`
 	AskedBy     string    `json:"asked_by" doc:"empty: the server itself, because the library has learnt"`
 	Created     time.Time `json:"created"`
 	State       string    `json:"state" enum:"running,done,cancelled,failed"`
@@ -34,6 +35,7 @@ type Rescreen struct {
 	Screened    int       `json:"screened" doc:"scans in the archive"`
 	Total       int       `json:"total" doc:"scans so like the reference that they are answered again"`
 	Done        int       `json:"done" doc:"of these"`
+	Reused      int       `json:"reused" doc:"of those done: looked at by an earlier look-back with the same library and algorithm, whose stored answers are used"`
 	Hits        int       `json:"hits" doc:"scans that agree with the reference"`
 	Stated      int       `json:"stated" doc:"of these, those whose answer of now rests on the substance"`
 	// UpTo is the number of the scan up to which it is done.
@@ -53,6 +55,7 @@ type LookBackHit struct {
 	Verdict     string    `json:"verdict" doc:"of now, presumptive; the stored answer stays"`
 	Headline    string    `json:"headline"`
 	Library     string    `json:"library"`
+	Algorithm   string    `json:"algorithm"`
 	Found       time.Time `json:"found"`
 	Acquired    time.Time `json:"acquired" doc:"when the scan was taken"`
 	County      string    `json:"county"`
@@ -102,23 +105,29 @@ func (s *Store) ScansAfter(ctx context.Context, technique string, after, to int6
 }
 
 // BeginRescreen notes that the past is to be looked through with a reference. One with the same reference and library that was
-// cancelled, or cut off, goes on where it stopped; one that is done begins anew, so that scans stored since are looked at.
+// cancelled, or cut off, goes on where it stopped. Where one has ended with the same reference, library and algorithm, what it
+// stored is used, and only scans stored since are looked at.
 func (s *Store) BeginRescreen(ctx context.Context, r Rescreen) (Rescreen, error) {
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		var id string
-		err := tx.QueryRowContext(ctx, "SELECT id FROM rescreens WHERE reference_id = ? AND library = ? AND state IN (?, ?, ?) ORDER BY seq DESC LIMIT 1",
-			r.ReferenceID, r.Library, RescreenRunning, RescreenCancelled, RescreenFailed).Scan(&id)
-		if err == nil {
-			r.ID = id
-			_, err = tx.ExecContext(ctx, "UPDATE rescreens SET state = ?, error = '' WHERE id = ?", RescreenRunning, id)
+		same, err := answeredWith(ctx, tx, r)
+		if err != nil {
 			return err
 		}
-		if !errors.Is(err, sql.ErrNoRows) {
+		if goesOn, err := resume(ctx, tx, &r, same); goesOn || err != nil {
 			return err
+		}
+		if same {
+			err = tx.QueryRowContext(ctx, "SELECT done, upto FROM rescreens WHERE reference_id = ? AND library = ? AND algorithm = ? AND state = ? ORDER BY seq DESC LIMIT 1",
+				r.ReferenceID, r.Library, r.Algorithm, RescreenDone).Scan(&r.Done, &r.UpTo)
+			if err != nil && !errors.Is(err, sql.ErrNoRows) {
+				return err
+			}
+			r.Reused = r.Done
 		}
 		r.ID = uuid.NewString()
-		_, err = tx.ExecContext(ctx, "INSERT INTO rescreens (id, reference_id, substance, library, asked_by, created, state) VALUES (?,?,?,?,?,?,?)",
-			r.ID, r.ReferenceID, r.Substance, r.Library, r.AskedBy, micros(r.Created), RescreenRunning)
+		_, err = tx.ExecContext(ctx, `INSERT INTO rescreens (id, reference_id, substance, library, algorithm, asked_by, created, state, total, done, reused, upto)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`,
+			r.ID, r.ReferenceID, r.Substance, r.Library, r.Algorithm, r.AskedBy, micros(r.Created), RescreenRunning, r.Done, r.Done, r.Reused, r.UpTo)
 		return err
 	})
 	if err != nil {
@@ -127,23 +136,53 @@ func (s *Store) BeginRescreen(ctx context.Context, r Rescreen) (Rescreen, error)
 	return s.Rescreen(ctx, r.ID)
 }
 
+// answeredWith tells whether all that is stored of a reference was answered with the library and algorithm of r: a look-back with
+// others may have come in between.
+func answeredWith(ctx context.Context, tx *sql.Tx, r Rescreen) (same bool, err error) {
+	err = tx.QueryRowContext(ctx, "SELECT NOT EXISTS (SELECT 1 FROM lookback_hits WHERE reference_id = ? AND (library <> ? OR algorithm <> ?))",
+		r.ReferenceID, r.Library, r.Algorithm).Scan(&same)
+	return same, err
+}
+
+// resume lets the look-back go on that has not ended, if there is one, and sets the id of r; from its beginning unless all that is
+// stored is the same as what it would store.
+func resume(ctx context.Context, tx *sql.Tx, r *Rescreen, same bool) (goesOn bool, err error) {
+	err = tx.QueryRowContext(ctx, "SELECT id FROM rescreens WHERE reference_id = ? AND library = ? AND state IN (?, ?, ?) ORDER BY seq DESC LIMIT 1",
+		r.ReferenceID, r.Library, RescreenRunning, RescreenCancelled, RescreenFailed).Scan(&r.ID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err == nil {
+		_, err = tx.ExecContext(ctx, "UPDATE rescreens SET state = ?, error = '' WHERE id = ?", RescreenRunning, r.ID)
+	}
+	if err == nil && !same {
+		_, err = tx.ExecContext(ctx, "UPDATE rescreens SET done = 0, reused = 0, upto = 0 WHERE id = ?", r.ID)
+	}
+	return true, err
+}
+
 // SaveRescreen notes how far r is, and what was found since it was noted last, in one transaction.
 func (s *Store) SaveRescreen(ctx context.Context, r Rescreen, hits []LookBackHit) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		for _, h := range hits {
-			_, err := tx.ExecContext(ctx, `INSERT INTO lookback_hits (reference_id, scan_id, substance, class, controlled, score, shift_cm1, stated, verdict,
-					headline, library, found) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)
-				ON CONFLICT (reference_id, scan_id) DO UPDATE SET substance = excluded.substance, class = excluded.class, controlled = excluded.controlled,
-					score = excluded.score, shift_cm1 = excluded.shift_cm1, stated = excluded.stated, verdict = excluded.verdict,
-					headline = excluded.headline, library = excluded.library`,
-				h.ReferenceID, h.ScanID, h.Substance, h.Class, h.Controlled, h.Score, h.ShiftCM1, h.Stated, h.Verdict, h.Headline, h.Library, micros(h.Found))
-			if err != nil {
+			if err := putHit(ctx, tx, h); err != nil {
 				return fmt.Errorf("store a look-back hit: %w", err)
 			}
 		}
-		return one(tx.ExecContext(ctx, "UPDATE rescreens SET state = ?, error = ?, screened = ?, total = ?, done = ?, upto = ? WHERE id = ?",
-			r.State, r.Error, r.Screened, r.Total, r.Done, r.UpTo, r.ID))
+		return one(tx.ExecContext(ctx, `UPDATE rescreens SET state = ?, error = ?, library = ?, algorithm = ?, screened = ?, total = ?, done = ?, reused = ?, upto = ?
+			WHERE id = ?`, r.State, r.Error, r.Library, r.Algorithm, r.Screened, r.Total, r.Done, r.Reused, r.UpTo, r.ID))
 	})
+}
+
+// putHit stores a hit in the place of what was stored of the same reference and scan.
+func putHit(ctx context.Context, tx *sql.Tx, h LookBackHit) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO lookback_hits (reference_id, scan_id, substance, class, controlled, score, shift_cm1, stated, verdict,
+			headline, library, algorithm, found) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)
+		ON CONFLICT (reference_id, scan_id) DO UPDATE SET substance = excluded.substance, class = excluded.class, controlled = excluded.controlled,
+			score = excluded.score, shift_cm1 = excluded.shift_cm1, stated = excluded.stated, verdict = excluded.verdict,
+			headline = excluded.headline, library = excluded.library, algorithm = excluded.algorithm`,
+		h.ReferenceID, h.ScanID, h.Substance, h.Class, h.Controlled, h.Score, h.ShiftCM1, h.Stated, h.Verdict, h.Headline, h.Library, h.Algorithm, micros(h.Found))
+	return err
 }
 
 // Rescreens are up to limit of them, newest first.
@@ -189,8 +228,8 @@ func (s *Store) Rescreen(ctx context.Context, id string) (Rescreen, error) {
 }
 
 func (s *Store) rescreens(ctx context.Context, tail string, args ...any) ([]Rescreen, error) {
-	rows, err := s.r.QueryContext(ctx, `SELECT r.id, r.reference_id, r.substance, r.library, r.asked_by, r.created, r.state, r.error, r.screened, r.total,
-			r.done, r.upto, (SELECT count(*) FROM lookback_hits h WHERE h.reference_id = r.reference_id),
+	rows, err := s.r.QueryContext(ctx, `SELECT r.id, r.reference_id, r.substance, r.library, r.algorithm, r.asked_by, r.created, r.state, r.error, r.screened, r.total,
+			r.done, r.reused, r.upto, (SELECT count(*) FROM lookback_hits h WHERE h.reference_id = r.reference_id),
 			(SELECT count(*) FROM lookback_hits h WHERE h.reference_id = r.reference_id AND h.stated)
 		FROM rescreens r WHERE `+tail, args...)
 	if err != nil {
@@ -201,8 +240,8 @@ func (s *Store) rescreens(ctx context.Context, tail string, args ...any) ([]Resc
 	for rows.Next() {
 		var r Rescreen
 		var created int64
-		if err := rows.Scan(&r.ID, &r.ReferenceID, &r.Substance, &r.Library, &r.AskedBy, &created, &r.State, &r.Error, &r.Screened, &r.Total,
-			&r.Done, &r.UpTo, &r.Hits, &r.Stated); err != nil {
+		if err := rows.Scan(&r.ID, &r.ReferenceID, &r.Substance, &r.Library, &r.Algorithm, &r.AskedBy, &created, &r.State, &r.Error, &r.Screened, &r.Total,
+			&r.Done, &r.Reused, &r.UpTo, &r.Hits, &r.Stated); err != nil {
 			return nil, fmt.Errorf("read look-backs: %w", err)
 		}
 		r.Created = fromMicros(created)
@@ -214,7 +253,7 @@ func (s *Store) rescreens(ctx context.Context, tail string, args ...any) ([]Resc
 // LookBackHits are up to limit hits of a reference, those taken first first.
 func (s *Store) LookBackHits(ctx context.Context, referenceID string, limit int) ([]LookBackHit, error) {
 	rows, err := s.r.QueryContext(ctx, `SELECT h.reference_id, h.scan_id, h.substance, h.class, h.controlled, h.score, h.shift_cm1, h.stated, h.verdict, h.headline,
-			h.library, h.found, s.acquired, s.county, s.state, s.simulated
+			h.library, h.algorithm, h.found, s.acquired, s.county, s.state, s.simulated
 		FROM lookback_hits h JOIN scans s ON s.id = h.scan_id WHERE h.reference_id = ? ORDER BY s.acquired, s.id LIMIT ?`, referenceID, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read look-back hits: %w", err)
@@ -225,7 +264,7 @@ func (s *Store) LookBackHits(ctx context.Context, referenceID string, limit int)
 		var h LookBackHit
 		var found, acquired int64
 		if err := rows.Scan(&h.ReferenceID, &h.ScanID, &h.Substance, &h.Class, &h.Controlled, &h.Score, &h.ShiftCM1, &h.Stated, &h.Verdict, &h.Headline,
-			&h.Library, &found, &acquired, &h.County, &h.State, &h.Simulated); err != nil {
+			&h.Library, &h.Algorithm, &found, &acquired, &h.County, &h.State, &h.Simulated); err != nil {
 			return nil, fmt.Errorf("read look-back hits: %w", err)
 		}
 		h.Found, h.Acquired = fromMicros(found), fromMicros(acquired)
