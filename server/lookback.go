@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 
@@ -85,63 +84,67 @@ func (s *Server) Rescreen(ctx context.Context, references []string, by string) (
 func (s *Server) lookLater(r store.Rescreen) {
 	s.looks.Lock()
 	defer s.looks.Unlock()
-	if s.looks.of[r.ID] != nil || s.background.Err() != nil {
+	before := s.looks.of[r.ID]
+	if before != nil && before.ctx.Err() == nil || s.background.Err() != nil {
 		return // the next start goes on with it
 	}
 	ctx, cancel := context.WithCancel(s.background)
 	run := &looking{id: r.ID, ctx: ctx, cancel: cancel, done: make(chan struct{})}
 	s.looks.of[r.ID] = run
 	s.works.Go(func() {
-		select {
-		case s.looks.turn <- struct{}{}:
-			defer func() { <-s.looks.turn }()
-		case <-ctx.Done(): // noted by look, without waiting for the others
+		if before != nil {
+			<-before.done // it was cancelled and is about to end
 		}
-		s.look(run)
-		s.looks.Lock()
-		delete(s.looks.of, run.id)
-		s.looks.Unlock()
-		cancel()
-		close(run.done)
+		s.takeTurn(run)
 	})
 }
 
-// look is one look-back, with the library as it is when its turn comes.
-func (s *Server) look(run *looking) {
-	r, err := s.store.Rescreen(s.background, run.id)
-	if err != nil {
-		if s.background.Err() == nil {
-			s.cfg.Logger.Error("a look-back is lost", slog.String("id", run.id), slog.Any("error", err))
-		}
-		return
+// takeTurn waits until no other look-back runs, or run is cancelled, and then runs it.
+func (s *Server) takeTurn(run *looking) {
+	select {
+	case s.looks.turn <- struct{}{}:
+		defer func() { <-s.looks.turn }()
+	case <-run.ctx.Done():
 	}
-	k := s.know()
-	r, err = s.looker.Rescreen(run.ctx, k.lib, k.id, r, nil)
+	s.look(run)
+	s.looks.Lock()
+	if s.looks.of[run.id] == run {
+		delete(s.looks.of, run.id)
+	}
+	s.looks.Unlock()
+	run.cancel()
+	close(run.done)
+}
+
+// look is one look-back, with the library as it is when its turn comes. It was cut off when the server ends: the next start goes on.
+func (s *Server) look(run *looking) {
+	defer s.announce()
+	r, err := s.store.Rescreen(s.background, run.id)
+	if err == nil && r.State == store.RescreenRunning { // else it was cancelled while it waited
+		k := s.know()
+		r, err = s.looker.Rescreen(run.ctx, k.lib, k.id, r, nil)
+	}
 	switch {
-	case s.background.Err() != nil && r.State == store.RescreenCancelled:
-		// The server ends: the next start goes on.
-		r.State = store.RescreenRunning
-		err = errors.Join(err, s.store.SaveRescreen(context.WithoutCancel(s.background), r, nil))
+	case run.ctx.Err() != nil:
+	case err != nil:
+		s.cfg.Logger.Error("a look-back is cut off; the next start goes on with it", slog.String("id", run.id), slog.Any("error", err))
 	case r.State == store.RescreenFailed:
 		s.cfg.Logger.Error("a look-back failed", slog.String("reference", r.ReferenceID), slog.String("error", r.Error))
 	}
-	if err != nil {
-		s.cfg.Logger.Error("note how far a look-back is", slog.String("id", run.id), slog.Any("error", err))
-	}
-	s.announce()
 }
 
-// CancelRescreen ends a look-back; what it has found is kept, and asking again goes on where it stopped. Errors wrap
-// store.ErrNotFound, or store.ErrClosed when it has ended.
+// CancelRescreen ends a look-back, also one of another program on this database; what it has found is kept, and asking again goes
+// on where it stopped. One of this server has ended when it returns. Errors wrap store.ErrNotFound, or store.ErrClosed when it had.
 func (s *Server) CancelRescreen(ctx context.Context, id string) error {
-	if _, err := s.store.Rescreen(ctx, id); err != nil {
+	if err := s.store.CancelRescreen(ctx, id); err != nil {
 		return err
 	}
+	defer s.announce()
 	s.looks.Lock()
 	run := s.looks.of[id]
 	s.looks.Unlock()
 	if run == nil {
-		return fmt.Errorf("cancel look-back %s: it has ended and %w", id, store.ErrClosed)
+		return nil // whoever runs it sees that soon
 	}
 	run.cancel()
 	select {

@@ -500,6 +500,94 @@ func TestALookBackThatWaitsForAnotherCanBeCancelled(t *testing.T) {
 	}
 }
 
+func TestALookBackThatTheEndOfTheServerCutsOffIsNotCancelled(t *testing.T) {
+	dir := t.TempDir()
+	r := startLookBack(t, dir, true)
+	r.taken(powder("stuck", 1, analogLines...), 3, "Adams")
+	lib := r.know().lib
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	reached := make(chan struct{}, 1)
+	r = start(t, in(dir), func(c *Config) {
+		c.Library = lib
+		c.NewIdentifier = func(lib *library.Stack) (Identifier, error) { return waiting{byReference{lib}, reached}, nil }
+	})
+	_, ref := analogReference()
+	begun, err := r.Rescreen(t.Context(), []string{ref.ContentID()}, "ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-reached
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r = startLookBack(t, dir, true)
+	if got := r.waitFor(begun[0].ID); got.Rescreen.State != store.RescreenDone || got.Hits != 1 {
+		t.Errorf("%+v", got.Rescreen)
+	}
+}
+
+// held answers as byReference does once it is let go.
+type held struct {
+	byReference
+	reached chan<- struct{}
+	letGo   <-chan struct{}
+}
+
+func (h held) Identify(ctx context.Context, s spectra.Spectrum) (identify.Identification, error) {
+	select {
+	case h.reached <- struct{}{}:
+	default:
+	}
+	<-h.letGo
+	return h.byReference.Identify(ctx, s)
+}
+
+func TestALookBackOfAnotherProgramCanBeCancelled(t *testing.T) {
+	dir := t.TempDir()
+	r := startLookBack(t, dir, true)
+	const scans = 40 // more than are answered between two looks at the database
+	for i := range scans {
+		r.taken(powder(fmt.Sprint("analog ", i), uint64(i), analogLines...), 1+i%28, "Adams")
+	}
+	// The other program has a connection of its own.
+	st, err := store.Open(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	other := &lookback.Looker{Store: st, Archive: r.looker.Archive, Clock: r.clock.now}
+	lib := r.know().lib
+	_, ref := analogReference()
+	begun, err := other.Begin(t.Context(), lib, ref.ContentID(), "tom")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reached, letGo := make(chan struct{}, 1), make(chan struct{})
+	ended := make(chan store.Rescreen, 1)
+	go func() {
+		got, err := other.Rescreen(t.Context(), lib, held{byReference{lib}, reached, letGo}, begun, nil)
+		if err != nil {
+			t.Error(err)
+		}
+		ended <- got
+	}()
+	<-reached
+	r.do("POST", "/v1/rescreens/"+begun.ID+"/cancel", nil).want(t, http.StatusNoContent)
+	close(letGo)
+	if got := <-ended; got.State != store.RescreenCancelled || got.Done == 0 || got.Done == scans {
+		t.Errorf("%+v", got)
+	}
+	r.do("POST", "/v1/rescreens/"+begun.ID+"/cancel", nil).want(t, http.StatusConflict)
+	if got := r.waitFor(begun.ID); got.Rescreen.State != store.RescreenCancelled || got.Hits != got.Done || got.Hits == 0 {
+		t.Errorf("what was found is to be kept: %+v", got.Rescreen)
+	}
+	if got := r.lookBack(ref.ContentID()); got.ID != begun.ID || got.Rescreen.State != store.RescreenDone || got.Hits != scans {
+		t.Errorf("asked again: %+v", got.Rescreen)
+	}
+}
+
 func TestWhatWasLearntIsLookedForInThePast(t *testing.T) {
 	dir := t.TempDir()
 	r := startLookBack(t, dir, false)

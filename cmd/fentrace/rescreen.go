@@ -157,6 +157,9 @@ func (c *rescreenCommand) lookBack(env *environment, l *lookback.Looker) error {
 		if bar != nil {
 			bar.end()
 		}
+		if env.ctx.Err() != nil {
+			err = cancelled(env, l.Store, r)
+		}
 		if err != nil {
 			return err
 		}
@@ -165,6 +168,15 @@ func (c *rescreenCommand) lookBack(env *environment, l *lookback.Looker) error {
 		}
 	}
 	return nil
+}
+
+// cancelled notes that an interrupted look-back is not to go on by itself when a server starts on its folder.
+func cancelled(env *environment, st *store.Store, r store.Rescreen) error {
+	err := st.CancelRescreen(context.WithoutCancel(env.ctx), r.ID)
+	if errors.Is(err, store.ErrClosed) {
+		return nil // it ended just so
+	}
+	return err
 }
 
 // userName is who runs the program, as far as the system says.
@@ -203,7 +215,11 @@ func (c *rescreenCommand) print(env *environment, st *store.Store, r store.Rescr
 	case err != nil:
 		return err
 	case r.State == store.RescreenCancelled:
-		return fmt.Errorf("interrupted: %d of %d scans are done; the same command goes on from there", r.Done, r.Total)
+		how := "interrupted"
+		if env.ctx.Err() == nil {
+			how = "cancelled by another program, such as a server on this folder"
+		}
+		return fmt.Errorf("%s: %d of %d scans are done; the same command goes on from there", how, r.Done, r.Total)
 	case r.State == store.RescreenFailed:
 		return errors.New(r.Error)
 	}

@@ -94,8 +94,10 @@ func (a *API) registerRescreens() {
 			return out, err
 		})
 	register(a, huma.Operation{OperationID: "cancel-rescreen", Method: http.MethodPost, Path: "/v1/rescreens/{id}/cancel",
-		Summary: "End a look through the past; what it has found is kept", DefaultStatus: http.StatusNoContent,
-		Errors: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict}},
+		Summary:       "End a look through the past; what it has found is kept",
+		Description:   "One that fentrace rescreen runs on the same database ends a few scans later.",
+		DefaultStatus: http.StatusNoContent,
+		Errors:        []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict}},
 		func(ctx context.Context, in *ItemID) (*struct{}, error) {
 			c, err := caller(ctx)
 			if err != nil {

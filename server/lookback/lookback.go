@@ -171,20 +171,24 @@ func (l *Looker) Begin(ctx context.Context, lib *library.Stack, referenceID, by 
 }
 
 // Rescreen looks through the past with the reference of r, from where r stopped, and stores what agrees with it, how far it is,
-// and how it ended. progress, when set, hears how many of the scans that are answered again are done. When ctx ends r is
-// cancelled and can go on later. The error is that of the database.
+// and how it ended. Whoever cancels r in the database ends it before the next scans are answered. progress, when set, hears how many
+// of the scans that are answered again are done. The error is that of the database, or of ctx: r is then cut off, not ended, and can
+// go on later.
 func (l *Looker) Rescreen(ctx context.Context, lib *library.Stack, id Identifier, r store.Rescreen, progress func(done, total int)) (store.Rescreen, error) {
 	err := l.rescreen(ctx, lib, id, &r, progress)
 	switch {
 	case err == nil:
 		r.State = store.RescreenDone
-	case ctx.Err() != nil:
+	case errors.Is(err, store.ErrCancelled):
 		r.State = store.RescreenCancelled
+		return r, nil
+	case ctx.Err() != nil:
+		return r, ctx.Err()
 	default:
 		r.State, r.Error = store.RescreenFailed, err.Error()
 	}
-	// What is known must be stored although ctx has ended.
-	return r, l.Store.SaveRescreen(context.WithoutCancel(ctx), r, nil)
+	// What is known must be stored although ctx may end now.
+	return r, l.Store.EndRescreen(context.WithoutCancel(ctx), r)
 }
 
 func (l *Looker) rescreen(ctx context.Context, lib *library.Stack, id Identifier, r *store.Rescreen, progress func(done, total int)) error {

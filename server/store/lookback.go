@@ -21,6 +21,9 @@ const (
 	RescreenFailed    = "failed"
 )
 
+// ErrCancelled: the look-back was cancelled while it ran.
+var ErrCancelled = errors.New("was cancelled")
+
 // Rescreen is one look through all stored scans with one reference.
 type Rescreen struct {
 	ID          string    `json:"id" doc:"UUID"`
@@ -161,17 +164,56 @@ func resume(ctx context.Context, tx *sql.Tx, r *Rescreen, same bool) (goesOn boo
 	return true, err
 }
 
-// SaveRescreen notes how far r is, and what was found since it was noted last, in one transaction.
+// SaveRescreen notes how far r is, and what was found since it was noted last, in one transaction. The error wraps ErrCancelled,
+// after that was stored, when it is not to go on: somebody has called CancelRescreen, maybe in another program.
 func (s *Store) SaveRescreen(ctx context.Context, r Rescreen, hits []LookBackHit) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
+	var state string
+	err := s.write(ctx, func(tx *sql.Tx) error {
 		for _, h := range hits {
 			if err := putHit(ctx, tx, h); err != nil {
 				return fmt.Errorf("store a look-back hit: %w", err)
 			}
 		}
-		return one(tx.ExecContext(ctx, `UPDATE rescreens SET state = ?, error = ?, library = ?, algorithm = ?, screened = ?, total = ?, done = ?, reused = ?, upto = ?
-			WHERE id = ?`, r.State, r.Error, r.Library, r.Algorithm, r.Screened, r.Total, r.Done, r.Reused, r.UpTo, r.ID))
+		if err := putProgress(ctx, tx, r); err != nil {
+			return err
+		}
+		return tx.QueryRowContext(ctx, "SELECT state FROM rescreens WHERE id = ?", r.ID).Scan(&state)
 	})
+	if err == nil && state == RescreenCancelled {
+		err = fmt.Errorf("look-back %s %w", r.ID, ErrCancelled)
+	}
+	return err
+}
+
+// EndRescreen notes how far r was, its state and its error.
+func (s *Store) EndRescreen(ctx context.Context, r Rescreen) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		if err := putProgress(ctx, tx, r); err != nil {
+			return err
+		}
+		return one(tx.ExecContext(ctx, "UPDATE rescreens SET state = ?, error = ? WHERE id = ?", r.State, r.Error, r.ID))
+	})
+}
+
+// putProgress leaves the state as it is.
+func putProgress(ctx context.Context, tx *sql.Tx, r Rescreen) error {
+	return one(tx.ExecContext(ctx, "UPDATE rescreens SET library = ?, algorithm = ?, screened = ?, total = ?, done = ?, reused = ?, upto = ? WHERE id = ?",
+		r.Library, r.Algorithm, r.Screened, r.Total, r.Done, r.Reused, r.UpTo, r.ID))
+}
+
+// CancelRescreen ends a look-back: whatever program it runs in looks at its state whenever it has done some scans more. The error
+// wraps ErrNotFound, or ErrClosed when it has ended.
+func (s *Store) CancelRescreen(ctx context.Context, id string) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		return one(tx.ExecContext(ctx, "UPDATE rescreens SET state = ? WHERE id = ? AND state = ?", RescreenCancelled, id, RescreenRunning))
+	})
+	if errors.Is(err, ErrNotFound) {
+		if _, err := s.Rescreen(ctx, id); err != nil {
+			return err
+		}
+		return fmt.Errorf("cancel look-back %s: it has ended and %w", id, ErrClosed)
+	}
+	return err
 }
 
 // putHit stores a hit in the place of what was stored of the same reference and scan.
