@@ -75,6 +75,7 @@ func (s *Server) Rescreen(ctx context.Context, references []string, by string) (
 			return out, err
 		}
 		s.lookLater(r)
+		s.announce()
 		out = append(out, r)
 	}
 	return out, nil
@@ -122,7 +123,7 @@ func (s *Server) look(run *looking) {
 	r, err := s.store.Rescreen(s.background, run.id)
 	if err == nil && r.State == store.RescreenRunning { // else it was cancelled while it waited
 		k := s.know()
-		r, err = s.looker.Rescreen(run.ctx, k.lib, k.id, r, nil)
+		r, err = s.looker.Rescreen(run.ctx, k.lib, k.id, r, func(int, int) { s.announce() })
 	}
 	switch {
 	case run.ctx.Err() != nil:

@@ -163,6 +163,34 @@ func told(t *testing.T, live <-chan string, unread int) {
 	}
 }
 
+// toldOf waits until whoever watches is told that a look-back is so far.
+func toldOf(t *testing.T, live <-chan string, id, state string, done int) {
+	t.Helper()
+	late := time.After(deadline)
+	var last string
+	for {
+		select {
+		case event, ok := <-live:
+			if !ok {
+				t.Fatal("the stream has ended")
+			}
+			data, of := strings.CutPrefix(event, "event: rescreen\ndata: ")
+			if !of {
+				continue
+			}
+			var r store.Rescreen
+			if err := json.Unmarshal([]byte(data), &r); err != nil {
+				t.Fatal(err)
+			}
+			if last = data; r.ID == id && r.State == state && r.Done == done {
+				return
+			}
+		case <-late:
+			t.Fatalf("nobody was told that %d scans are %s; last was %s", done, state, last)
+		}
+	}
+}
+
 func TestANewReferenceMovesFirstSeenBackAndRaisesAnAlert(t *testing.T) {
 	dir := t.TempDir()
 	before := startLookBack(t, dir, false)
@@ -528,6 +556,23 @@ func TestALookBackThatTheEndOfTheServerCutsOffIsNotCancelled(t *testing.T) {
 	}
 }
 
+// What another program does on the same database is found by looking.
+func TestTheEndOfALookBackOfAnotherProgramIsTold(t *testing.T) {
+	r := startLookBack(t, t.TempDir(), true)
+	_, ref := analogReference()
+	begun, err := r.looker.Begin(t.Context(), r.know().lib, ref.ContentID(), "tom")
+	if err != nil {
+		t.Fatal(err)
+	}
+	live := r.events(t.Context(), "")
+	toldOf(t, live, begun.ID, store.RescreenRunning, 0)
+	begun.State, begun.Done = store.RescreenDone, 7
+	if err := r.store.EndRescreen(t.Context(), begun); err != nil {
+		t.Fatal(err)
+	}
+	toldOf(t, live, begun.ID, store.RescreenDone, 7)
+}
+
 // held answers as byReference does once it is let go.
 type held struct {
 	byReference
@@ -574,7 +619,10 @@ func TestALookBackOfAnotherProgramCanBeCancelled(t *testing.T) {
 		ended <- got
 	}()
 	<-reached
+	live := r.events(t.Context(), "")
+	toldOf(t, live, begun.ID, store.RescreenRunning, 0) // as it is
 	r.do("POST", "/v1/rescreens/"+begun.ID+"/cancel", nil).want(t, http.StatusNoContent)
+	toldOf(t, live, begun.ID, store.RescreenCancelled, 0)
 	close(letGo)
 	if got := <-ended; got.State != store.RescreenCancelled || got.Done == 0 || got.Done == scans {
 		t.Errorf("%+v", got)
@@ -583,9 +631,11 @@ func TestALookBackOfAnotherProgramCanBeCancelled(t *testing.T) {
 	if got := r.waitFor(begun.ID); got.Rescreen.State != store.RescreenCancelled || got.Hits != got.Done || got.Hits == 0 {
 		t.Errorf("what was found is to be kept: %+v", got.Rescreen)
 	}
-	if got := r.lookBack(ref.ContentID()); got.ID != begun.ID || got.Rescreen.State != store.RescreenDone || got.Hits != scans {
+	got := r.lookBack(ref.ContentID())
+	if got.ID != begun.ID || got.Rescreen.State != store.RescreenDone || got.Hits != scans {
 		t.Errorf("asked again: %+v", got.Rescreen)
 	}
+	toldOf(t, live, begun.ID, store.RescreenDone, scans)
 }
 
 func TestWhatWasLearntIsLookedForInThePast(t *testing.T) {

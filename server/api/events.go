@@ -28,6 +28,8 @@ func (a *API) registerEvents() {
 		Description: "Each event of a scan has an increasing id, the name scan and the data {\"id\",\"verdict\"}. Events named queue have no id; " +
 			"their data is the state of the queue of unsent scans, without its files: first as it is, then whenever it has changed. " +
 			"Events named alerts, without id, say in the same way how many alerts nobody has read: {\"unread\"}. " +
+			"Events named rescreen, without id, are looks through the past, each as GET /v1/rescreens lists it: first those that run, then whenever one has begun, " +
+			"got further or ended; one of another program on the same database is told a little later. " +
 			"Events named frame, without id and not kept, are what the detector sees, thinned out.",
 		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
 			"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}}}
@@ -61,7 +63,7 @@ func (a *API) stream(hc huma.Context, last int64) {
 	defer beat.Stop()
 	seen, _ := a.backend.Live() // what is past is not shown
 	ok := send(": listening\n\n")
-	queue, unread := "", 0
+	queue, unread, rescreens := "", 0, followed{}
 	for ok {
 		stored := a.backend.Stored() // before reading, so that nothing falls between
 		frame, next := a.backend.Live()
@@ -87,12 +89,13 @@ func (a *API) stream(hc huma.Context, last int64) {
 		if len(events) > 0 {
 			continue
 		}
-		if !a.sendQueue(ctx, &queue, send) || !a.sendAlerts(ctx, &unread, send) {
+		if !a.sendQueue(ctx, &queue, send) || !a.sendAlerts(ctx, &unread, send) || !a.sendRescreens(ctx, &rescreens, send) {
 			return
 		}
 		select {
 		case <-stored:
 		case <-next:
+		case <-rescreens.again():
 		case <-beat.C:
 			ok = send(": still here\n\n")
 		case <-a.backend.Ending():

@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -69,7 +71,8 @@ func (a *API) registerRescreens() {
 			out.Body.Rescreens, err = a.backend.Rescreen(ctx, in.Body.References, c.User)
 			return out, err
 		})
-	register(a, huma.Operation{OperationID: "rescreens", Method: http.MethodGet, Path: "/v1/rescreens", Summary: "Looks through the past, and how far they are"},
+	register(a, huma.Operation{OperationID: "rescreens", Method: http.MethodGet, Path: "/v1/rescreens", Summary: "Looks through the past, and how far they are",
+		Description: "GET /v1/events tells whenever one of them has changed."},
 		func(ctx context.Context, _ *struct{}) (*rescreens, error) {
 			out := &rescreens{}
 			var err error
@@ -149,4 +152,50 @@ func (a *API) sendAlerts(ctx context.Context, told *int, send func(format string
 	}
 	*told = n
 	return send("event: alerts\ndata: {\"unread\":%d}\n\n", n)
+}
+
+// lookAgain is how often the database is asked how far a look-back is that may be another program's, which tells nobody.
+const lookAgain = 2 * time.Second
+
+// followed is what a stream has told of look-backs.
+type followed struct {
+	told    map[string]store.RescreenMark // nil before the first time
+	running bool                          // one of them is
+}
+
+// again is when to look once more although this server does nothing: never while no look-back runs.
+func (f *followed) again() <-chan time.Time {
+	if !f.running {
+		return nil
+	}
+	return time.After(lookAgain)
+}
+
+// sendRescreens tells how far look-backs are: first those that run, then each that has changed; false ends the stream.
+func (a *API) sendRescreens(ctx context.Context, f *followed, send func(format string, args ...any) bool) bool {
+	marks, err := a.store.RescreenMarks(ctx, maxRescreens)
+	if err != nil {
+		return false
+	}
+	first := f.told == nil
+	was := f.told
+	f.told, f.running = make(map[string]store.RescreenMark, len(marks)), false
+	for _, m := range marks {
+		f.told[m.ID] = m
+		runs := m.State == store.RescreenRunning
+		f.running = f.running || runs
+		if was[m.ID] != m && (runs || !first) && !a.sendRescreen(ctx, m.ID, send) {
+			return false
+		}
+	}
+	return true
+}
+
+func (a *API) sendRescreen(ctx context.Context, id string, send func(format string, args ...any) bool) bool {
+	r, err := a.store.Rescreen(ctx, id)
+	if err != nil {
+		return false
+	}
+	data, err := json.Marshal(r)
+	return err == nil && send("event: rescreen\ndata: %s\n\n", data)
 }

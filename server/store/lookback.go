@@ -232,6 +232,31 @@ func (s *Store) Rescreens(ctx context.Context, limit int) ([]Rescreen, error) {
 	return s.rescreens(ctx, "1 ORDER BY r.seq DESC LIMIT ?", limit)
 }
 
+// RescreenMark is what changes of a look-back while it runs.
+type RescreenMark struct {
+	ID, State   string
+	Done, Total int
+}
+
+// RescreenMarks are the marks of up to limit look-backs, those that run first, then newest first. Unlike Rescreens it counts no
+// hits, so that it can be asked often.
+func (s *Store) RescreenMarks(ctx context.Context, limit int) ([]RescreenMark, error) {
+	rows, err := s.r.QueryContext(ctx, "SELECT id, state, done, total FROM rescreens ORDER BY state = ? DESC, seq DESC LIMIT ?", RescreenRunning, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read look-backs: %w", err)
+	}
+	defer rows.Close()
+	var out []RescreenMark
+	for rows.Next() {
+		var m RescreenMark
+		if err := rows.Scan(&m.ID, &m.State, &m.Done, &m.Total); err != nil {
+			return nil, fmt.Errorf("read look-backs: %w", err)
+		}
+		out = append(out, m)
+	}
+	return out, rows.Err()
+}
+
 // Unfinished are those that were cut off, oldest first.
 func (s *Store) Unfinished(ctx context.Context) ([]Rescreen, error) {
 	return s.rescreens(ctx, "r.state = ? ORDER BY r.seq", RescreenRunning)

@@ -1,5 +1,5 @@
 // What became known later: a substance was in a region earlier than was thought.
-import { api, type Alert } from "./api";
+import { api, type Alert, type Rescreen } from "./api";
 import { h } from "./dom";
 import { count, instant } from "./format";
 import { problemBox } from "./problem";
@@ -19,6 +19,32 @@ export function alertsWords(alerts: Alert[]): string {
   return unread === 0 ? "All read." : `${count(unread)} unread. Presumptive: each needs a laboratory result.`;
 }
 
+/** How far a look through the past is, "" when there is nothing more to say of it: what it found is in the alerts. */
+export function rescreenText(r: Rescreen): string {
+  if (r.state === "running") {
+    const far = r.total === 0 ? "" : `: ${count(r.done)} of ${count(r.total)} like it compared`;
+    return `Looking through stored scans for ${r.substance}${far}.`;
+  }
+  return r.state === "failed" ? `The look through stored scans for ${r.substance} failed: ${r.error}` : "";
+}
+
+/** Follows looks through the past; stop ends that. What the page cannot learn of them now it is told with their next step. */
+function rescreenLines(): { element: HTMLElement; stop: () => void } {
+  const element = h("div", { "data-testid": "rescreens", role: "status" });
+  const lines = new Map<string, HTMLElement>();
+  const show = (r: Rescreen) => {
+    lines.get(r.id)?.remove();
+    lines.delete(r.id);
+    const text = rescreenText(r);
+    if (!text) return;
+    const line = h("p", { class: "hint" }, text);
+    lines.set(r.id, line);
+    element.append(line);
+  };
+  api.rescreens().then((all) => all.rescreens?.filter((r) => r.state === "running" && !lines.has(r.id)).forEach(show), () => undefined);
+  return { element, stop: api.onRescreen(show) };
+}
+
 /** The list, which follows what the server finds; stop ends that. */
 export function alertsCard(): { element: HTMLElement; stop: () => void } {
   const status = h("p", { class: "hint", role: "status" });
@@ -33,8 +59,10 @@ export function alertsCard(): { element: HTMLElement; stop: () => void } {
     }
   };
   void load();
-  const element = h("section", { class: "card", "aria-labelledby": "alerts-title" }, h("h2", { id: "alerts-title" }, "Alerts"), status, list);
-  return { element, stop: api.onAlerts(() => void load()) };
+  const looks = rescreenLines();
+  const element = h("section", { class: "card", "aria-labelledby": "alerts-title" }, h("h2", { id: "alerts-title" }, "Alerts"), status, looks.element, list);
+  const stop = api.onAlerts(() => void load());
+  return { element, stop: () => { stop(); looks.stop(); } };
 }
 
 function alertItem(a: Alert, changed: () => void): HTMLElement {

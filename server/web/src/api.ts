@@ -355,6 +355,18 @@ export interface Alert {
   read: string | null;
 }
 
+/** A look through all stored scans with a reference that was not there when they were answered. */
+export interface Rescreen {
+  id: string;
+  substance: string;
+  state: "running" | "done" | "cancelled" | "failed";
+  error: string;
+  total: number;
+  done: number;
+  reused: number;
+  hits: number;
+}
+
 export interface SimilarScan {
   scan_id: string;
   score: number;
@@ -466,6 +478,7 @@ export const api = {
     getJSON<{ by: string; items: FirstSeen[] | null; scans: number }>(`/v1/intelligence/first-seen?${query}`, signal),
   alerts: (signal?: AbortSignal) => getJSON<{ alerts: Alert[] | null }>("/v1/alerts", signal),
   readAlert: (id: string) => request(`/v1/alerts/${encodeURIComponent(id)}/read`, { method: "POST" }),
+  rescreens: (signal?: AbortSignal) => getJSON<{ rescreens: Rescreen[] | null }>("/v1/rescreens", signal),
   similar: (id: string, signal?: AbortSignal) => getJSON<{ scans: SimilarScan[] | null }>(`/v1/scans/${encodeURIComponent(id)}/similar`, signal),
   takeScan: async (fields: ScanFields, signal?: AbortSignal) => (await (await postJSON("/v1/device/scan", fields, signal)).json()) as Scan,
   startPreview: () => request("/v1/device/preview", { method: "POST" }),
@@ -483,6 +496,8 @@ export const api = {
   onQueue: (callback: (queue: Queue) => void): (() => void) => onEvent("queue", callback),
   /** The same whenever another number of alerts is unread. */
   onAlerts: (callback: (alerts: { unread: number }) => void): (() => void) => onEvent("alerts", callback),
+  /** The same for each step of a look through the past; at first for those that run. */
+  onRescreen: (callback: (rescreen: Rescreen) => void): (() => void) => onEvent("rescreen", callback),
   /** The same for each frame while the spectrometer works. */
   onFrame: (callback: (frame: LiveFrame) => void): (() => void) => onEvent("frame", callback),
 };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { alertText, alertsWords } from "../src/alerts";
-import type { Alert, SimilarScan } from "../src/api";
+import { alertText, alertsWords, rescreenText } from "../src/alerts";
+import type { Alert, Rescreen, SimilarScan } from "../src/api";
 import { instant } from "../src/format";
 import { similarText } from "../src/similar";
 
@@ -31,6 +31,20 @@ describe("an alert", () => {
 
   it("never calls a field result certain", () => {
     for (const text of [alertText(alert), alertsWords([alert]), alertsWords([])]) expect(text).not.toMatch(/identified|confirmed|safe|positive/i);
+  });
+});
+
+describe("a look through the past", () => {
+  const r: Rescreen = { id: "1", substance: "analog", state: "running", error: "", total: 0, done: 0, reused: 0, hits: 0 };
+
+  it("says how far it is", () => {
+    expect(rescreenText(r)).toBe("Looking through stored scans for analog.");
+    expect(rescreenText({ ...r, total: 40, done: 32 })).toBe("Looking through stored scans for analog: 32 of 40 like it compared.");
+  });
+  it("says why it failed", () => expect(rescreenText({ ...r, state: "failed", error: "the disk is full" })).toContain("failed: the disk is full"));
+  it("says nothing more once it has ended", () => {
+    expect(rescreenText({ ...r, state: "done" })).toBe("");
+    expect(rescreenText({ ...r, state: "cancelled" })).toBe("");
   });
 });
 
