@@ -34,6 +34,7 @@ type Outcome string
 // The outcomes of a file. A file with several spectra counts as imported when one of them was.
 const (
 	OutcomeImported Outcome = "imported"
+	OutcomeMended   Outcome = "mended" // it was there, damaged
 	OutcomePresent  Outcome = "already present"
 	OutcomeSkipped  Outcome = "skipped"
 	OutcomeFailed   Outcome = "failed"
@@ -52,6 +53,8 @@ type ImportEvent struct {
 // a substance of known or dst by CAS number, InChIKey, then name; the name is that of its metadata, else the title of a
 // JCAMP-DX file, else the file name without extension and trailing "-NN". A salt in the name becomes the form. A
 // name that maps to nothing becomes a new substance of unknown class and is listed in the report.
+//
+// A reference that dst holds already is left as it is, unless it is damaged: then it is stored again.
 //
 // Each file is one transaction: an import that is killed leaves a valid library with whole files in it, and
 // running it again goes on from there. Files that cannot be read are listed and the import goes on; the error is
@@ -185,17 +188,19 @@ func (im *importer) file(ctx context.Context, path string) (outcome Outcome, det
 			return fail(err)
 		}
 	}
-	added, err := im.dst.put(ctx, b.substances, b.references)
+	n, err := im.dst.put(ctx, b.substances, b.references)
 	if errors.Is(err, ErrInvalid) {
 		return fail(err)
 	}
 	if err != nil {
 		return "", "", err
 	}
-	im.commit(path, b, added)
+	im.commit(path, b, n)
 	switch {
-	case added > 0:
+	case n.added > 0:
 		return OutcomeImported, "", nil
+	case n.mended > 0:
+		return OutcomeMended, "", nil
 	case len(b.references) > 0:
 		return OutcomePresent, "", nil
 	}
@@ -203,9 +208,10 @@ func (im *importer) file(ctx context.Context, path string) (outcome Outcome, det
 }
 
 // commit makes what was stored known to the files that follow.
-func (im *importer) commit(path string, b batch, added int) {
-	im.report.Imported += added
-	im.report.AlreadyPresent += len(b.references) - added
+func (im *importer) commit(path string, b batch, n stored) {
+	im.report.Imported += n.added
+	im.report.Mended += n.mended
+	im.report.AlreadyPresent += len(b.references) - n.added - n.mended
 	for _, s := range b.substances {
 		im.stored[s.ID] = true
 		if _, ok := im.names.substances[s.ID]; !ok {

@@ -86,7 +86,8 @@ func Learn(ctx context.Context, dst *File, known *Stack, name string, repeats []
 	if !im.stored[m.substance.ID] {
 		substances = []Substance{m.substance}
 	}
-	report.Added, err = dst.put(ctx, substances, learnt(repeats, report, opts))
+	n, err := dst.put(ctx, substances, learnt(repeats, report, opts))
+	report.Added = n.added
 	if err != nil {
 		return LearnReport{}, fmt.Errorf("learn %s: %w", m.substance.Name, err)
 	}

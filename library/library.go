@@ -55,18 +55,22 @@ func Open(path string) (*File, error) {
 }
 
 func openDB(ctx context.Context, path string, fresh bool) (*File, error) {
+	db, err := openSQLite(path)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{db: db, path: path, whole: wholeBytes}
+	return f, f.prepare(ctx, fresh)
+}
+
+func openSQLite(path string) (*sql.DB, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
 	query := url.Values{"mode": {"rw"}, "_foreign_keys": {"1"}, "_busy_timeout": {"5000"}, "_txlock": {"immediate"}}
 	dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: query.Encode()}
-	db, err := sql.Open("sqlite3", dsn.String())
-	if err != nil {
-		return nil, err
-	}
-	f := &File{db: db, path: path, whole: wholeBytes}
-	return f, f.prepare(ctx, fresh)
+	return sql.Open("sqlite3", dsn.String())
 }
 
 // openBytes opens the bytes of a library file in memory. Changes are lost when it is closed.
@@ -130,7 +134,7 @@ func (f *File) Title(ctx context.Context) (string, error) {
 	var title string
 	err := f.db.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = 'title'`).Scan(&title)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return "", fmt.Errorf("read title of library %s: %w", f.path, err)
+		return "", f.readError("title", err)
 	}
 	return title, nil
 }
@@ -150,56 +154,61 @@ func (f *File) PutSubstance(ctx context.Context, substances ...Substance) error 
 	return err
 }
 
-// PutReference stores references, all or none, and returns how many were not there before. An ID that is empty is
-// filled in by ContentID. Errors wrap ErrInvalid when one breaks a rule of Reference, when its ID is not that of
-// its data, or when its substance is not in the library.
+// PutReference stores references, all or none, and returns how many were not there before. One that is there but damaged is put in
+// the place of what is left of it. An ID that is empty is filled in by ContentID. Errors wrap ErrInvalid when one breaks a rule of
+// Reference, when its ID is not that of its data, or when its substance is not in the library, and ErrDamaged when the file is
+// too damaged to be written to.
 func (f *File) PutReference(ctx context.Context, references ...Reference) (added int, err error) {
-	return f.put(ctx, nil, references)
+	n, err := f.put(ctx, nil, references)
+	return n.added, err
 }
 
 // RemoveReference takes references out, all or none; one that is not there is no error. Substances stay.
 func (f *File) RemoveReference(ctx context.Context, ids ...string) error {
 	tx, err := f.db.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("write to library %s: %w", f.path, err)
+		return f.writeError(err)
 	}
 	defer tx.Rollback() // no effect after Commit
 	for _, id := range ids {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM reference_spectra WHERE id = ?`, id); err != nil {
-			return fmt.Errorf("take reference %.12s out of library %s: %w", id, f.path, err)
+			return fmt.Errorf("take reference %.12s out of library %s: %w", id, f.path, damaged(err))
 		}
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("write to library %s: %w", f.path, err)
+		return f.writeError(err)
 	}
 	return nil
 }
 
 // put stores everything in one transaction.
-func (f *File) put(ctx context.Context, substances []Substance, references []Reference) (added int, err error) {
+func (f *File) put(ctx context.Context, substances []Substance, references []Reference) (n stored, err error) {
 	tx, err := f.db.BeginTx(ctx, nil)
 	if err != nil {
-		return 0, fmt.Errorf("write to library %s: %w", f.path, err)
+		return n, f.writeError(err)
 	}
 	defer tx.Rollback() // no effect after Commit
 	for _, s := range substances {
 		if err := insertSubstance(ctx, tx, s); err != nil {
-			return 0, fmt.Errorf("store substance %q in library %s: %w", s.Name, f.path, err)
+			return stored{}, fmt.Errorf("store substance %q in library %s: %w", s.Name, f.path, damaged(err))
 		}
 	}
 	for _, r := range references {
-		isNew, err := insertReference(ctx, tx, r)
+		one, err := putReference(ctx, tx, r)
 		if err != nil {
-			return 0, fmt.Errorf("store reference of %q in library %s: %w", r.SubstanceID, f.path, err)
+			return stored{}, fmt.Errorf("store reference of %q in library %s: %w", r.SubstanceID, f.path, damaged(err))
 		}
-		if isNew {
-			added++
-		}
+		n.added += one.added
+		n.mended += one.mended
 	}
 	if err := tx.Commit(); err != nil {
-		return 0, fmt.Errorf("write to library %s: %w", f.path, err)
+		return stored{}, f.writeError(err)
 	}
-	return added, nil
+	return n, nil
+}
+
+func (f *File) writeError(err error) error {
+	return fmt.Errorf("write to library %s: %w", f.path, damaged(err))
 }
 
 // Version is the SHA-256 over the content, as 64 hex digits: the same for the same substances and references

@@ -10,6 +10,7 @@ type ImportReport struct {
 	Files          int         `json:"files"`   // files looked at
 	Spectra        int         `json:"spectra"` // spectra and peak tables found in them
 	Imported       int         `json:"imported"`
+	Mended         int         `json:"mended,omitempty"` // were there, damaged, and were stored again
 	AlreadyPresent int         `json:"already_present"`
 	NotMapped      []NotMapped `json:"not_mapped,omitempty"` // substances made because nothing known has their name
 	Skipped        []FileNote  `json:"skipped,omitempty"`    // readable, but of no use in a library
@@ -39,6 +40,9 @@ func (r ImportReport) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d files, %d spectra: %d imported, %d already present, %d skipped; %d files failed\n",
 		r.Files, r.Spectra, r.Imported, r.AlreadyPresent, len(r.Skipped), len(r.Failed))
+	if r.Mended > 0 {
+		fmt.Fprintf(&b, "mended: %d damaged references were stored again\n", r.Mended)
+	}
 	if len(r.NotMapped) > 0 {
 		fmt.Fprintf(&b, "not mapped: %d names are in no library and were stored as new substances of unknown class\n", len(r.NotMapped))
 		for i, n := range r.NotMapped {

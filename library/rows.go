@@ -29,7 +29,7 @@ func (f *File) Substances(ctx context.Context) ([]Substance, error) {
 		err := rows.Scan(&s.ID, &s.Name, &s.CAS, &s.InChIKey, &s.SMILES, &s.Formula, &s.MolWt, &s.Class, &s.Schedule,
 			&s.Controlled, &s.Unverified, &s.Source)
 		if err != nil {
-			return nil, f.readError("substances", err)
+			return nil, f.readError("substances", unreadable(err))
 		}
 		s.Synonyms = synonyms[s.ID]
 		out = append(out, s)
@@ -50,7 +50,7 @@ func (f *File) synonyms(ctx context.Context) (map[string][]string, error) {
 	for rows.Next() {
 		var id, synonym string
 		if err := rows.Scan(&id, &synonym); err != nil {
-			return nil, err
+			return nil, unreadable(err)
 		}
 		out[id] = append(out[id], synonym)
 	}
@@ -94,9 +94,11 @@ func parseAdded(text string) (time.Time, error) {
 }
 
 func (f *File) readError(what string, err error) error {
-	return fmt.Errorf("read %s of library %s: %w", what, f.path, err)
+	return fmt.Errorf("read %s of library %s: %w", what, f.path, damaged(err))
 }
 
+// scanReference reads referenceColumns. The error wraps ErrDamaged when they do not hash to the id; what else could be read is then
+// returned with it.
 func scanReference(rows *sql.Rows) (Reference, error) {
 	var r Reference
 	var kind, metadata, added string
@@ -105,35 +107,35 @@ func scanReference(rows *sql.Rows) (Reference, error) {
 	err := rows.Scan(&r.ID, &r.SubstanceID, &r.Tier, &r.Technique, &r.Form, &r.LaserNM, &kind, &s.Title, &s.XUnit, &s.YUnit,
 		&x, &y, &metadata, &r.Provenance.Source, &r.Provenance.Licence, &r.Provenance.SHA256, &added, &r.Provenance.Unverified)
 	if err != nil {
-		return Reference{}, err
+		return Reference{}, unreadable(err)
 	}
-	damaged := func(what string, err error) (Reference, error) {
-		return Reference{}, fmt.Errorf("%w: %s of reference %s of %s: %w", ErrDamaged, what, r.ID, r.SubstanceID, err)
+	spoilt := func(what string, err error) (Reference, error) {
+		return r, fmt.Errorf("%w: %s of reference %s of %s: %w", ErrDamaged, what, r.ID, r.SubstanceID, err)
 	}
 	if s.X, err = decodeFloats(x); err != nil {
-		return damaged("axis", err)
+		return spoilt("axis", err)
 	}
 	if s.Y, err = decodeFloats(y); err != nil {
-		return damaged("values", err)
+		return spoilt("values", err)
 	}
 	if len(s.X) != len(s.Y) {
-		return damaged("data", spectra.ErrLength)
+		return spoilt("data", spectra.ErrLength)
 	}
 	if r.Provenance.Added, err = parseAdded(added); err != nil {
-		return damaged("date", err)
+		return spoilt("date", err)
 	}
 	switch kind {
 	case "spectrum":
 		s.Technique = r.Technique
 		if err := json.Unmarshal([]byte(metadata), &s.Metadata); err != nil {
-			return damaged("metadata", err)
+			return spoilt("metadata", err)
 		}
 		r.Spectrum = &s
 	default:
 		r.Peaks = peaksOf(s.X, s.Y)
 	}
 	if id := r.ContentID(); id != r.ID {
-		return damaged("data", fmt.Errorf("they hash to %s", id))
+		return spoilt("data", fmt.Errorf("they hash to %s", id))
 	}
 	return r, nil
 }
@@ -165,29 +167,62 @@ func insertSubstance(ctx context.Context, tx *sql.Tx, s Substance) error {
 	return nil
 }
 
-// insertReference stores r unless its id is there already.
-func insertReference(ctx context.Context, tx *sql.Tx, r Reference) (isNew bool, err error) {
+// stored counts what became of references that were to be stored.
+type stored struct {
+	added  int // they were not there
+	mended int // they were there, damaged
+}
+
+// putReference stores r unless it is there already, and whole.
+func putReference(ctx context.Context, tx *sql.Tx, r Reference) (n stored, err error) {
 	if r.Stored != nil {
 		s, err := r.Load(ctx)
 		if err != nil {
-			return false, err
+			return n, err
 		}
 		r.Spectrum, r.Stored = &s, nil
 	}
-	if err := r.validate(); err != nil {
-		return false, err
+	id, err := checked(ctx, tx, r)
+	if err != nil {
+		return n, err
 	}
-	id := r.ContentID()
+	there, found, err := holds(ctx, tx, id)
+	switch {
+	case err != nil:
+		return n, err
+	case !found:
+		n.added = 1
+	case there.damage == nil:
+		return n, nil
+	default:
+		if err := takeOut(ctx, tx, there); err != nil {
+			return n, fmt.Errorf("mend it: %w", err)
+		}
+		n.mended = 1
+	}
+	return n, insertReference(ctx, tx, id, r)
+}
+
+// checked is the id under which r can be stored. The error wraps ErrInvalid when it cannot.
+func checked(ctx context.Context, tx *sql.Tx, r Reference) (id string, err error) {
+	if err := r.validate(); err != nil {
+		return "", err
+	}
+	id = r.ContentID()
 	if r.ID != "" && r.ID != id {
-		return false, fmt.Errorf("its id %s is not that of its data (%s) %w", r.ID, id, ErrInvalid)
+		return "", fmt.Errorf("its id %s is not that of its data (%s) %w", r.ID, id, ErrInvalid)
 	}
 	var known bool
 	if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM substances WHERE id = ?)`, r.SubstanceID).Scan(&known); err != nil {
-		return false, err
+		return "", err
 	}
 	if !known {
-		return false, fmt.Errorf("substance %s is not in the library: reference %w", r.SubstanceID, ErrInvalid)
+		return "", fmt.Errorf("substance %s is not in the library: reference %w", r.SubstanceID, ErrInvalid)
 	}
+	return id, nil
+}
+
+func insertReference(ctx context.Context, tx *sql.Tx, id string, r Reference) error {
 	kind, s := "peaks", spectra.Spectrum{XUnit: spectra.PerCM, YUnit: spectra.Intensity}
 	if r.Spectrum != nil {
 		kind, s = "spectrum", *r.Spectrum
@@ -196,16 +231,12 @@ func insertReference(ctx context.Context, tx *sql.Tx, r Reference) (isNew bool, 
 	}
 	metadata, err := json.Marshal(s.Metadata)
 	if err != nil {
-		return false, fmt.Errorf("its metadata %w: %w", ErrInvalid, err)
+		return fmt.Errorf("its metadata %w: %w", ErrInvalid, err)
 	}
-	result, err := tx.ExecContext(ctx, `INSERT INTO reference_spectra (id, substance_id, tier, technique, form, laser_nm, kind, title, x_unit,
+	_, err = tx.ExecContext(ctx, `INSERT INTO reference_spectra (id, substance_id, tier, technique, form, laser_nm, kind, title, x_unit,
 			y_unit, x, y, metadata, source, licence, sha256, added, unverified)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		id, r.SubstanceID, r.Tier, r.Technique, r.Form, r.LaserNM, kind, s.Title, s.XUnit, s.YUnit, encodeFloats(s.X), encodeFloats(s.Y),
 		string(metadata), r.Provenance.Source, r.Provenance.Licence, r.Provenance.SHA256, utc(r.Provenance.Added), r.Provenance.Unverified)
-	if err != nil {
-		return false, err
-	}
-	n, err := result.RowsAffected()
-	return n > 0, err
+	return err
 }

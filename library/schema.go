@@ -76,38 +76,58 @@ func checkFile(path string) error {
 
 // migrate brings db to the schema this program knows. Up to date, it writes nothing. fresh is true for a new file.
 func migrate(ctx context.Context, db *sql.DB, fresh bool) error {
-	files, err := fs.Sub(migrationFiles, "migrations")
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	provider, err := newProvider(db)
 	if err != nil {
 		return err
 	}
 	if !fresh {
-		var id int64
-		if err := db.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&id); err != nil {
-			return fmt.Errorf("%w: %w", ErrDamaged, err)
-		}
-		if id != applicationID {
-			return fmt.Errorf("%w: it is an SQLite file of another program", ErrNotLibrary)
-		}
-		var have int64
-		err := db.QueryRowContext(ctx, `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`).Scan(&have)
+		have, err := schemaOf(ctx, db)
 		if err != nil {
-			return fmt.Errorf("%w: read its schema version: %w", ErrDamaged, err)
+			return err
 		}
-		sources := provider.ListSources()
-		known := sources[len(sources)-1].Version
-		if have > known {
-			return fmt.Errorf("%w: its schema is %d, this program knows %d; update Fentrace", ErrNewerSchema, have, known)
-		}
-		if have == known {
+		if have == newest(provider) {
 			return nil
 		}
 	}
 	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("bring the schema up to date: %w", err)
+		return fmt.Errorf("bring the schema up to date: %w", damaged(err))
 	}
 	return nil
+}
+
+func newProvider(db *sql.DB) (*goose.Provider, error) {
+	files, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+}
+
+// newest is the version of the schema that this program knows.
+func newest(provider *goose.Provider) int64 {
+	sources := provider.ListSources()
+	return sources[len(sources)-1].Version
+}
+
+// schemaOf is the version of the schema of db. The error wraps ErrNotLibrary, ErrNewerSchema or ErrDamaged.
+func schemaOf(ctx context.Context, db *sql.DB) (have int64, err error) {
+	var id int64
+	if err := db.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&id); err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	if id != applicationID {
+		return 0, fmt.Errorf("%w: it is an SQLite file of another program", ErrNotLibrary)
+	}
+	err = db.QueryRowContext(ctx, `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`).Scan(&have)
+	if err != nil {
+		return 0, fmt.Errorf("%w: read its schema version: %w", ErrDamaged, err)
+	}
+	provider, err := newProvider(db)
+	if err != nil {
+		return 0, err
+	}
+	if known := newest(provider); have > known {
+		return 0, fmt.Errorf("%w: its schema is %d, this program knows %d; update Fentrace", ErrNewerSchema, have, known)
+	}
+	return have, nil
 }

@@ -1,6 +1,7 @@
 package library
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -85,14 +86,14 @@ func (f *reader) read(ctx context.Context, id string) (Reference, error) {
 	}
 	rows, err := db.QueryContext(ctx, `SELECT `+referenceColumns+` FROM reference_spectra WHERE id = ?`, id)
 	if err != nil {
-		return Reference{}, fmt.Errorf("read reference %s from library %s: %w", id, f.path, err)
+		return Reference{}, fmt.Errorf("read reference %s from library %s: %w", id, f.path, damaged(err))
 	}
 	defer rows.Close()
 	if !rows.Next() {
 		if err = rows.Err(); err == nil {
 			err = fmt.Errorf("%w: it was there when the library was opened; start again", ErrDamaged)
 		}
-		return Reference{}, fmt.Errorf("read reference %s from library %s: %w", id, f.path, err)
+		return Reference{}, fmt.Errorf("read reference %s from library %s: %w", id, f.path, damaged(err))
 	}
 	r, err := scanReference(rows)
 	if err == nil && r.Spectrum == nil {
@@ -104,23 +105,55 @@ func (f *reader) read(ctx context.Context, id string) (Reference, error) {
 	return r, nil
 }
 
-// facts are all references, ordered by id, spectra left in the file.
-func (f *File) facts(ctx context.Context) ([]Reference, error) {
-	// The driver starts a goroutine for each row of a query that can be cancelled, which costs more than the row.
-	rows, err := f.db.QueryContext(context.WithoutCancel(ctx), `SELECT id, substance_id, tier, technique, form, laser_nm, kind, source, licence, sha256, added, unverified
-		FROM reference_spectra ORDER BY id`)
+// facts are all references, ordered by id, spectra left in the file. The error wraps ErrDamaged when the indexes of the file hold
+// different numbers of them.
+func (f *File) facts(ctx context.Context) (out []Reference, err error) {
+	err = f.atOnce(ctx, func(conn *sql.Conn) error {
+		// The index that is counted is another one than the next query reads.
+		var n int
+		if err := conn.QueryRowContext(ctx, `SELECT count(*) FROM reference_spectra INDEXED BY reference_spectra_substance`).Scan(&n); err != nil {
+			return err
+		}
+		if out, err = f.listed(ctx, conn, n); err == nil && len(out) != n {
+			err = fmt.Errorf("%w: one index holds %d references, another %d. Use a backup or import again", ErrDamaged, n, len(out))
+		}
+		return err
+	})
 	if err != nil {
 		return nil, f.readError("references", err)
 	}
-	defer rows.Close()
-	var n int
-	if err := f.db.QueryRowContext(ctx, `SELECT count(*) FROM reference_spectra`).Scan(&n); err != nil {
-		return nil, f.readError("references", err)
+	return out, f.peakTables(ctx, out)
+}
+
+// atOnce lets do read the file as it is at one moment, whatever others write.
+func (f *File) atOnce(ctx context.Context, do func(*sql.Conn) error) error {
+	conn, err := f.db.Conn(ctx)
+	if err != nil {
+		return err
 	}
+	defer conn.Close()
+	// The transactions of the driver would lock out writers (see openDB).
+	if _, err := conn.ExecContext(ctx, `BEGIN`); err != nil {
+		return err
+	}
+	err = do(conn)
+	_, end := conn.ExecContext(context.WithoutCancel(ctx), `ROLLBACK`) // nothing was written
+	return cmp.Or(err, end)
+}
+
+// listed are the about n references that the index of facts lists.
+func (f *File) listed(ctx context.Context, conn *sql.Conn, n int) ([]Reference, error) {
+	// The driver starts a goroutine for each row of a query that can be cancelled, which costs more than the row.
+	rows, err := conn.QueryContext(context.WithoutCancel(ctx), `SELECT id, substance_id, tier, technique, form, laser_nm, kind, source, licence, sha256, added, unverified
+		FROM reference_spectra INDEXED BY reference_spectra_facts ORDER BY id`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
 	file, out := &reader{path: f.path}, make([]Reference, 0, n)
 	for rows.Next() {
 		if err := ctx.Err(); err != nil {
-			return nil, f.readError("references", err)
+			return nil, err
 		}
 		var r Reference
 		var kind, added string
@@ -130,17 +163,14 @@ func (f *File) facts(ctx context.Context) ([]Reference, error) {
 			r.Provenance.Added, err = parseAdded(added)
 		}
 		if err != nil {
-			return nil, f.readError("references", err)
+			return nil, unreadable(err)
 		}
 		if kind == "spectrum" {
 			r.Stored = &Stored{file, r.ID}
 		}
 		out = append(out, r)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, f.readError("references", err)
-	}
-	return out, f.peakTables(ctx, out)
+	return out, rows.Err()
 }
 
 // peakTables reads the peak tables among references, which are ordered by id.

@@ -18,6 +18,7 @@ type libraryCommands struct {
 	Show     libraryShowCommand     `cmd:"" help:"Say everything about one substance and draw its references."`
 	Validate libraryValidateCommand `cmd:"" help:"Measure what answers from a library are worth, and fit its probabilities."`
 	Export   libraryExportCommand   `cmd:"" help:"Write the references as JCAMP-DX files."`
+	Verify   libraryVerifyCommand   `cmd:"" help:"Read everything in a library file and name what is damaged."`
 }
 
 type libraryImportCommand struct {
@@ -32,7 +33,8 @@ func (libraryImportCommand) Help() string {
 	return `A file is mapped to a substance by its CAS number, InChIKey or name: that of its metadata, else of the file
 without a trailing -NN. A name that is in no library is stored as a new substance of unknown class, which raises no
 alarm, and is listed. Files that are stored already are not stored again, so an import that was interrupted is run
-again. Exit code 1: some files failed.
+again; references that are damaged in the library are ('fentrace library verify' names them). Exit code 1: some
+files failed.
 
 Examples:
 
