@@ -128,9 +128,11 @@ func (s *Server) answer(ctx context.Context, sp spectra.Spectrum) (identify.Iden
 	if err := sp.Validate(); err != nil {
 		return identify.Identification{}, fmt.Errorf("%w: %w", api.ErrUnreadable, err)
 	}
+	start := time.Now()
 	ans, err := s.know().id.Identify(ctx, sp)
 	switch {
 	case err == nil:
+		s.metrics.Answered(string(ans.Verdict), time.Since(start))
 		return ans, nil
 	case ctx.Err() != nil:
 		return ans, err

@@ -89,14 +89,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			code = int(e)
 		}
 	}()
-	parser, err := kong.New(&commands{}, kong.Name("fentrace"), kong.Description(description), kong.Writers(stdout, stderr),
-		kong.Exit(func(code int) { panic(exited(code)) }),
-		kong.Vars{
-			"emulated": names(emulator.Types()), "drivers": names(driverTypes()), "lasers": names(laserTypes()),
-			"apodisations": names(interferogram.Apodisations()), "phases": names(interferogram.Phases()),
-			"standards": names(calibration.Names()),
-		},
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: columns, FlagsLast: true, NoAppDescFormat: true}))
+	parser, err := newParser(&commands{}, stdout, stderr)
 	if err != nil {
 		return env.fail(err)
 	}
@@ -106,6 +99,18 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitUsage
 	}
 	return env.fail(parsed.Run(env))
+}
+
+// newParser reads command lines into c.
+func newParser(c *commands, stdout, stderr io.Writer) (*kong.Kong, error) {
+	return kong.New(c, kong.Name("fentrace"), kong.Description(description), kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { panic(exited(code)) }), kong.Resolvers(environmentSettings()),
+		kong.Vars{
+			"emulated": names(emulator.Types()), "drivers": names(driverTypes()), "lasers": names(laserTypes()),
+			"apodisations": names(interferogram.Apodisations()), "phases": names(interferogram.Phases()),
+			"standards": names(calibration.Names()),
+		},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: columns, FlagsLast: true, NoAppDescFormat: true}))
 }
 
 // names joins the values of a flag for its enum and help.
