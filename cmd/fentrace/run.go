@@ -39,6 +39,8 @@ type commands struct {
 	Rescreen      rescreenCommand      `cmd:"" help:"Look through all stored scans: with a new reference, or for what looked like one of them."`
 	Queue         queueCommand         `cmd:"" help:"List the scans that wait to be sent to another server."`
 	Send          sendCommand          `cmd:"" help:"Send the scans that wait to another server."`
+	Backup        backupCommand        `cmd:"" help:"Copy all that a server has stored into one file, while it runs."`
+	Restore       restoreCommand       `cmd:"" help:"Make a data folder from a backup."`
 	Demo          demoCommand          `cmd:"" help:"Show everything at work with SIMULATED data."`
 	Version       versionCommand       `cmd:"" help:"Say which version this is."`
 }
