@@ -48,6 +48,9 @@ func TestAScanIsGivenInTheFormAskedFor(t *testing.T) {
 			}
 		}
 	}
+	if a := r.do("GET", path+"?as=pdf", nil, "Accept", "text/html"); a.Header.Get("Content-Type") != "application/pdf" {
+		t.Errorf("a link to the report leads to %s", a.Header.Get("Content-Type"))
+	}
 	r.do("GET", path, nil, "Accept", "video/mp4").want(t, http.StatusNotAcceptable).mentions(t, "application/pdf")
 	r.do("GET", "/v1/scans/00000000-0000-4000-8000-000000000000", nil, "Accept", "application/pdf").want(t, http.StatusNotFound)
 }

@@ -32,12 +32,16 @@ const (
 
 var scanTypes = []string{jsonType, jcampType, csvType, pngType, pdfType}
 
+// typeNames are these as links name them.
+var typeNames = map[string]string{"json": jsonType, "jcamp": jcampType, "csv": csvType, "png": pngType, "pdf": pdfType}
+
 // extensions of files in these forms.
 var extensions = map[string]string{jcampType: ".jdx", csvType: ".csv", pngType: ".png", pdfType: ".pdf"}
 
 type scanAsInput struct {
 	ScanID
 	Accept      string `header:"Accept" doc:"application/json; chemical/x-jcamp-dx or text/csv for the spectrum; image/png for the overlay; application/pdf for a report"`
+	As          string `query:"as" enum:"json,jcamp,csv,png,pdf" doc:"the same by name, for links; counts more than Accept"`
 	IfNoneMatch string `header:"If-None-Match"`
 }
 
@@ -61,14 +65,9 @@ func (a *API) registerScanAs() {
 }
 
 func (a *API) scanAs(ctx context.Context, in *scanAsInput) (*scanAsOutput, error) {
-	as := jsonType
-	if in.Accept != "" {
-		if as = negotiation.SelectQValue(in.Accept, scanTypes); as == "" {
-			if !strings.Contains(in.Accept, "*/*") {
-				return nil, huma.NewError(http.StatusNotAcceptable, fmt.Sprintf("a scan is given as one of %s", strings.Join(scanTypes, ", ")))
-			}
-			as = jsonType
-		}
+	as, ok := in.form()
+	if !ok {
+		return nil, huma.NewError(http.StatusNotAcceptable, fmt.Sprintf("a scan is given as one of %s", strings.Join(scanTypes, ", ")))
 	}
 	sc, err := a.store.Scan(ctx, in.ID)
 	if err != nil {
@@ -91,6 +90,17 @@ func (a *API) scanAs(ctx context.Context, in *scanAsInput) (*scanAsOutput, error
 		out.Disposition = attachment(name)
 	}
 	return out, nil
+}
+
+// form is the one of scanTypes that is asked for; ok is false when only others would do.
+func (in *scanAsInput) form() (as string, ok bool) {
+	if as, ok := typeNames[in.As]; ok {
+		return as, true
+	}
+	if as := negotiation.SelectQValue(in.Accept, scanTypes); as != "" {
+		return as, true
+	}
+	return jsonType, in.Accept == "" || strings.Contains(in.Accept, "*/*")
 }
 
 // writeScan writes a scan in one of scanTypes.
