@@ -28,6 +28,7 @@ import (
 	"fentrace/library/identify"
 	"fentrace/server/api"
 	"fentrace/server/auth"
+	"fentrace/server/chunked"
 	"fentrace/server/exchange"
 	"fentrace/server/forward"
 	"fentrace/server/lookback"
@@ -107,6 +108,7 @@ type Server struct {
 	auth       *auth.Service
 	echo       *echo.Echo
 	http       *http.Server
+	chunks     *chunked.Uploads
 	metrics    *observe.Metrics
 	scraped    *http.Server // of metrics; nil: there is none
 	instrument *instrument
@@ -173,6 +175,9 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("start server: %w", err), st.Close())
 	}
 	s.sender = s.newSender()
+	if s.chunks, err = s.newChunked(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start server: %w", err), s.looker.Archive.Close(), st.Close())
+	}
 	s.metrics = s.newMetrics()
 	s.echo = s.routes()
 	s.http = s.newHTTP(s.echo)
@@ -209,6 +214,8 @@ func (s *Server) routes() *echo.Echo {
 		api.CheckQuery,
 	)
 	api.Register(e, s, s.store, s.auth, s.cfg.Logger, api.Limits{MaxUpload: s.cfg.MaxUpload, Uploads: maxUploadsAtOnce})
+	e.Match(chunkMethods, strings.TrimSuffix(chunked.Path, "/"), echo.WrapHandler(s.chunks))
+	e.Match(chunkMethods, chunked.Path+"*", echo.WrapHandler(s.chunks))
 	web.Register(e)
 	observe.Register(e, s.checks(), func(name string, err error) {
 		s.cfg.Logger.Warn("not ready", slog.String("check", name), slog.Any("error", err))
@@ -286,6 +293,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.startSending()
 	s.startLearning(ctx)
 	s.startLookingBack(ctx)
+	s.startChunked()
 	if err := s.startMetrics(); err != nil {
 		return errors.Join(err, s.Close())
 	}

@@ -21,8 +21,8 @@ type Sheet struct {
 	Overlay identify.Overlay
 	// NotDrawn says why there is no Overlay.
 	NotDrawn string
-	Made    time.Time
-	Version string // of the program
+	Made     time.Time
+	Version  string // of the program
 }
 
 // Measures of the page, A4, mm.
