@@ -8,7 +8,7 @@ TAGS  := -tags webdist
 WEBSRC := $(shell find $(WEB)/src $(WEB)/public -type f 2>/dev/null) $(wildcard $(WEB)/*.html $(WEB)/*.json $(WEB)/*.ts)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test setup lint web fuzz bench bench-accuracy bench-calibration bench-instruments bench-interferogram bench-speed readme picture core clean
+.PHONY: help run build test setup lint web fuzz bench bench-accuracy bench-calibration bench-instruments bench-interferogram bench-speed deb readme picture core clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -70,6 +70,11 @@ bench-interferogram: ## measure how computed absorbance agrees with the spectrom
 
 bench-speed: ## measure the search beside numpy, faiss and gonum (Debian: python3-numpy python3-faiss libopenblas0-pthread)
 	CGO_ENABLED=1 $(GO) run ./bench/speed
+
+NFPM := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.0
+deb: build ## make a Debian package of the program, its service and its settings in bin/
+	VERSION=$$(git describe --tags --always --dirty 2>/dev/null | sed 's/^[^0-9]*/0~&/; s/^0~v//' || echo 0) \
+	DEB_ARCH=$$($(GO) env GOARCH) $(GO) run $(NFPM) package --config cmd/fentrace/packaging/nfpm.yaml --packager deb --target bin/
 
 readme: ## copy the measured table into README.md
 	$(GO) run ./bench/readme

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"fentrace/library/identify"
 	"fentrace/server/api"
 	"fentrace/server/exchange"
+	"fentrace/server/report"
 	"fentrace/server/store"
 	"fentrace/spectra"
 	"fentrace/spectra/format"
@@ -128,9 +130,11 @@ func (s *Server) answer(ctx context.Context, sp spectra.Spectrum) (identify.Iden
 	if err := sp.Validate(); err != nil {
 		return identify.Identification{}, fmt.Errorf("%w: %w", api.ErrUnreadable, err)
 	}
+	start := time.Now()
 	ans, err := s.know().id.Identify(ctx, sp)
 	switch {
 	case err == nil:
+		s.metrics.Answered(string(ans.Verdict), time.Since(start))
 		return ans, nil
 	case ctx.Err() != nil:
 		return ans, err
@@ -192,6 +196,20 @@ func (s *Server) Overlay(ctx context.Context, sc store.Scan) (identify.Overlay, 
 		return identify.Overlay{}, fmt.Errorf("overlay of scan %s: %w", sc.ID, err)
 	}
 	return ov, nil
+}
+
+// Sheet is the report of a stored scan. A scan that cannot be drawn has one as well, which says so.
+func (s *Server) Sheet(ctx context.Context, sc store.Scan) (report.Sheet, error) {
+	sheet := report.Sheet{Scan: sc, Made: s.cfg.Clock(), Version: s.cfg.Version}
+	ov, err := s.Overlay(ctx, sc)
+	if ctx.Err() != nil || errors.Is(err, store.ErrNotFound) {
+		return sheet, err
+	}
+	if err != nil {
+		sheet.NotDrawn = err.Error()
+	}
+	sheet.Overlay = ov
+	return sheet, nil
 }
 
 // STIX says for whom bundles speak. InChIKeys from memory are not exported.

@@ -3,6 +3,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,9 +28,11 @@ import (
 	"fentrace/library/identify"
 	"fentrace/server/api"
 	"fentrace/server/auth"
+	"fentrace/server/chunked"
 	"fentrace/server/exchange"
 	"fentrace/server/forward"
 	"fentrace/server/lookback"
+	"fentrace/server/observe"
 	"fentrace/server/store"
 	"fentrace/server/web"
 	"fentrace/spectra"
@@ -62,7 +65,7 @@ type Config struct {
 	// DataDir holds the database. It is created, readable by its owner only.
 	DataDir string
 	// Listen is host:port; DefaultListen when empty, port 0 picks a free one.
-	// Anything but a loopback address sends scans and log-ins over the network in the clear: put TLS before it.
+	// Without Certificate, anything but a loopback address sends scans and log-ins over the network in the clear: put TLS before it.
 	Listen string
 	// Library is what the server answers with, under what it learns itself (see LearnedFile).
 	Library *library.Stack
@@ -91,6 +94,12 @@ type Config struct {
 	Organisation string
 	// TLP marks exported bundles; AMBER when empty.
 	TLP exchange.TLP
+	// Certificate and Key are PEM files; with them the server speaks TLS only. They are read again when they change.
+	Certificate, Key string
+	// MetricsListen is host:port of a second listener, without log-in, that answers Prometheus under /metrics; "": there is none.
+	MetricsListen string
+	// Version of the program, for metrics.
+	Version string
 	// Clock and Logger default to time.Now and slog.Default.
 	Clock  func() time.Time
 	Logger *slog.Logger
@@ -103,6 +112,9 @@ type Server struct {
 	auth       *auth.Service
 	echo       *echo.Echo
 	http       *http.Server
+	chunks     *chunked.Uploads
+	metrics    *observe.Metrics
+	scraped    *http.Server // of metrics; nil: there is none
 	instrument *instrument
 	knows      atomic.Pointer[knowledge] // what scans are answered with; replaced as a whole
 	learning   sync.Mutex                // held while knows, the learned library and its record change
@@ -167,15 +179,24 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("start server: %w", err), st.Close())
 	}
 	s.sender = s.newSender()
+	if s.chunks, err = s.newChunked(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start server: %w", err), s.looker.Archive.Close(), st.Close())
+	}
+	s.metrics = s.newMetrics()
 	s.echo = s.routes()
-	s.http = &http.Server{
-		Handler:           s.echo,
+	s.http = s.newHTTP(s.echo)
+	return s, nil
+}
+
+func (s *Server) newHTTP(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       5 * time.Minute, // the largest file over a slow mobile network
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelWarn),
 	}
-	return s, nil
 }
 
 func (s *Server) routes() *echo.Echo {
@@ -183,6 +204,8 @@ func (s *Server) routes() *echo.Echo {
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = api.ErrorHandler(s.cfg.Logger)
 	e.Use(
+		observe.Log(s.cfg.Logger, func(ctx context.Context) string { c, _ := auth.From(ctx); return c.User }),
+		s.metrics.Middleware,
 		middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: func(_ echo.Context, err error, stack []byte) error {
 			return fmt.Errorf("panic: %w\n%s", err, stack)
 		}}),
@@ -195,7 +218,12 @@ func (s *Server) routes() *echo.Echo {
 		api.CheckQuery,
 	)
 	api.Register(e, s, s.store, s.auth, s.cfg.Logger, api.Limits{MaxUpload: s.cfg.MaxUpload, Uploads: maxUploadsAtOnce})
+	e.Match(chunkMethods, strings.TrimSuffix(chunked.Path, "/"), echo.WrapHandler(s.chunks))
+	e.Match(chunkMethods, chunked.Path+"*", echo.WrapHandler(s.chunks))
 	web.Register(e)
+	observe.Register(e, s.checks(), func(name string, err error) {
+		s.cfg.Logger.Warn("not ready", slog.String("check", name), slog.Any("error", err))
+	})
 	return e
 }
 
@@ -214,6 +242,9 @@ func headers(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "geolocation=(self), camera=(), microphone=()")
 		h.Set("Cache-Control", "no-store")
+		if c.IsTLS() {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		return next(c)
 	}
 }
@@ -232,6 +263,13 @@ func (s *Server) Listen() error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w (is another Fentrace running? choose another address)", s.cfg.Listen, err)
 	}
+	if s.cfg.Certificate != "" {
+		config, err := tlsConfig(s.cfg.Certificate, s.cfg.Key)
+		if err != nil {
+			return errors.Join(err, l.Close())
+		}
+		l = tls.NewListener(l, config)
+	}
 	s.listening = l
 	return nil
 }
@@ -243,6 +281,9 @@ func (s *Server) URL() string {
 	addr := s.cfg.Listen
 	if s.listening != nil {
 		addr = s.listening.Addr().String()
+	}
+	if s.cfg.Certificate != "" {
+		return "https://" + addr
 	}
 	return "http://" + addr
 }
@@ -256,6 +297,10 @@ func (s *Server) Run(ctx context.Context) error {
 	s.startSending()
 	s.startLearning(ctx)
 	s.startLookingBack(ctx)
+	s.startChunked()
+	if err := s.startMetrics(); err != nil {
+		return errors.Join(err, s.Close())
+	}
 	failed := make(chan error, 1)
 	go func() { failed <- s.http.Serve(s.listening) }()
 	var err error
@@ -291,6 +336,9 @@ func (s *Server) Close() error {
 			s.listening.Close() // closed by Shutdown unless Serve never ran
 		}
 		s.mu.Unlock()
+		if s.scraped != nil {
+			err = errors.Join(err, s.scraped.Close())
+		}
 		s.works.Wait()
 		s.closeErr = errors.Join(preview, err, s.instrument.close(), s.looker.Archive.Close(), s.store.Close())
 	})

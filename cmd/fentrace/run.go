@@ -39,6 +39,9 @@ type commands struct {
 	Rescreen      rescreenCommand      `cmd:"" help:"Look through all stored scans: with a new reference, or for what looked like one of them."`
 	Queue         queueCommand         `cmd:"" help:"List the scans that wait to be sent to another server."`
 	Send          sendCommand          `cmd:"" help:"Send the scans that wait to another server."`
+	Backup        backupCommand        `cmd:"" help:"Copy all that a server has stored into one file, while it runs."`
+	Restore       restoreCommand       `cmd:"" help:"Make a data folder from a backup."`
+	Doctor        doctorCommand        `cmd:"" help:"Say what is wrong with this installation, and what to do about it."`
 	Demo          demoCommand          `cmd:"" help:"Show everything at work with SIMULATED data."`
 	Version       versionCommand       `cmd:"" help:"Say which version this is."`
 }
@@ -89,14 +92,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			code = int(e)
 		}
 	}()
-	parser, err := kong.New(&commands{}, kong.Name("fentrace"), kong.Description(description), kong.Writers(stdout, stderr),
-		kong.Exit(func(code int) { panic(exited(code)) }),
-		kong.Vars{
-			"emulated": names(emulator.Types()), "drivers": names(driverTypes()), "lasers": names(laserTypes()),
-			"apodisations": names(interferogram.Apodisations()), "phases": names(interferogram.Phases()),
-			"standards": names(calibration.Names()),
-		},
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: columns, FlagsLast: true, NoAppDescFormat: true}))
+	parser, err := newParser(&commands{}, stdout, stderr)
 	if err != nil {
 		return env.fail(err)
 	}
@@ -106,6 +102,18 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitUsage
 	}
 	return env.fail(parsed.Run(env))
+}
+
+// newParser reads command lines into c.
+func newParser(c *commands, stdout, stderr io.Writer) (*kong.Kong, error) {
+	return kong.New(c, kong.Name("fentrace"), kong.Description(description), kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { panic(exited(code)) }), kong.Resolvers(environmentSettings()),
+		kong.Vars{
+			"emulated": names(emulator.Types()), "drivers": names(driverTypes()), "lasers": names(laserTypes()),
+			"apodisations": names(interferogram.Apodisations()), "phases": names(interferogram.Phases()),
+			"standards": names(calibration.Names()),
+		},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: columns, FlagsLast: true, NoAppDescFormat: true}))
 }
 
 // names joins the values of a flag for its enum and help.

@@ -15,15 +15,23 @@ import (
 	"fentrace/device/calibrated"
 	"fentrace/server"
 	"fentrace/server/auth"
+	"fentrace/server/observe"
 )
 
 type serveCommand struct {
-	Listen    string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on (${default}). Anything but this machine needs TLS before it."`
+	Listen    string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on (${default}). Anything but this machine needs TLS: --tls-cert, or a proxy before it."`
 	NewLogin  bool   `help:"Print a new log-in link for the server that runs on this folder and address, and end."`
 	NewToken  string `placeholder:"NAME" help:"Print a new access token for a program or another server, and end. It is shown this once."`
 	User      string `placeholder:"NAME" help:"Whose log-in link or token --new-login and --new-token make; the operator's by default."`
 	Role      string `placeholder:"ROLE" help:"What --user may do: technician (scan), chemist (also enter laboratory results), reviewer (also decide on references) or operator. Needed for a new user."`
 	MaxUpload string `default:"32MiB" placeholder:"SIZE" help:"Largest file accepted (${default})."`
+
+	Config    settingsFlag `placeholder:"FILE.toml" help:"Read flags from a file, see below."`
+	LogLevel  string       `default:"warn" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"What is logged: ${enum}; info has a line for each request (${default})."`
+	LogFormat string       `default:"text" enum:"text,json" placeholder:"FORMAT" help:"How: ${enum} (${default})."`
+	TLSCert   string       `name:"tls-cert" placeholder:"FILE.pem" help:"Speak TLS with this certificate (its chain in the same file); needs --tls-key. Both are read again when they change."`
+	TLSKey    string       `name:"tls-key" placeholder:"FILE.pem" help:"The key of the certificate."`
+	Metrics   string       `placeholder:"HOST:PORT" help:"Answer Prometheus under /metrics there, without log-in."`
 	dataFlags
 	upstreamFlags
 	portFlags
@@ -35,7 +43,9 @@ type serveCommand struct {
 func (serveCommand) Help() string {
 	return `Prints a link that logs in once, within 15 minutes. Ctrl-C lets running requests finish and ends it. With --port the
 pages can scan. With --upstream every scan stored here is sent on to that server, in order, as soon as it can be reached;
-what waits is kept in the folder.
+what waits is kept in the folder. Every flag can also be set by an environment variable, FENTRACE_LISTEN for
+--listen, or in the file that --config names: one line for each, such as listen = "127.0.0.1:8080". The command
+line counts most, then the environment. GET /healthz and /readyz say whether the server is well.
 
 Examples:
 
@@ -50,6 +60,8 @@ Examples:
 
 func (c *serveCommand) Run(env *environment) error {
 	switch {
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		return usagef("--tls-cert and --tls-key belong together")
 	case c.User != "" && !c.NewLogin && c.NewToken == "":
 		return usagef("--user %s: say with --new-login or --new-token what to make for this person", c.User)
 	case c.Role != "" && c.User == "":
@@ -110,8 +122,10 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 	if err != nil || size < 1 {
 		return server.Config{}, usagef("--max-upload %s: a size like 32MiB is needed", c.MaxUpload)
 	}
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		return server.Config{}, usagef("--listen %s: an address like 127.0.0.1:8080 is needed", c.Listen)
+	for name, address := range map[string]string{"listen": c.Listen, "metrics": c.Metrics} {
+		if _, _, err := net.SplitHostPort(address); err != nil && address != "" {
+			return server.Config{}, usagef("--%s %s: an address like 127.0.0.1:8080 is needed", name, address)
+		}
 	}
 	dir, err := c.folder()
 	if err != nil {
@@ -127,7 +141,7 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 	}
 	config := server.Config{
 		DataDir: dir, Upstream: upstream, Listen: c.Listen, Library: stack, MaxUpload: size,
-		Acquire: c.settings(c.portFlags), Logger: logger(env.stderr),
+		Acquire: c.settings(c.portFlags), Logger: c.logger(env.stderr), MetricsListen: c.Metrics, Certificate: c.TLSCert, Key: c.TLSKey, Version: programVersion().Version,
 	}
 	if c.Port != "" {
 		config.OpenDevice = func(ctx context.Context) (device.Spectrometer, error) { return c.openDevice(ctx, env) }
@@ -137,6 +151,20 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 		config.Position = w.Last
 	}
 	return config, nil
+}
+
+// logger leaves out what is below --log-level.
+func (c *serveCommand) logger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		level = slog.LevelWarn // the flag allows none that is not known
+	}
+	options := &slog.HandlerOptions{Level: level}
+	var h slog.Handler = slog.NewTextHandler(w, options)
+	if c.LogFormat == "json" {
+		h = slog.NewJSONHandler(w, options)
+	}
+	return slog.New(observe.Handler(h))
 }
 
 // logger leaves out what happens all the time.
@@ -156,8 +184,11 @@ func printLogin(env *environment, s *server.Server, user string) error {
 
 // warnings says what the person who starts the server has to know.
 func (c *serveCommand) warnings(env *environment) {
+	if c.TLSCert != "" {
+		return
+	}
 	host, _, err := net.SplitHostPort(c.Listen)
 	if ip := net.ParseIP(host); err == nil && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		fmt.Fprintf(env.stderr, "Warning: %s can be reached from other machines, and what is sent is not encrypted: put TLS before it.\n", plain(c.Listen))
+		fmt.Fprintf(env.stderr, "Warning: %s can be reached from other machines, and what is sent is not encrypted: use --tls-cert, or put TLS before it.\n", plain(c.Listen))
 	}
 }

@@ -30,26 +30,34 @@ type versionJSON struct {
 	Formats   []string `json:"formats"` // that can be read
 }
 
+// programVersion is what the program says about itself, without its library.
+func programVersion() versionJSON {
+	v := versionJSON{Name: "fentrace", Version: "devel", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Algorithm: identify.Algorithm}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return v
+	}
+	v.Version = cmp.Or(info.Main.Version, v.Version)
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			v.Commit = s.Value
+		case "vcs.time":
+			v.Time = s.Value
+		case "vcs.modified":
+			v.Modified = s.Value == "true"
+		}
+	}
+	return v
+}
+
 func (c *versionCommand) Run(env *environment) error {
 	stack, err := library.OpenStack(env.ctx, data.Core)
 	if err != nil {
 		return err
 	}
-	v := versionJSON{Name: "fentrace", Version: "devel", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
-		Algorithm: identify.Algorithm, Library: stack.Version()}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		v.Version = cmp.Or(info.Main.Version, v.Version)
-		for _, s := range info.Settings {
-			switch s.Key {
-			case "vcs.revision":
-				v.Commit = s.Value
-			case "vcs.time":
-				v.Time = s.Value
-			case "vcs.modified":
-				v.Modified = s.Value == "true"
-			}
-		}
-	}
+	v := programVersion()
+	v.Library = stack.Version()
 	for _, r := range format.Readers() {
 		v.Formats = append(v.Formats, r.Name)
 	}

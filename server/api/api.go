@@ -16,6 +16,7 @@ import (
 	"fentrace/server/auth"
 	"fentrace/server/exchange"
 	"fentrace/server/lookback"
+	"fentrace/server/report"
 	"fentrace/server/store"
 	"fentrace/spectra"
 )
@@ -28,6 +29,8 @@ type Backend interface {
 	Receive(ctx context.Context, u Upload) (sc store.Scan, created bool, err error)
 	// Overlay prepares the plot of a stored scan.
 	Overlay(ctx context.Context, sc store.Scan) (identify.Overlay, error)
+	// Sheet prepares the report of a stored scan.
+	Sheet(ctx context.Context, sc store.Scan) (report.Sheet, error)
 	// ScanDevice takes a scan with the attached spectrometer. Errors: ErrNoDevice, ErrBusy, those of package device.
 	ScanDevice(ctx context.Context, f store.Fields) (store.Scan, error)
 	DeviceStatus(ctx context.Context) DeviceStatus

@@ -19,6 +19,7 @@ import (
 	"fentrace/device/acquire"
 	"fentrace/library/search"
 	"fentrace/server/auth"
+	"fentrace/server/chunked"
 	"fentrace/server/lookback"
 	"fentrace/server/store"
 )
@@ -79,12 +80,9 @@ func (a *API) problem(ctx context.Context, what string, err error) error {
 	if errors.As(err, &tooBig) {
 		return huma.NewError(http.StatusRequestEntityTooLarge, tooLarge(tooBig.Limit))
 	}
-	for _, s := range statuses {
-		if !errors.Is(err, s.err) {
-			continue
-		}
-		answer := error(huma.NewError(s.status, err.Error()))
-		if s.status == http.StatusTooManyRequests {
+	if status := StatusOf(err); status != http.StatusInternalServerError {
+		answer := error(huma.NewError(status, err.Error()))
+		if status == http.StatusTooManyRequests {
 			wait := strconv.Itoa(int(auth.ThrottleWindow.Seconds()))
 			answer = huma.ErrorWithHeaders(answer, http.Header{"Retry-After": {wait}})
 		}
@@ -95,6 +93,20 @@ func (a *API) problem(ctx context.Context, what string, err error) error {
 	}
 	a.log.ErrorContext(ctx, "request failed", slog.String("operation", what), slog.Any("error", err))
 	return huma.NewError(http.StatusInternalServerError, internal)
+}
+
+// StatusOf is the HTTP status of an error that can be told to the caller, 500 for any other.
+func StatusOf(err error) int {
+	var ready huma.StatusError
+	if errors.As(err, &ready) {
+		return ready.GetStatus()
+	}
+	for _, s := range statuses {
+		if errors.Is(err, s.err) {
+			return s.status
+		}
+	}
+	return http.StatusInternalServerError
 }
 
 const internal = "something went wrong inside the server; its log says what. Nothing was stored unless a scan was returned."
@@ -135,12 +147,12 @@ func ErrorHandler(log *slog.Logger) echo.HTTPErrorHandler {
 }
 
 // LimitBody refuses bodies that are too large: at once when Content-Length says so, else as soon as the limit has
-// been read. maxUpload applies to POST /v1/scans, MaxBody to everything else.
+// been read. maxUpload applies to POST /v1/scans and to pieces of uploads, MaxBody to everything else.
 func LimitBody(maxUpload int64) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r, limit := c.Request(), int64(MaxBody)
-			if r.Method == http.MethodPost && c.Path() == uploadPath {
+			if r.Method == http.MethodPost && c.Path() == uploadPath || strings.HasPrefix(r.URL.Path, chunked.Path) {
 				limit = maxUpload
 			}
 			if r.ContentLength > limit {

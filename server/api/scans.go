@@ -48,15 +48,11 @@ func (a *API) registerScans() {
 	register(a, huma.Operation{OperationID: "list-scans", Method: http.MethodGet, Path: "/v1/scans", Summary: "List scans",
 		Errors: []int{http.StatusUnprocessableEntity}}, a.listScans)
 
-	type scan struct{ Body store.Scan }
+	a.registerScanAs()
 	about := func(id, path, summary string) huma.Operation {
 		return huma.Operation{OperationID: id, Method: http.MethodGet, Path: "/v1/scans/{id}" + path, Summary: summary,
 			Errors: []int{http.StatusNotFound}}
 	}
-	register(a, about("get-scan", "", "One scan with its answer"), func(ctx context.Context, in *ScanID) (*scan, error) {
-		sc, err := a.store.Scan(ctx, in.ID)
-		return &scan{sc}, err
-	})
 	type spectrum struct{ Body spectra.Spectrum }
 	register(a, about("get-spectrum", "/spectrum", "Its spectrum"), func(ctx context.Context, in *ScanID) (*spectrum, error) {
 		sp, err := a.store.Spectrum(ctx, in.ID)

@@ -246,6 +246,24 @@ func badForm(err error) error {
 }
 
 // setField sets one circumstance by its JSON name.
+// Said is what a sender says of a file with the names of the upload form; the type that tus clients add is not looked at, since it is
+// read from the bytes. The error wraps store.ErrInvalid.
+func Said(said map[string]string) (name string, f store.Fields, err error) {
+	name = "upload"
+	for k, v := range said {
+		switch k {
+		case "filename":
+			name = baseName(v, name)
+		case "filetype":
+		default:
+			if err := setField(&f, k, v); err != nil {
+				return "", f, err
+			}
+		}
+	}
+	return name, f, f.Validate()
+}
+
 func setField(f *store.Fields, name, value string) error {
 	if value == "" {
 		return nil

@@ -21,6 +21,8 @@ var open = map[string]bool{
 	"GET /login":     true,
 	"GET /assets/*":  true,
 	"POST /v1/login": true,
+	"GET /healthz":   true,
+	"GET /readyz":    true,
 }
 
 // Caller is who sends a request. Session is the session's secret, empty when an access token was used.

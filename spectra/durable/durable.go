@@ -16,7 +16,10 @@ import (
 const Part = ".part-"
 
 // Write makes path hold what write writes: beside it, to the disk, then in its place. When it fails path is as it was.
-func Write(path string, write func(io.Writer) error) error {
+func Write(path string, write func(io.Writer) error) error { return WriteAs(path, 0o644, write) }
+
+// WriteAs is Write of a file with these permissions.
+func WriteAs(path string, mode fs.FileMode, write func(io.Writer) error) error {
 	dir := filepath.Dir(path)
 	part, err := os.CreateTemp(dir, Part+"*")
 	if err != nil {
@@ -24,7 +27,7 @@ func Write(path string, write func(io.Writer) error) error {
 	}
 	defer os.Remove(part.Name()) // gone already when all went well
 	if err = write(part); err == nil {
-		err = part.Chmod(0o644)
+		err = part.Chmod(mode)
 	}
 	if err == nil {
 		err = part.Sync()

@@ -72,7 +72,7 @@ func PNG(w io.Writer, list ...spectra.Spectrum) (drawn int, err error) {
 		return 0, fmt.Errorf("draw %q: %w", first.Title, err)
 	}
 	if simulated {
-		p.Add(watermark("SIMULATED"))
+		p.Add(Watermark("SIMULATED"))
 	}
 	out, err := p.WriterTo(width, height, "png")
 	if err != nil {
@@ -154,11 +154,11 @@ func valueAt(s spectra.Spectrum, x float64) float64 {
 	return s.Y[best]
 }
 
-// watermark is a word across the whole picture.
-type watermark string
+// Watermark is a word across a whole picture.
+type Watermark string
 
 // Plot draws the word; it implements plot.Plotter.
-func (m watermark) Plot(c draw.Canvas, p *plot.Plot) {
+func (m Watermark) Plot(c draw.Canvas, p *plot.Plot) {
 	style := p.Title.TextStyle
 	style.Color = color.NRGBA{0xB0, 0x00, 0x00, 0x50}
 	style.Font = font.From(style.Font, vg.Points(64))

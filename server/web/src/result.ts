@@ -181,6 +181,7 @@ function detailsCard(scan: Scan): HTMLElement {
       candidatesTable(a.candidates ?? [])),
     h("p", { class: "links no-print" },
       h("a", { href: `/v1/scans/${id}/raw`, download: "" }, "Raw bytes as received"), h("a", { href: `/v1/scans/${id}/stix`, target: "_blank", rel: "noopener" }, "STIX 2.1"),
+      h("a", { href: `/v1/scans/${id}?as=pdf`, download: "" }, "Report (PDF)"), h("a", { href: `/v1/scans/${id}?as=csv`, download: "" }, "Spectrum (CSV)"),
       h("a", { href: `/v1/scans/${id}`, target: "_blank", rel: "noopener" }, "JSON"), h("button", { type: "button", class: "small", onclick: () => print() }, "Print")),
     siblings.length ? h("p", {}, "Other spectra of the same file: ", ...siblings.flatMap((s, i) => [i ? ", " : "", h("a", { href: `/scans/${encodeURIComponent(s)}` }, s.slice(0, 8))])) : null);
 }

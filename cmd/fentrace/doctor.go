@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+type doctorCommand struct {
+	JSON bool `name:"json" help:"Print the checks as JSON."`
+	dataFlags
+	libraryFlags
+}
+
+func (doctorCommand) Help() string {
+	return `Looks at this program, its libraries and a data folder, and says what is wrong and what to do about it. It changes
+nothing, and may run beside the server. Exit code 1: something is wrong.
+
+Examples:
+
+    fentrace doctor
+    fentrace doctor --data ~/fentrace-data --library lab.db --json`
+}
+
+// The results of a check.
+const (
+	wellOK     = "ok"
+	wellAdvice = "advice" // it works, but could be better
+	wellWrong  = "WRONG"
+)
+
+// healthFinding is the result of one check.
+type healthFinding struct {
+	Check  string `json:"check"`
+	Result string `json:"result"`
+	Text   string `json:"text"`
+}
+
+func ok(format string, args ...any) healthFinding {
+	return healthFinding{Result: wellOK, Text: fmt.Sprintf(format, args...)}
+}
+
+func advice(format string, args ...any) healthFinding {
+	return healthFinding{Result: wellAdvice, Text: fmt.Sprintf(format, args...)}
+}
+
+func wrong(format string, args ...any) healthFinding {
+	return healthFinding{Result: wellWrong, Text: fmt.Sprintf(format, args...)}
+}
+
+func (c *doctorCommand) Run(env *environment) error {
+	dir, err := c.folder()
+	if err != nil {
+		return err
+	}
+	sheet, broken := env.newSheet(), false
+	for _, check := range []struct {
+		name string
+		do   func(context.Context, string) healthFinding
+	}{
+		{"program", checkProgram}, {"libraries", c.checkLibraries}, {"learnt library", checkLearned}, {"data folder", checkFolder},
+		{"database", checkDatabase}, {"clock", checkClock}, {"queue", checkQueue}, {"archive", checkArchive},
+	} {
+		f := check.do(env.ctx, dir)
+		f.Check = check.name
+		broken = broken || f.Result == wellWrong
+		if c.JSON {
+			if err := printJSON(env.stdout, f, true); err != nil {
+				return err
+			}
+			continue
+		}
+		sheet.line(fmt.Sprintf("%-7s %s", f.Result, f.Check))
+		sheet.block("", f.Text)
+	}
+	if broken {
+		return errors.Join(sheet.err, errIncomplete)
+	}
+	return sheet.err
+}

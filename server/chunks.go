@@ -1,0 +1,59 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"fentrace/server/api"
+	"fentrace/server/auth"
+	"fentrace/server/chunked"
+)
+
+// chunksFolder is the name, inside a data folder, of the folder with the pieces of uploads that are not finished.
+const chunksFolder = "uploads"
+
+// tidyEvery is how often uploads that were given up are looked for.
+const tidyEvery = time.Hour
+
+func (s *Server) newChunked() (*chunked.Uploads, error) {
+	return chunked.New(chunked.Config{Dir: filepath.Join(s.cfg.DataDir, chunksFolder), MaxSize: s.cfg.MaxUpload, Log: s.cfg.Logger,
+		User: func(ctx context.Context) string {
+			c, _ := auth.From(ctx)
+			return c.User
+		},
+		Check: func(said map[string]string) error {
+			_, _, err := api.Said(said)
+			return err
+		},
+		Receive: func(ctx context.Context, f chunked.File) (string, error) {
+			name, fields, err := api.Said(f.Said)
+			if err != nil {
+				return "", err
+			}
+			sc, _, err := s.Receive(ctx, api.Upload{Name: name, Raw: f.Raw, Fields: fields})
+			return sc.ID, err
+		},
+		Status: api.StatusOf,
+	})
+}
+
+// startChunked receives what had come whole, and removes what was given up, now and every hour.
+func (s *Server) startChunked() {
+	s.works.Go(func() {
+		tick := time.NewTicker(tidyEvery)
+		defer tick.Stop()
+		for {
+			s.chunks.Resume(s.background, time.Now())
+			select {
+			case <-tick.C:
+			case <-s.background.Done():
+				return
+			}
+		}
+	})
+}
+
+// chunkMethods are those of the tus protocol.
+var chunkMethods = []string{http.MethodPost, http.MethodHead, http.MethodPatch, http.MethodDelete, http.MethodOptions}
