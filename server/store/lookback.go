@@ -104,7 +104,7 @@ func (s *Store) ScansAfter(ctx context.Context, technique string, after, to int6
 // BeginRescreen notes that the past is to be looked through with a reference. One with the same reference and library that was
 // cancelled, or cut off, goes on where it stopped; one that is done begins anew, so that scans stored since are looked at.
 func (s *Store) BeginRescreen(ctx context.Context, r Rescreen) (Rescreen, error) {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(tx queries) error {
 		var id string
 		err := tx.QueryRowContext(ctx, "SELECT id FROM rescreens WHERE reference_id = ? AND library = ? AND state IN (?, ?, ?) ORDER BY seq DESC LIMIT 1",
 			r.ReferenceID, r.Library, RescreenRunning, RescreenCancelled, RescreenFailed).Scan(&id)
@@ -129,7 +129,7 @@ func (s *Store) BeginRescreen(ctx context.Context, r Rescreen) (Rescreen, error)
 
 // SaveRescreen notes how far r is, and what was found since it was noted last, in one transaction.
 func (s *Store) SaveRescreen(ctx context.Context, r Rescreen, hits []LookBackHit) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
+	return s.write(ctx, func(tx queries) error {
 		for _, h := range hits {
 			_, err := tx.ExecContext(ctx, `INSERT INTO lookback_hits (reference_id, scan_id, substance, class, controlled, score, shift_cm1, stated, verdict,
 					headline, library, found) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)
@@ -148,7 +148,7 @@ func (s *Store) SaveRescreen(ctx context.Context, r Rescreen, hits []LookBackHit
 
 // Rescreens are up to limit of them, newest first.
 func (s *Store) Rescreens(ctx context.Context, limit int) ([]Rescreen, error) {
-	return s.rescreens(ctx, "1 ORDER BY r.seq DESC LIMIT ?", limit)
+	return s.rescreens(ctx, "TRUE ORDER BY r.seq DESC LIMIT ?", limit)
 }
 
 // Unfinished are those that were cut off, oldest first.
