@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -48,7 +47,7 @@ func (s *Store) RaiseAlert(ctx context.Context, a Alert) (raised bool, err error
 		at := micros(*a.SeenBefore)
 		before = &at
 	}
-	err = s.write(ctx, func(tx *sql.Tx) error {
+	err = s.write(ctx, func(tx queries) error {
 		res, err := tx.ExecContext(ctx, `INSERT INTO alerts (id, created, substance, reference_id, scan_id, county, state, fips, simulated, first_seen, seen_before)
 			VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`, uuid.NewString(), micros(a.Created), a.Substance, a.ReferenceID, a.ScanID,
 			a.County, a.State, a.FIPS, a.Simulated, micros(a.FirstSeen), before)
@@ -107,7 +106,7 @@ func timeOf(n *int64) *time.Time {
 
 // ReadAlert notes who has read an alert first; ErrNotFound when there is none.
 func (s *Store) ReadAlert(ctx context.Context, id, by string, at time.Time) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
+	return s.write(ctx, func(tx queries) error {
 		err := one(tx.ExecContext(ctx, "UPDATE alerts SET read_by = coalesce(read_by, ?), read = coalesce(read, ?) WHERE id = ?", by, micros(at), id))
 		if err != nil {
 			return fmt.Errorf("alert %s: %w", id, err)

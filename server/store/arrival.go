@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -32,7 +31,7 @@ func (s *Store) Arrive(ctx context.Context, sum string, a Arrival, now time.Time
 	if a.Key == (Key{}) && len(a.Answers) == 0 && !a.Queue {
 		return false, nil
 	}
-	err = s.write(ctx, func(tx *sql.Tx) error {
+	err = s.write(ctx, func(tx queries) error {
 		created, err = arrive(ctx, tx, sum, a, false, now)
 		return err
 	})
@@ -41,7 +40,7 @@ func (s *Store) Arrive(ctx context.Context, sum string, a Arrival, now time.Time
 
 // arrive is the part of storing a file that does not depend on whether it was known. isNew says whether this
 // transaction stored something; created, whether the request did, now or when it came first.
-func arrive(ctx context.Context, tx *sql.Tx, sum string, a Arrival, isNew bool, now time.Time) (created bool, err error) {
+func arrive(ctx context.Context, tx queries, sum string, a Arrival, isNew bool, now time.Time) (created bool, err error) {
 	created = isNew
 	if a.Key != (Key{}) {
 		if created, err = useKey(ctx, tx, sum, a.Key, isNew, now); err != nil {
@@ -52,20 +51,20 @@ func arrive(ctx context.Context, tx *sql.Tx, sum string, a Arrival, isNew bool, 
 		return false, err
 	}
 	if a.Queue {
-		if _, err := tx.ExecContext(ctx, enqueue+` WHERE sha256 = ?`, sum); err != nil {
+		if _, err := enqueue(ctx, tx, "sha256 = ?", sum); err != nil {
 			return false, fmt.Errorf("put into the queue: %w", err)
 		}
 	}
 	return created, nil
 }
 
-func useKey(ctx context.Context, tx *sql.Tx, sum string, key Key, isNew bool, now time.Time) (created bool, err error) {
-	if _, err := tx.ExecContext(ctx, `INSERT INTO request_keys (user, key, sha256, created, at) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING`,
+func useKey(ctx context.Context, tx queries, sum string, key Key, isNew bool, now time.Time) (created bool, err error) {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO request_keys ("user", key, sha256, created, at) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING`,
 		key.User, key.Value, sum, isNew, micros(now)); err != nil {
 		return false, fmt.Errorf("remember the request: %w", err)
 	}
 	var of string
-	if err := tx.QueryRowContext(ctx, `SELECT sha256, created FROM request_keys WHERE user = ? AND key = ?`, key.User, key.Value).
+	if err := tx.QueryRowContext(ctx, `SELECT sha256, created FROM request_keys WHERE "user" = ? AND key = ?`, key.User, key.Value).
 		Scan(&of, &created); err != nil {
 		return false, fmt.Errorf("remember the request: %w", err)
 	}

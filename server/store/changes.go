@@ -116,7 +116,7 @@ func (s *Store) NoteLibrary(ctx context.Context, now LibrarySnapshot, cause stri
 	if err != nil {
 		return LibraryChange{}, false, fmt.Errorf("note library: %w", err)
 	}
-	err = s.write(ctx, func(tx *sql.Tx) error {
+	err = s.write(ctx, func(tx queries) error {
 		before := []byte(`{"references_by_tier":{},"controlled_measured":[]}`)
 		err := tx.QueryRowContext(ctx, "SELECT after FROM library_changes ORDER BY seq DESC LIMIT 1").Scan(&before)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -137,7 +137,7 @@ func (s *Store) NoteLibrary(ctx context.Context, now LibrarySnapshot, cause stri
 	if err != nil {
 		return LibraryChange{}, false, fmt.Errorf("note library: %w", err)
 	}
-	last, err := s.changes(ctx, "1 ORDER BY c.seq DESC LIMIT 1")
+	last, err := s.changes(ctx, "TRUE ORDER BY c.seq DESC LIMIT 1")
 	if err != nil {
 		return LibraryChange{}, false, err
 	}
@@ -146,7 +146,7 @@ func (s *Store) NoteLibrary(ctx context.Context, now LibrarySnapshot, cause stri
 
 // LibraryChanges returns up to limit changes, newest first.
 func (s *Store) LibraryChanges(ctx context.Context, limit int) ([]LibraryChange, error) {
-	return s.changes(ctx, "1 ORDER BY c.seq DESC LIMIT ?", limit)
+	return s.changes(ctx, "TRUE ORDER BY c.seq DESC LIMIT ?", limit)
 }
 
 // LibraryChange returns one change with up to limit of the scans whose answer it changed, worst first; ErrNotFound when

@@ -73,7 +73,7 @@ func TestAScanThatWasAcknowledgedSurvivesAKilledProgram(t *testing.T) {
 		}
 	}
 	var health string
-	if err := s.r.QueryRow("PRAGMA integrity_check").Scan(&health); err != nil || health != "ok" {
+	if err := s.r.QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&health); err != nil || health != "ok" {
 		t.Errorf("the database is %q, %v", health, err)
 	}
 	if n := counts(t, s); n[0] != n[1] || n[0] != n[2] || n[0] > len(stored)+1 {

@@ -72,7 +72,7 @@ func (s *Store) occurrences(ctx context.Context, to time.Time, without string) (
 		return nil, err
 	}
 	rows, err := s.r.QueryContext(ctx, `SELECT s.id, s.acquired, s.simulated, s.county, s.state, s.fips,
-			coalesce(f.substance, ''), coalesce(f.class, ''), coalesce(f.controlled, 0)
+			coalesce(f.substance, ''), coalesce(f.class, ''), coalesce(f.controlled, FALSE)
 		FROM scans s LEFT JOIN findings f ON f.scan_id = s.id WHERE `+cond+` ORDER BY s.acquired, s.id, f.rank`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read occurrences: %w", err)
@@ -105,7 +105,7 @@ func (s *Store) occurrences(ctx context.Context, to time.Time, without string) (
 // statedHits are the substances that answers of now rest on, by scan, found by looking back with any reference but one.
 func (s *Store) statedHits(ctx context.Context, without string) (map[string][]OccurrenceFinding, error) {
 	rows, err := s.r.QueryContext(ctx, `SELECT DISTINCT h.scan_id, h.substance, h.class, h.controlled FROM lookback_hits h
-		WHERE h.stated AND h.reference_id <> ? AND NOT EXISTS (SELECT 1 FROM findings f WHERE f.scan_id = h.scan_id AND f.substance = h.substance COLLATE NOCASE)
+		WHERE h.stated AND h.reference_id <> ? AND NOT EXISTS (SELECT 1 FROM findings f WHERE f.scan_id = h.scan_id AND lower(f.substance) = lower(h.substance))
 		ORDER BY h.scan_id, h.substance`, without)
 	if err != nil {
 		return nil, fmt.Errorf("read look-back hits: %w", err)

@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -145,16 +144,20 @@ func (sc Scan) Answers() []FieldAnswer {
 	return append(append([]FieldAnswer{}, sc.FieldAnswers...), own)
 }
 
-func insertFieldAnswers(ctx context.Context, tx *sql.Tx, sum string, answers []FieldAnswer) error {
+func insertFieldAnswers(ctx context.Context, tx queries, sum string, answers []FieldAnswer) error {
 	for _, a := range answers {
 		raw, err := json.Marshal(a)
 		if err != nil {
 			return fmt.Errorf("%w: answer of scan %s: %w", ErrInvalid, a.ScanID, err)
 		}
 		// Scans keep their ids on the way back: an answer given here is no news.
-		if _, err := tx.ExecContext(ctx, `INSERT INTO field_answers (sha256, spectrum_index, scan_id, answer)
-			SELECT ?,?,?,? WHERE NOT EXISTS (SELECT 1 FROM scans WHERE id = ?) ON CONFLICT DO NOTHING`,
-			sum, a.SpectrumIndex, a.ScanID, string(raw), a.ScanID); err != nil {
+		var own bool
+		err = tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM scans WHERE id = ?)", a.ScanID).Scan(&own)
+		if err == nil && !own {
+			_, err = tx.ExecContext(ctx, "INSERT INTO field_answers (sha256, spectrum_index, scan_id, answer) VALUES (?,?,?,?) ON CONFLICT DO NOTHING",
+				sum, a.SpectrumIndex, a.ScanID, string(raw))
+		}
+		if err != nil {
 			return fmt.Errorf("answer of scan %s: %w", a.ScanID, err)
 		}
 	}

@@ -130,7 +130,7 @@ func (s *Store) AddLaboratoryResult(ctx context.Context, r LaboratoryResult, p *
 		only = r.Substances[0].SubstanceID
 	}
 	r.ID, r.Current, r.Entered = uuid.NewString(), true, r.Entered.UTC().Truncate(time.Microsecond)
-	err = s.write(ctx, func(tx *sql.Tx) error {
+	err = s.write(ctx, func(tx queries) error {
 		last, err := lastResult(ctx, tx, r.ScanID)
 		if err != nil {
 			return err
@@ -163,7 +163,7 @@ func (s *Store) AddLaboratoryResult(ctx context.Context, r LaboratoryResult, p *
 }
 
 // lastResult returns the result that counts for a scan, nil without any; ErrNotFound when there is no such scan.
-func lastResult(ctx context.Context, tx *sql.Tx, scanID string) (*LaboratoryResult, error) {
+func lastResult(ctx context.Context, tx queries, scanID string) (*LaboratoryResult, error) {
 	var last string
 	err := tx.QueryRowContext(ctx, `SELECT coalesce((SELECT id FROM laboratory_results WHERE scan_id = s.id ORDER BY seq DESC LIMIT 1), '')
 		FROM scans s WHERE s.id = ?`, scanID).Scan(&last)
@@ -181,14 +181,14 @@ func lastResult(ctx context.Context, tx *sql.Tx, scanID string) (*LaboratoryResu
 }
 
 // contradicts: a proposal of the scan was accepted that does not stand beside r.
-func (r LaboratoryResult) contradicts(ctx context.Context, tx *sql.Tx, only string) (is bool, err error) {
+func (r LaboratoryResult) contradicts(ctx context.Context, tx queries, only string) (is bool, err error) {
 	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM proposals WHERE scan_id = ? AND status = 'accepted' AND NOT (? AND substance_id = ?))`,
 		r.ScanID, r.Pure, only).Scan(&is)
 	return is, err
 }
 
 // insertResult stores r, with the id of its substance when it is pure, and its proposal when p is not nil.
-func insertResult(ctx context.Context, tx *sql.Tx, r *LaboratoryResult, substances, only string, p *NewProposal) error {
+func insertResult(ctx context.Context, tx queries, r *LaboratoryResult, substances, only string, p *NewProposal) error {
 	if _, err := tx.ExecContext(ctx, `INSERT INTO laboratory_results (id, scan_id, result, substances, pure, substance_id, technique, laboratory,
 			note, entered_by, entered, not_proposed) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`, r.ID, r.ScanID, r.Result, substances, r.Pure, only,
 		r.Technique, r.Laboratory, r.Note, r.EnteredBy, micros(r.Entered), r.NotProposed); err != nil {
@@ -203,13 +203,8 @@ func insertResult(ctx context.Context, tx *sql.Tx, r *LaboratoryResult, substanc
 	return err
 }
 
-// queryer is the database or a transaction.
-type queryer interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
 // laboratoryResults reads the results that fit cond, in the order of entering.
-func laboratoryResults(ctx context.Context, q queryer, cond string, args ...any) ([]LaboratoryResult, error) {
+func laboratoryResults(ctx context.Context, q queries, cond string, args ...any) ([]LaboratoryResult, error) {
 	rows, err := q.QueryContext(ctx, `SELECT r.id, r.scan_id, r.result, r.substances, r.pure, r.technique, r.laboratory, r.note, r.entered_by, r.entered,
 			r.not_proposed, coalesce(p.id, ''), NOT EXISTS (SELECT 1 FROM laboratory_results l WHERE l.scan_id = r.scan_id AND l.seq > r.seq)
 		FROM laboratory_results r LEFT JOIN reference_proposals p ON p.result_id = r.id WHERE `+cond+` ORDER BY r.seq`, args...)

@@ -111,7 +111,7 @@ func (s *Store) ScansAfter(ctx context.Context, technique string, after, to int6
 // cancelled, or cut off, goes on where it stopped. Where one has ended with the same reference, library and algorithm, what it
 // stored is used, and only scans stored since are looked at.
 func (s *Store) BeginRescreen(ctx context.Context, r Rescreen) (Rescreen, error) {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(tx queries) error {
 		same, err := answeredWith(ctx, tx, r)
 		if err != nil {
 			return err
@@ -141,7 +141,7 @@ func (s *Store) BeginRescreen(ctx context.Context, r Rescreen) (Rescreen, error)
 
 // answeredWith tells whether all that is stored of a reference was answered with the library and algorithm of r: a look-back with
 // others may have come in between.
-func answeredWith(ctx context.Context, tx *sql.Tx, r Rescreen) (same bool, err error) {
+func answeredWith(ctx context.Context, tx queries, r Rescreen) (same bool, err error) {
 	err = tx.QueryRowContext(ctx, "SELECT NOT EXISTS (SELECT 1 FROM lookback_hits WHERE reference_id = ? AND (library <> ? OR algorithm <> ?))",
 		r.ReferenceID, r.Library, r.Algorithm).Scan(&same)
 	return same, err
@@ -149,7 +149,7 @@ func answeredWith(ctx context.Context, tx *sql.Tx, r Rescreen) (same bool, err e
 
 // resume lets the look-back go on that has not ended, if there is one, and sets the id of r; from its beginning unless all that is
 // stored is the same as what it would store.
-func resume(ctx context.Context, tx *sql.Tx, r *Rescreen, same bool) (goesOn bool, err error) {
+func resume(ctx context.Context, tx queries, r *Rescreen, same bool) (goesOn bool, err error) {
 	err = tx.QueryRowContext(ctx, "SELECT id FROM rescreens WHERE reference_id = ? AND library = ? AND state IN (?, ?, ?) ORDER BY seq DESC LIMIT 1",
 		r.ReferenceID, r.Library, RescreenRunning, RescreenCancelled, RescreenFailed).Scan(&r.ID)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -168,7 +168,7 @@ func resume(ctx context.Context, tx *sql.Tx, r *Rescreen, same bool) (goesOn boo
 // after that was stored, when it is not to go on: somebody has called CancelRescreen, maybe in another program.
 func (s *Store) SaveRescreen(ctx context.Context, r Rescreen, hits []LookBackHit) error {
 	var state string
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(tx queries) error {
 		for _, h := range hits {
 			if err := putHit(ctx, tx, h); err != nil {
 				return fmt.Errorf("store a look-back hit: %w", err)
@@ -187,7 +187,7 @@ func (s *Store) SaveRescreen(ctx context.Context, r Rescreen, hits []LookBackHit
 
 // EndRescreen notes how far r was, its state and its error.
 func (s *Store) EndRescreen(ctx context.Context, r Rescreen) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
+	return s.write(ctx, func(tx queries) error {
 		if err := putProgress(ctx, tx, r); err != nil {
 			return err
 		}
@@ -196,7 +196,7 @@ func (s *Store) EndRescreen(ctx context.Context, r Rescreen) error {
 }
 
 // putProgress leaves the state as it is.
-func putProgress(ctx context.Context, tx *sql.Tx, r Rescreen) error {
+func putProgress(ctx context.Context, tx queries, r Rescreen) error {
 	return one(tx.ExecContext(ctx, "UPDATE rescreens SET library = ?, algorithm = ?, screened = ?, total = ?, done = ?, reused = ?, upto = ? WHERE id = ?",
 		r.Library, r.Algorithm, r.Screened, r.Total, r.Done, r.Reused, r.UpTo, r.ID))
 }
@@ -204,7 +204,7 @@ func putProgress(ctx context.Context, tx *sql.Tx, r Rescreen) error {
 // CancelRescreen ends a look-back: whatever program it runs in looks at its state whenever it has done some scans more. The error
 // wraps ErrNotFound, or ErrClosed when it has ended.
 func (s *Store) CancelRescreen(ctx context.Context, id string) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(tx queries) error {
 		return one(tx.ExecContext(ctx, "UPDATE rescreens SET state = ? WHERE id = ? AND state = ?", RescreenCancelled, id, RescreenRunning))
 	})
 	if errors.Is(err, ErrNotFound) {
@@ -217,7 +217,7 @@ func (s *Store) CancelRescreen(ctx context.Context, id string) error {
 }
 
 // putHit stores a hit in the place of what was stored of the same reference and scan.
-func putHit(ctx context.Context, tx *sql.Tx, h LookBackHit) error {
+func putHit(ctx context.Context, tx queries, h LookBackHit) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO lookback_hits (reference_id, scan_id, substance, class, controlled, score, shift_cm1, stated, verdict,
 			headline, library, algorithm, found) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)
 		ON CONFLICT (reference_id, scan_id) DO UPDATE SET substance = excluded.substance, class = excluded.class, controlled = excluded.controlled,
@@ -229,7 +229,7 @@ func putHit(ctx context.Context, tx *sql.Tx, h LookBackHit) error {
 
 // Rescreens are up to limit of them, newest first.
 func (s *Store) Rescreens(ctx context.Context, limit int) ([]Rescreen, error) {
-	return s.rescreens(ctx, "1 ORDER BY r.seq DESC LIMIT ?", limit)
+	return s.rescreens(ctx, "TRUE ORDER BY r.seq DESC LIMIT ?", limit)
 }
 
 // RescreenMark is what changes of a look-back while it runs.

@@ -8,10 +8,23 @@ import (
 	"time"
 )
 
-// enqueue puts stored files that were never in the outbox into it; a WHERE over files and an ORDER BY may follow. The
+// enqueue puts the stored files that fit a condition and were never in the outbox into it, in the order of storing. The
 // key is the id of the file's first scan: it is made once and never again.
-const enqueue = `INSERT OR IGNORE INTO outbox (sha256, key)
-	SELECT sha256, (SELECT id FROM scans s WHERE s.sha256 = files.sha256 ORDER BY spectrum_index LIMIT 1) FROM files`
+func enqueue(ctx context.Context, tx queries, cond string, args ...any) (n int, err error) {
+	return changed(tx.ExecContext(ctx, `INSERT INTO outbox (sha256, key)
+		SELECT sha256, (SELECT id FROM scans s WHERE s.sha256 = files.sha256 ORDER BY spectrum_index LIMIT 1) FROM files
+		WHERE EXISTS (SELECT 1 FROM scans s WHERE s.sha256 = files.sha256) AND `+cond+`
+		ORDER BY (SELECT min(seq) FROM scans s WHERE s.sha256 = files.sha256) ON CONFLICT DO NOTHING`, args...))
+}
+
+// changed is how many rows a statement has changed.
+func changed(res sql.Result, err error) (int, error) {
+	if err != nil {
+		return 0, err
+	}
+	n, err := res.RowsAffected()
+	return int(n), err
+}
 
 // Unsent is a file in the outbox that has not reached the other server.
 type Unsent struct {
@@ -122,7 +135,7 @@ func (s *Store) Park(ctx context.Context, seq int64, reason string, now time.Tim
 }
 
 func (s *Store) note(ctx context.Context, seq int64, set string, args ...any) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
+	return s.write(ctx, func(tx queries) error {
 		_, err := tx.ExecContext(ctx, `UPDATE outbox SET `+set+` WHERE seq = ? AND sent IS NULL`, append(args, seq)...)
 		return err
 	})
@@ -130,23 +143,18 @@ func (s *Store) note(ctx context.Context, seq int64, set string, args ...any) er
 
 // Unpark lets parked files wait again, each at its old place, and returns how many there were.
 func (s *Store) Unpark(ctx context.Context) (n int, err error) {
-	return s.changed(ctx, `UPDATE outbox SET parked = NULL WHERE parked IS NOT NULL AND sent IS NULL`)
+	err = s.write(ctx, func(tx queries) error {
+		n, err = changed(tx.ExecContext(ctx, `UPDATE outbox SET parked = NULL WHERE parked IS NOT NULL AND sent IS NULL`))
+		return err
+	})
+	return n, err
 }
 
 // QueueStored puts every file that was never in the outbox at its end, in the order of storing, and returns how many
 // there were.
 func (s *Store) QueueStored(ctx context.Context) (n int, err error) {
-	return s.changed(ctx, enqueue+` WHERE EXISTS (SELECT 1 FROM scans s WHERE s.sha256 = files.sha256) ORDER BY created, rowid`)
-}
-
-func (s *Store) changed(ctx context.Context, query string) (n int, err error) {
-	err = s.write(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, query)
-		if err != nil {
-			return err
-		}
-		rows, err := res.RowsAffected()
-		n = int(rows)
+	err = s.write(ctx, func(tx queries) error {
+		n, err = enqueue(ctx, tx, "TRUE")
 		return err
 	})
 	return n, err

@@ -40,132 +40,136 @@ func next(t *testing.T, s *Store) Unsent {
 }
 
 func TestTheOutboxKeepsTheOrderOfStoringAndParkedFilesStepAside(t *testing.T) {
-	s := open(t)
-	for _, name := range []string{"a", "b", "c"} {
-		queued(t, s, name)
-	}
-	queued(t, s, "b") // again: its place stays
-	if b, err := s.Backlog(t.Context()); err != nil || b.Waiting != 3 || b.Parked != 0 || b.Oldest == nil || b.LastSent != nil {
-		t.Errorf("backlog %+v, %v", b, err)
-	}
-	a := next(t, s)
-	if a.Filename != "a" || a.Key == "" || a.Scans != 1 {
-		t.Errorf("first is %+v", a)
-	}
-	if err := s.NotSent(t.Context(), a.Seq, "no network", noon); err != nil {
-		t.Fatal(err)
-	}
-	if b, err := s.Backlog(t.Context()); err != nil || b.Error != "no network" || b.Tried == nil || b.Waiting != 3 {
-		t.Errorf("backlog %+v, %v", b, err)
-	}
-	if again := next(t, s); again.Seq != a.Seq || again.Key != a.Key || again.Attempts != 1 {
-		t.Errorf("after a failure the next is %+v", again)
-	}
-	if err := s.Park(t.Context(), a.Seq, "too large", noon); err != nil {
-		t.Fatal(err)
-	}
-	b := next(t, s)
-	if b.Filename != "b" {
-		t.Errorf("behind a parked file comes %+v", b)
-	}
-	if err := s.Sent(t.Context(), b.Seq, "https://x", "id-there", noon); err != nil {
-		t.Fatal(err)
-	}
-	for _, late := range []error{s.NotSent(t.Context(), b.Seq, "late", noon), s.Park(t.Context(), b.Seq, "late", noon)} {
-		if late != nil {
-			t.Fatal(late) // another program's attempt that ends after: no error, and no effect
+	onEach(t, func(t *testing.T, s *Store) {
+		for _, name := range []string{"a", "b", "c"} {
+			queued(t, s, name)
 		}
-	}
-	got, err := s.Backlog(t.Context())
-	if err != nil || got.Waiting != 1 || got.Parked != 1 || got.LastSent == nil || got.Error != "" {
-		t.Errorf("backlog %+v, %v", got, err)
-	}
-	list, err := s.Unsent(t.Context(), 10)
-	if err != nil || len(list) != 2 || list[0].Filename != "c" || list[1].Filename != "a" || list[1].Parked == nil || list[1].Error != "too large" {
-		t.Errorf("unsent %+v, %v", list, err)
-	}
-	if n, err := s.Unpark(t.Context()); n != 1 || err != nil || next(t, s).Filename != "a" {
-		t.Errorf("%d unparked, %v, next %+v", n, err, next(t, s))
-	}
+		queued(t, s, "b") // again: its place stays
+		if b, err := s.Backlog(t.Context()); err != nil || b.Waiting != 3 || b.Parked != 0 || b.Oldest == nil || b.LastSent != nil {
+			t.Errorf("backlog %+v, %v", b, err)
+		}
+		a := next(t, s)
+		if a.Filename != "a" || a.Key == "" || a.Scans != 1 {
+			t.Errorf("first is %+v", a)
+		}
+		if err := s.NotSent(t.Context(), a.Seq, "no network", noon); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := s.Backlog(t.Context()); err != nil || b.Error != "no network" || b.Tried == nil || b.Waiting != 3 {
+			t.Errorf("backlog %+v, %v", b, err)
+		}
+		if again := next(t, s); again.Seq != a.Seq || again.Key != a.Key || again.Attempts != 1 {
+			t.Errorf("after a failure the next is %+v", again)
+		}
+		if err := s.Park(t.Context(), a.Seq, "too large", noon); err != nil {
+			t.Fatal(err)
+		}
+		b := next(t, s)
+		if b.Filename != "b" {
+			t.Errorf("behind a parked file comes %+v", b)
+		}
+		if err := s.Sent(t.Context(), b.Seq, "https://x", "id-there", noon); err != nil {
+			t.Fatal(err)
+		}
+		for _, late := range []error{s.NotSent(t.Context(), b.Seq, "late", noon), s.Park(t.Context(), b.Seq, "late", noon)} {
+			if late != nil {
+				t.Fatal(late) // another program's attempt that ends after: no error, and no effect
+			}
+		}
+		got, err := s.Backlog(t.Context())
+		if err != nil || got.Waiting != 1 || got.Parked != 1 || got.LastSent == nil || got.Error != "" {
+			t.Errorf("backlog %+v, %v", got, err)
+		}
+		list, err := s.Unsent(t.Context(), 10)
+		if err != nil || len(list) != 2 || list[0].Filename != "c" || list[1].Filename != "a" || list[1].Parked == nil || list[1].Error != "too large" {
+			t.Errorf("unsent %+v, %v", list, err)
+		}
+		if n, err := s.Unpark(t.Context()); n != 1 || err != nil || next(t, s).Filename != "a" {
+			t.Errorf("%d unparked, %v, next %+v", n, err, next(t, s))
+		}
+	})
 }
 
 func TestWhatWasStoredBeforeCanBeQueuedOnce(t *testing.T) {
-	s := open(t)
-	for _, name := range []string{"z", "a"} {
-		raw := []byte(name)
-		if _, _, err := s.Put(t.Context(), File{name, raw}, []Scan{scan(t, name, 0, raw)}, Arrival{}); err != nil {
-			t.Fatal(err)
+	onEach(t, func(t *testing.T, s *Store) {
+		for _, name := range []string{"z", "a"} {
+			raw := []byte(name)
+			if _, _, err := s.Put(t.Context(), File{name, raw}, []Scan{scan(t, name, 0, raw)}, Arrival{}); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	queued(t, s, "new")
-	if n, err := s.QueueStored(t.Context()); n != 2 || err != nil {
-		t.Fatalf("%d queued, %v", n, err)
-	}
-	if n, err := s.QueueStored(t.Context()); n != 0 || err != nil {
-		t.Errorf("%d queued again, %v", n, err)
-	}
-	var names []string
-	list, err := s.Unsent(t.Context(), 10)
-	for _, u := range list {
-		names = append(names, u.Filename)
-	}
-	if err != nil || !slices.Equal(names, []string{"new", "z", "a"}) {
-		t.Errorf("order %q, %v", names, err)
-	}
+		queued(t, s, "new")
+		if n, err := s.QueueStored(t.Context()); n != 2 || err != nil {
+			t.Fatalf("%d queued, %v", n, err)
+		}
+		if n, err := s.QueueStored(t.Context()); n != 0 || err != nil {
+			t.Errorf("%d queued again, %v", n, err)
+		}
+		var names []string
+		list, err := s.Unsent(t.Context(), 10)
+		for _, u := range list {
+			names = append(names, u.Filename)
+		}
+		if err != nil || !slices.Equal(names, []string{"new", "z", "a"}) {
+			t.Errorf("order %q, %v", names, err)
+		}
+	})
 }
 
 func TestAKeyBelongsToOneUserAndOneFile(t *testing.T) {
-	s := open(t)
-	raw, other := []byte("raw"), []byte("other")
-	key := Arrival{Key: Key{"u", "k"}}
-	if _, created, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}, key); err != nil || !created {
-		t.Fatal(created, err)
-	}
-	if _, _, err := s.Put(t.Context(), File{"g", other}, []Scan{scan(t, "b", 0, other)}, key); !errors.Is(err, ErrKeyUsed) || counts(t, s)[0] != 1 {
-		t.Errorf("the key with another file: %v, %v rows", err, counts(t, s))
-	}
-	sum := scan(t, "a", 0, raw).SHA256
-	for name, tc := range map[string]struct {
-		a    Arrival
-		want bool
-	}{"the same key": {key, true}, "another user's": {Arrival{Key: Key{"v", "k"}}, false}, "another key": {Arrival{Key: Key{"u", "l"}}, false}, "none": {Arrival{}, false}} {
-		if created, err := s.Arrive(t.Context(), sum, tc.a, noon); created != tc.want || err != nil {
-			t.Errorf("%s: created %t, %v", name, created, err)
+	onEach(t, func(t *testing.T, s *Store) {
+		raw, other := []byte("raw"), []byte("other")
+		key := Arrival{Key: Key{"u", "k"}}
+		if _, created, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}, key); err != nil || !created {
+			t.Fatal(created, err)
 		}
-	}
+		if _, _, err := s.Put(t.Context(), File{"g", other}, []Scan{scan(t, "b", 0, other)}, key); !errors.Is(err, ErrKeyUsed) || counts(t, s)[0] != 1 {
+			t.Errorf("the key with another file: %v, %v rows", err, counts(t, s))
+		}
+		sum := scan(t, "a", 0, raw).SHA256
+		for name, tc := range map[string]struct {
+			a    Arrival
+			want bool
+		}{"the same key": {key, true}, "another user's": {Arrival{Key: Key{"v", "k"}}, false}, "another key": {Arrival{Key: Key{"u", "l"}}, false}, "none": {Arrival{}, false}} {
+			if created, err := s.Arrive(t.Context(), sum, tc.a, noon); created != tc.want || err != nil {
+				t.Errorf("%s: created %t, %v", name, created, err)
+			}
+		}
+	})
 }
 
 func TestFieldAnswersAreKeptAsTheyCameAndNeverReplaceOneAnother(t *testing.T) {
-	s := open(t)
-	raw := []byte("raw")
-	id := uuid.NewString()
-	var there FieldAnswer
-	sent := fmt.Sprintf(`{"scan_id":%q,"spectrum_index":0,"answered":"2026-11-01T10:00:00Z","case":"C 7","from_the_future":1,
+	onEach(t, func(t *testing.T, s *Store) {
+		raw := []byte("raw")
+		id := uuid.NewString()
+		var there FieldAnswer
+		sent := fmt.Sprintf(`{"scan_id":%q,"spectrum_index":0,"answered":"2026-11-01T10:00:00Z","case":"C 7","from_the_future":1,
 		"identification":{"verdict":"no_alarm","headline":"as shown","library":"old"}}`, id)
-	if err := json.Unmarshal([]byte(sent), &there); err != nil || there.Validate() != nil {
-		t.Fatal(err, there.Validate())
-	}
-	if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}, Arrival{Answers: []FieldAnswer{there}}); err != nil {
-		t.Fatal(err)
-	}
-	changed := there
-	changed.raw, changed.Identification.Headline = nil, "changed"
-	mine := FieldAnswer{ScanID: "a", Identification: answered}
-	if _, err := s.Arrive(t.Context(), scan(t, "a", 0, raw).SHA256, Arrival{Answers: []FieldAnswer{changed, mine}}, noon); err != nil {
-		t.Fatal(err)
-	}
-	sc, err := s.Scan(t.Context(), "a")
-	if err != nil || len(sc.FieldAnswers) != 1 {
-		t.Fatalf("%+v, %v", sc.FieldAnswers, err)
-	}
-	if a := sc.FieldAnswers[0]; a.Identification.Headline != "as shown" || a.Identification.Verdict != identify.NoAlarm || a.Case != "C 7" ||
-		sc.Verdict != string(identify.Alarm) {
-		t.Errorf("%+v beside %s", a, sc.Verdict)
-	}
-	passed, err := json.Marshal(sc.Answers())
-	if err != nil || len(sc.Answers()) != 2 || sc.Answers()[1].ScanID != "a" || !strings.Contains(string(passed), `"from_the_future":1`) {
-		t.Errorf("passed on %s, %v", passed, err)
-	}
+		if err := json.Unmarshal([]byte(sent), &there); err != nil || there.Validate() != nil {
+			t.Fatal(err, there.Validate())
+		}
+		if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}, Arrival{Answers: []FieldAnswer{there}}); err != nil {
+			t.Fatal(err)
+		}
+		changed := there
+		changed.raw, changed.Identification.Headline = nil, "changed"
+		mine := FieldAnswer{ScanID: "a", Identification: answered}
+		if _, err := s.Arrive(t.Context(), scan(t, "a", 0, raw).SHA256, Arrival{Answers: []FieldAnswer{changed, mine}}, noon); err != nil {
+			t.Fatal(err)
+		}
+		sc, err := s.Scan(t.Context(), "a")
+		if err != nil || len(sc.FieldAnswers) != 1 {
+			t.Fatalf("%+v, %v", sc.FieldAnswers, err)
+		}
+		if a := sc.FieldAnswers[0]; a.Identification.Headline != "as shown" || a.Identification.Verdict != identify.NoAlarm || a.Case != "C 7" ||
+			sc.Verdict != string(identify.Alarm) {
+			t.Errorf("%+v beside %s", a, sc.Verdict)
+		}
+		passed, err := json.Marshal(sc.Answers())
+		if err != nil || len(sc.Answers()) != 2 || sc.Answers()[1].ScanID != "a" || !strings.Contains(string(passed), `"from_the_future":1`) {
+			t.Errorf("passed on %s, %v", passed, err)
+		}
+	})
 }
 
 func TestAFieldAnswerThatCannotBeIsRefused(t *testing.T) {
@@ -258,16 +262,17 @@ func checkAfterCut(t *testing.T, main, wal []byte, sums []string, want int) {
 }
 
 func TestAFullDiskIsCalledThatAndTheQueueIsKept(t *testing.T) {
-	s := open(t)
-	queued(t, s, "small")
-	fill(t, s)
-	big := []byte(strings.Repeat("x", 1<<20))
-	if _, _, err := s.Put(t.Context(), File{"big", big}, []Scan{scan(t, "b", 0, big)}, Arrival{Queue: true}); !errors.Is(err, ErrFull) {
-		t.Errorf("on a full disk: %v", err)
-	}
-	if list, err := s.Unsent(t.Context(), 10); err != nil || len(list) != 1 || list[0].Filename != "small" {
-		t.Errorf("the queue is %+v, %v", list, err)
-	}
+	onEach(t, func(t *testing.T, s *Store) {
+		queued(t, s, "small")
+		fill(t, s)
+		big := []byte(strings.Repeat("x", 1<<20))
+		if _, _, err := s.Put(t.Context(), File{"big", big}, []Scan{scan(t, "b", 0, big)}, Arrival{Queue: true}); !errors.Is(err, ErrFull) {
+			t.Errorf("on a full disk: %v", err)
+		}
+		if list, err := s.Unsent(t.Context(), 10); err != nil || len(list) != 1 || list[0].Filename != "small" {
+			t.Errorf("the queue is %+v, %v", list, err)
+		}
+	})
 }
 
 func TestProgramsThatOpenANewFolderTogetherAllGetIt(t *testing.T) {

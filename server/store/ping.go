@@ -13,7 +13,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	}
 	tx, err := s.w.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("write to the database: %w", full(err))
+		return fmt.Errorf("write to the database: %w", s.d.named(ctx, err))
 	}
 	return tx.Rollback()
 }

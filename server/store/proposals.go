@@ -64,7 +64,7 @@ func (s *Store) Decide(ctx context.Context, id string, d Decision, reviewers []s
 	if err := ValidText("reason", d.Reason); err != nil {
 		return err
 	}
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(tx queries) error {
 		var status, enteredBy string
 		err := tx.QueryRowContext(ctx, "SELECT status, entered_by FROM proposals WHERE id = ?", id).Scan(&status, &enteredBy)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -107,7 +107,10 @@ func (s *Store) OtherReviewers(ctx context.Context, name string, roles []string)
 	return otherReviewers(ctx, s.r, name, roles)
 }
 
-func otherReviewers(ctx context.Context, q queryer, name string, roles []string) ([]string, error) {
+func otherReviewers(ctx context.Context, q queries, name string, roles []string) ([]string, error) {
+	if len(roles) == 0 {
+		return nil, nil
+	}
 	args := []any{name}
 	for _, r := range roles {
 		args = append(args, r)
@@ -146,7 +149,7 @@ func (s *Store) Proposal(ctx context.Context, id string) (Proposal, error) {
 // Proposals returns up to limit proposals of a status ("": all), open ones first, of each the newest first.
 func (s *Store) Proposals(ctx context.Context, status string, limit int) ([]Proposal, error) {
 	if status == "" {
-		return s.proposals(ctx, "1", nil, limit)
+		return s.proposals(ctx, "TRUE", nil, limit)
 	}
 	return s.proposals(ctx, "v.status = ?", []any{status}, limit)
 }

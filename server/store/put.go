@@ -21,7 +21,7 @@ type File struct {
 // the file in index order, and whether this request stored any (see Arrive). ErrFull when there is no room.
 func (s *Store) Put(ctx context.Context, f File, scans []Scan, a Arrival) (stored []Scan, created bool, err error) {
 	sum := spectra.HashBytes(f.Raw)
-	err = s.write(ctx, func(tx *sql.Tx) error {
+	err = s.write(ctx, func(tx queries) error {
 		for _, sc := range scans {
 			if sc.SHA256 != sum {
 				return fmt.Errorf("%w: scan %d says its file is %.12s, the file is %.12s", ErrInvalid, sc.SpectrumIndex, sc.SHA256, sum)
@@ -51,7 +51,7 @@ func (s *Store) Put(ctx context.Context, f File, scans []Scan, a Arrival) (store
 	return stored, created, err
 }
 
-func insertScan(ctx context.Context, tx *sql.Tx, sc Scan) (bool, error) {
+func insertScan(ctx context.Context, tx queries, sc Scan) (bool, error) {
 	ans, err := json.Marshal(sc.Identification)
 	if err != nil {
 		return false, fmt.Errorf("%w: answer: %w", ErrInvalid, err)

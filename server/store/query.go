@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -21,18 +20,18 @@ type Filter struct {
 }
 
 func (f Filter) where() (string, []any) {
-	conds, args := []string{"1"}, []any{}
+	conds, args := []string{"TRUE"}, []any{}
 	add := func(cond string, a ...any) { conds, args = append(conds, cond), append(args, a...) }
 	for _, eq := range []struct{ column, value string }{
 		{"verdict", f.Verdict}, {"technique", f.Technique}, {"county", f.County}, {"state", f.State},
 	} {
 		if eq.value != "" {
-			add("s."+eq.column+" = ? COLLATE NOCASE", eq.value)
+			add("lower(s."+eq.column+") = ?", asciiLower(eq.value))
 		}
 	}
 	for _, eq := range []struct{ column, value string }{{"substance", f.Substance}, {"class", f.Class}} {
 		if eq.value != "" {
-			add("s.id IN (SELECT scan_id FROM findings WHERE "+eq.column+" = ? COLLATE NOCASE)", eq.value)
+			add("s.id IN (SELECT scan_id FROM findings WHERE lower("+eq.column+") = ?)", asciiLower(eq.value))
 		}
 	}
 	if !f.From.IsZero() {
@@ -45,12 +44,12 @@ func (f Filter) where() (string, []any) {
 		add("s.simulated = ?", *f.Simulated)
 	}
 	if f.Text != "" {
-		like := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(f.Text) + "%"
+		like := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(asciiLower(f.Text)) + "%"
 		var ors []string
 		for _, c := range []string{"filename", "case_number", "exhibit", "officer", "county", "state", "headline", "device_serial"} {
-			ors, args = append(ors, "s."+c+` LIKE ? ESCAPE '\'`), append(args, like)
+			ors, args = append(ors, "lower(s."+c+`) LIKE ? ESCAPE '\'`), append(args, like)
 		}
-		ors = append(ors, `s.id IN (SELECT scan_id FROM findings WHERE substance LIKE ? ESCAPE '\')`)
+		ors = append(ors, `s.id IN (SELECT scan_id FROM findings WHERE lower(substance) LIKE ? ESCAPE '\')`)
 		add("("+strings.Join(ors, " OR ")+")", like)
 	}
 	return strings.Join(conds, " AND "), args
@@ -141,11 +140,13 @@ func (s *Store) complete(ctx context.Context, scans []Scan) error {
 // warnings fills in what the spectra say is wrong with them.
 func (s *Store) warnings(ctx context.Context, scans []Scan) error {
 	for i := range scans {
-		var list sql.NullString
-		err := s.r.QueryRowContext(ctx, `SELECT CAST(spectrum AS TEXT) ->> '$.metadata.warnings' FROM scans WHERE id = ?`, scans[i].ID).Scan(&list)
-		if err == nil && list.Valid {
-			err = json.Unmarshal([]byte(list.String), &scans[i].Warnings)
+		var stored []byte
+		var said struct{ Metadata struct{ Warnings []string } }
+		err := s.r.QueryRowContext(ctx, "SELECT spectrum FROM scans WHERE id = ?", scans[i].ID).Scan(&stored)
+		if err == nil {
+			err = json.Unmarshal(stored, &said)
 		}
+		scans[i].Warnings = append(scans[i].Warnings, said.Metadata.Warnings...)
 		if err != nil {
 			return fmt.Errorf("read the warnings of scan %s: %w", scans[i].ID, err)
 		}
@@ -179,7 +180,7 @@ func (s *Store) scans(ctx context.Context, tail string, args ...any) ([]Scan, er
 	return scans, rows.Err()
 }
 
-func readScan(rows *sql.Rows) (Scan, error) {
+func readScan(rows *rows) (Scan, error) {
 	var (
 		sc                Scan
 		dev               Device

@@ -1,7 +1,8 @@
-// Package store keeps scans, their findings and the people who may see them in one SQLite file.
+// Package store keeps scans, their findings and the people who may see them in one SQLite file or in a PostgreSQL
+// database. Both are asked with the same SQL; what differs is in dialect.go, sqlite.go and postgres.go.
 //
-// Writes go through one connection, each in one immediate transaction; reads go through a pool that never
-// waits for the writer (WAL). Times are kept in microseconds, UTC.
+// Writes go through one connection, each in one transaction that no other program writes beside; reads go through a pool
+// that never waits for the writer. Times are kept in microseconds, UTC.
 package store
 
 import (
@@ -11,14 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
-	"os"
-	"path/filepath"
-	"slices"
-	"syscall"
 	"time"
 
-	"github.com/mattn/go-sqlite3" // also the "sqlite3" driver
 	"github.com/pressly/goose/v3"
 )
 
@@ -29,54 +24,49 @@ var (
 	ErrInvalid  = errors.New("cannot be stored")
 	// ErrFull: nothing of the transaction was stored, everything stored before is kept.
 	ErrFull = errors.New("the disk is full; nothing was stored. Free some space and try again")
+	// ErrUnavailable: nothing of the transaction was stored. The store can be used again as soon as the database answers.
+	ErrUnavailable = errors.New("the database cannot be reached or is too busy; nothing was stored. Try again in a moment")
+	// ErrUncertain: the database was lost between being told to store a transaction and saying that it had. All of it is
+	// stored or nothing is. Files and results that come again are stored once only.
+	ErrUncertain = errors.New("the database was lost while it stored; it is not known whether it did. Try again in a moment: what was stored is not stored twice")
 )
 
-//go:embed migrations/*.sql
+//go:embed migrations/*.sql migrations/postgres/*.sql
 var migrations embed.FS
 
-// FileName is the name of the database inside a data folder.
-const FileName = "fentrace.db"
-
-// readers is the size of the read pool. SQLite readers do not block each other; more only cost memory.
+// readers is the size of the read pool. Readers do not block each other; more only cost memory.
 const readers = 8
 
 // Store is the open database. It is safe for concurrent use.
 type Store struct {
-	w *sql.DB // one connection: SQLite has one writer
-	r *sql.DB
+	d    *dialect
+	w    *sql.DB // one connection: there is one writer
+	pool *sql.DB
+	r    queries // on pool
 }
 
-// Open opens the database in dir, creating the folder (readable by its owner only) and the tables as needed.
-// Close must be called when done.
-func Open(ctx context.Context, dir string) (*Store, error) {
-	if err := makeFolder(dir); err != nil {
-		return nil, fmt.Errorf("create data folder: %w", err)
+// OpenDatabase opens the PostgreSQL database at url, or the one in the folder dir when url is empty: see OpenPostgres and Open.
+func OpenDatabase(ctx context.Context, dir, url string) (*Store, error) {
+	if url == "" {
+		return Open(ctx, dir)
 	}
-	path := filepath.Join(dir, FileName)
-	// synchronous=FULL: an answer that was given must survive a power cut.
-	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
-		"?_journal_mode=WAL&_synchronous=FULL&_foreign_keys=on&_busy_timeout=5000"
-	w, err := sql.Open("sqlite3", dsn+"&_txlock=immediate")
-	if err != nil {
-		return nil, fmt.Errorf("open database %s: %w", path, err)
-	}
+	return OpenPostgres(ctx, url)
+}
+
+// newStore brings the tables up to date and puts a store together; it closes w and pool when it cannot.
+func newStore(ctx context.Context, d *dialect, w, pool *sql.DB) (*Store, error) {
 	w.SetMaxOpenConns(1)
-	if err := migrate(ctx, w); err != nil {
-		w.Close()
-		return nil, fmt.Errorf("open database %s: %w", path, err)
+	pool.SetMaxOpenConns(readers)
+	pool.SetMaxIdleConns(readers)
+	s := &Store{d: d, w: w, pool: pool, r: queries{pool, d}}
+	if err := d.migrate(ctx, w); err != nil {
+		return nil, errors.Join(fmt.Errorf("bring tables up to date: %w", d.named(ctx, err)), s.Close())
 	}
-	r, err := sql.Open("sqlite3", dsn+"&_query_only=1")
-	if err != nil {
-		w.Close()
-		return nil, fmt.Errorf("open database %s for reading: %w", path, err)
-	}
-	r.SetMaxOpenConns(readers)
-	r.SetMaxIdleConns(readers)
-	return &Store{w: w, r: r}, nil
+	return s, nil
 }
 
-func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
+func (d *dialect) migrate(ctx context.Context, db *sql.DB) error {
+	files, err := fs.Sub(migrations, d.migrations)
 	if err != nil {
 		return err
 	}
@@ -84,72 +74,44 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	// Goose looks what is missing before it locks the database. A program that opens the same new folder meanwhile makes
-	// one migration fail here, whole, and is past it then: trying again, once for each, gets through.
+	// Goose looks what is missing before it locks an SQLite database. A program that opens the same new folder meanwhile
+	// makes one migration fail here, whole, and is past it then: trying again, once for each, gets through.
 	for range len(all) + 1 {
 		var p *goose.Provider
-		if p, err = goose.NewProvider(goose.DialectSQLite3, db, files); err != nil {
+		if p, err = goose.NewProvider(d.goose, db, files, d.options...); err != nil {
 			return fmt.Errorf("read migrations: %w", err)
 		}
 		if _, err = p.Up(ctx); err == nil {
 			return nil
 		}
 	}
-	return fmt.Errorf("bring tables up to date: %w", full(err))
-}
-
-// Close closes both connections; the store cannot be used after.
-func (s *Store) Close() error {
-	return errors.Join(s.r.Close(), s.w.Close())
-}
-
-// write runs f in one transaction: either all of it is stored or nothing is.
-func (s *Store) write(ctx context.Context, f func(*sql.Tx) error) error {
-	tx, err := s.w.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	defer tx.Rollback()
-	if err := f(tx); err != nil {
-		return full(err)
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", full(err))
-	}
-	return nil
-}
-
-// full calls errors by their name that mean there is no room: on the disk, in the quota or in the limits of the process.
-func full(err error) error {
-	var e sqlite3.Error
-	if errors.As(err, &e) && (e.Code == sqlite3.ErrFull || slices.Contains([]syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG}, e.SystemErrno)) {
-		return fmt.Errorf("%w: %w", ErrFull, err)
-	}
 	return err
 }
 
-// makeFolder creates dir and what is missing above it. The names of new folders are on the disk when it returns: else a
-// power cut could take a folder away with everything that was synced inside.
-func makeFolder(dir string) error {
-	if info, err := os.Stat(dir); err == nil && info.IsDir() {
-		return nil
+// Close closes all connections; the store cannot be used after.
+func (s *Store) Close() error {
+	return errors.Join(s.pool.Close(), s.w.Close())
+}
+
+// write runs f in one transaction: either all of it is stored or nothing is. No other transaction writes meanwhile, so
+// what is numbered in it becomes visible in the order of the numbers.
+func (s *Store) write(ctx context.Context, f func(queries) error) error {
+	tx, err := s.w.BeginTx(ctx, &sql.TxOptions{Isolation: s.d.isolation})
+	if err != nil {
+		return fmt.Errorf("begin: %w", s.d.named(ctx, err))
 	}
-	parent := filepath.Dir(dir)
-	if parent != dir {
-		if err := makeFolder(parent); err != nil {
-			return err
+	defer tx.Rollback()
+	q := queries{tx, s.d}
+	if s.d.lock != "" {
+		if _, err := q.ExecContext(ctx, s.d.lock); err != nil {
+			return fmt.Errorf("begin: %w", err)
 		}
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := f(q); err != nil {
 		return err
 	}
-	f, err := os.Open(parent)
-	if err != nil {
-		return nil // one may pass through but not look into it: the system syncs it in its own time
-	}
-	defer f.Close()
-	if err := f.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EINVAL) {
-		return fmt.Errorf("sync %s: %w", parent, err)
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", s.d.namedCommit(ctx, err))
 	}
 	return nil
 }

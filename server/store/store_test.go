@@ -9,12 +9,21 @@ import (
 	"time"
 
 	"fentrace/library/identify"
+	"fentrace/server/store/storetest"
 	"fentrace/spectra"
 )
 
-func open(t *testing.T) *Store {
+// onEach runs a test on a new database of each kind.
+func onEach(t *testing.T, f func(t *testing.T, s *Store)) {
 	t.Helper()
-	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "new folder? 100%"))
+	t.Run("sqlite", func(t *testing.T) { f(t, opened(t, filepath.Join(t.TempDir(), "new folder? 100%"), "")) })
+	t.Run("postgres", func(t *testing.T) { f(t, opened(t, "", storetest.Postgres(t))) })
+}
+
+// opened opens a database until the test ends.
+func opened(t *testing.T, dir, address string) *Store {
+	t.Helper()
+	s, err := OpenDatabase(t.Context(), dir, address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +54,7 @@ func scan(t *testing.T, id string, index int, raw []byte, change ...func(*spectr
 // counts returns the rows of scans, files and findings.
 func counts(t *testing.T, s *Store) (n [3]int) {
 	t.Helper()
-	if err := s.r.QueryRow("SELECT (SELECT count(*) FROM scans), (SELECT count(*) FROM files), (SELECT count(*) FROM findings)").
+	if err := s.r.QueryRowContext(t.Context(), "SELECT (SELECT count(*) FROM scans), (SELECT count(*) FROM files), (SELECT count(*) FROM findings)").
 		Scan(&n[0], &n[1], &n[2]); err != nil {
 		t.Fatal(err)
 	}
@@ -53,103 +62,118 @@ func counts(t *testing.T, s *Store) (n [3]int) {
 }
 
 func TestAFileItsScansAndFindingsAreStoredTogetherOrNotAtAll(t *testing.T) {
-	s := open(t)
-	raw := []byte("raw")
-	bad := scan(t, "b", 1, raw, func(sp *spectra.Spectrum) { sp.Y[1] = math.NaN() })
-	if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw), bad}, Arrival{}); !errors.Is(err, ErrInvalid) {
-		t.Errorf("a spectrum with NaN: %v", err)
-	}
-	if _, _, err := s.Put(t.Context(), File{"f", []byte("other")}, []Scan{scan(t, "a", 0, raw)}, Arrival{}); !errors.Is(err, ErrInvalid) {
-		t.Errorf("a scan of another file: %v", err)
-	}
-	if n := counts(t, s); n != [3]int{} {
-		t.Errorf("rows left behind: %v", n)
-	}
-	stored, created, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw), scan(t, "b", 1, raw)}, Arrival{})
-	if err != nil || !created || len(stored) != 2 || counts(t, s) != [3]int{2, 1, 2} {
-		t.Errorf("%d stored, created %t, %v, rows %v", len(stored), created, err, counts(t, s))
-	}
+	onEach(t, func(t *testing.T, s *Store) {
+		raw := []byte("raw")
+		bad := scan(t, "b", 1, raw, func(sp *spectra.Spectrum) { sp.Y[1] = math.NaN() })
+		if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw), bad}, Arrival{}); !errors.Is(err, ErrInvalid) {
+			t.Errorf("a spectrum with NaN: %v", err)
+		}
+		if _, _, err := s.Put(t.Context(), File{"f", []byte("other")}, []Scan{scan(t, "a", 0, raw)}, Arrival{}); !errors.Is(err, ErrInvalid) {
+			t.Errorf("a scan of another file: %v", err)
+		}
+		if n := counts(t, s); n != [3]int{} {
+			t.Errorf("rows left behind: %v", n)
+		}
+		stored, created, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw), scan(t, "b", 1, raw)}, Arrival{})
+		if err != nil || !created || len(stored) != 2 || counts(t, s) != [3]int{2, 1, 2} {
+			t.Errorf("%d stored, created %t, %v, rows %v", len(stored), created, err, counts(t, s))
+		}
+	})
 }
 
 func TestPutIsIdempotentByContentAndIndex(t *testing.T) {
-	s := open(t)
-	raw := []byte("raw")
-	if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}, Arrival{}); err != nil {
-		t.Fatal(err)
-	}
-	stored, created, err := s.Put(t.Context(), File{"g", raw}, []Scan{scan(t, "x", 0, raw)}, Arrival{})
-	if err != nil || created || stored[0].ID != "a" || counts(t, s) != [3]int{1, 1, 1} {
-		t.Errorf("%v, created %t, %v, rows %v", stored, created, err, counts(t, s))
-	}
-	stored, created, err = s.Put(t.Context(), File{"g", raw}, []Scan{scan(t, "x", 0, raw), scan(t, "y", 1, raw)}, Arrival{})
-	if err != nil || !created || len(stored) != 2 || stored[0].ID != "a" || stored[1].ID != "y" {
-		t.Errorf("a second spectrum of a known file: %v, created %t, %v", stored, created, err)
-	}
+	onEach(t, func(t *testing.T, s *Store) {
+		raw := []byte("raw")
+		if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}, Arrival{}); err != nil {
+			t.Fatal(err)
+		}
+		stored, created, err := s.Put(t.Context(), File{"g", raw}, []Scan{scan(t, "x", 0, raw)}, Arrival{})
+		if err != nil || created || stored[0].ID != "a" || counts(t, s) != [3]int{1, 1, 1} {
+			t.Errorf("%v, created %t, %v, rows %v", stored, created, err, counts(t, s))
+		}
+		stored, created, err = s.Put(t.Context(), File{"g", raw}, []Scan{scan(t, "x", 0, raw), scan(t, "y", 1, raw)}, Arrival{})
+		if err != nil || !created || len(stored) != 2 || stored[0].ID != "a" || stored[1].ID != "y" {
+			t.Errorf("a second spectrum of a known file: %v, created %t, %v", stored, created, err)
+		}
+	})
 }
 
-// fill makes the disk full: SQLite answers a database that may not grow in the same way.
-func fill(t *testing.T, s *Store) {
+// fill makes the disk full, until free is called. SQLite answers a database that may not grow in the same way; PostgreSQL
+// is made to answer so for large files.
+func fill(t *testing.T, s *Store) (free func()) {
 	t.Helper()
-	if _, err := s.w.Exec("PRAGMA max_page_count = 1"); err != nil { // means: not more than there are
+	fill, empty := "PRAGMA max_page_count = 1", "PRAGMA max_page_count = 1000000" // 1: not more than there are
+	if s.d == postgres {
+		fill, empty = `CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$
+			BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
+			CREATE TRIGGER no_room BEFORE INSERT ON scans FOR EACH ROW EXECUTE FUNCTION no_room()`, "DROP TRIGGER no_room ON scans"
+	}
+	if _, err := s.w.Exec(fill); err != nil {
 		t.Fatal(err)
+	}
+	return func() {
+		if _, err := s.w.Exec(empty); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
 func TestAFullDiskIsAnErrorAndChangesNothing(t *testing.T) {
-	s := open(t)
-	raw := []byte("raw")
-	if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}, Arrival{}); err != nil {
-		t.Fatal(err)
-	}
-	fill(t, s)
-	big := make([]byte, 1<<20)
-	if _, _, err := s.Put(t.Context(), File{"f", big}, []Scan{scan(t, "b", 0, big)}, Arrival{}); err == nil {
-		t.Error("no error on a full disk")
-	}
-	if n := counts(t, s); n != [3]int{1, 1, 1} {
-		t.Errorf("rows %v", n)
-	}
-	if _, err := s.w.Exec("PRAGMA max_page_count = 1000000"); err != nil {
-		t.Fatal(err)
-	}
-	if _, created, err := s.Put(t.Context(), File{"f", big}, []Scan{scan(t, "b", 0, big)}, Arrival{}); err != nil || !created {
-		t.Errorf("with room again: %v", err)
-	}
+	onEach(t, func(t *testing.T, s *Store) {
+		raw := []byte("raw")
+		if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}, Arrival{}); err != nil {
+			t.Fatal(err)
+		}
+		free := fill(t, s)
+		big := make([]byte, 1<<20)
+		if _, _, err := s.Put(t.Context(), File{"f", big}, []Scan{scan(t, "b", 0, big)}, Arrival{}); err == nil {
+			t.Error("no error on a full disk")
+		}
+		if n := counts(t, s); n != [3]int{1, 1, 1} {
+			t.Errorf("rows %v", n)
+		}
+		free()
+		if _, created, err := s.Put(t.Context(), File{"f", big}, []Scan{scan(t, "b", 0, big)}, Arrival{}); err != nil || !created {
+			t.Errorf("with room again: %v", err)
+		}
+	})
 }
 
 func TestTimesAreKeptInUTCAndPlacesAsStated(t *testing.T) {
-	s := open(t)
-	raw := []byte("raw")
-	sc := scan(t, "a", 0, raw)
-	zero := 0.0
-	sc.Location = &Location{Latitude: &zero, Longitude: &zero}
-	if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{sc}, Arrival{}); err != nil {
-		t.Fatal(err)
-	}
-	got, err := s.Scan(t.Context(), "a")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := noon.UTC().Truncate(time.Microsecond); got.Created != want || got.Acquired != want {
-		t.Errorf("created %v, acquired %v, want %v", got.Created, got.Acquired, want)
-	}
-	if !got.Location.HasPoint() || got.Location.PrecisionM != nil || got.Device != nil {
-		t.Errorf("location %+v, device %+v", got.Location, got.Device)
-	}
+	onEach(t, func(t *testing.T, s *Store) {
+		raw := []byte("raw")
+		sc := scan(t, "a", 0, raw)
+		zero := 0.0
+		sc.Location = &Location{Latitude: &zero, Longitude: &zero}
+		if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{sc}, Arrival{}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Scan(t.Context(), "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := noon.UTC().Truncate(time.Microsecond); got.Created != want || got.Acquired != want {
+			t.Errorf("created %v, acquired %v, want %v", got.Created, got.Acquired, want)
+		}
+		if !got.Location.HasPoint() || got.Location.PrecisionM != nil || got.Device != nil {
+			t.Errorf("location %+v, device %+v", got.Location, got.Device)
+		}
+	})
 }
 
 func TestNothingIsFoundUnderAnUnknownName(t *testing.T) {
-	s := open(t)
-	_, scanErr := s.Scan(t.Context(), "x")
-	_, specErr := s.Spectrum(t.Context(), "x")
-	_, _, rawErr := s.Raw(t.Context(), "x")
-	_, userErr := s.User(t.Context(), "x")
-	for name, err := range map[string]error{"scan": scanErr, "spectrum": specErr, "raw": rawErr, "user": userErr,
-		"password": s.SetPassword(t.Context(), "x", "h", nil), "token": s.DeleteToken(t.Context(), "x", "y")} {
-		if !errors.Is(err, ErrNotFound) {
-			t.Errorf("%s: %v", name, err)
+	onEach(t, func(t *testing.T, s *Store) {
+		_, scanErr := s.Scan(t.Context(), "x")
+		_, specErr := s.Spectrum(t.Context(), "x")
+		_, _, rawErr := s.Raw(t.Context(), "x")
+		_, userErr := s.User(t.Context(), "x")
+		for name, err := range map[string]error{"scan": scanErr, "spectrum": specErr, "raw": rawErr, "user": userErr,
+			"password": s.SetPassword(t.Context(), "x", "h", nil), "token": s.DeleteToken(t.Context(), "x", "y")} {
+			if !errors.Is(err, ErrNotFound) {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
-	}
+	})
 }
 
 func TestOnlyTheOwnerMayEnterTheDataFolder(t *testing.T) {
@@ -165,16 +189,17 @@ func TestOnlyTheOwnerMayEnterTheDataFolder(t *testing.T) {
 }
 
 func TestAUserHoldsALimitedNumberOfTokens(t *testing.T) {
-	s := open(t)
-	if err := s.EnsureUser(t.Context(), "u", "operator", noon); err != nil {
-		t.Fatal(err)
-	}
-	for i := range MaxTokens {
-		if err := s.AddToken(t.Context(), Token{ID: string(rune('A' + i)), Name: "n", Created: noon}, "u", []byte{byte(i)}); err != nil {
+	onEach(t, func(t *testing.T, s *Store) {
+		if err := s.EnsureUser(t.Context(), "u", "operator", noon); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if err := s.AddToken(t.Context(), Token{ID: "last", Name: "n", Created: noon}, "u", []byte("last")); !errors.Is(err, ErrExists) {
-		t.Errorf("one more: %v", err)
-	}
+		for i := range MaxTokens {
+			if err := s.AddToken(t.Context(), Token{ID: string(rune('A' + i)), Name: "n", Created: noon}, "u", []byte{byte(i)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.AddToken(t.Context(), Token{ID: "last", Name: "n", Created: noon}, "u", []byte("last")); !errors.Is(err, ErrExists) {
+			t.Errorf("one more: %v", err)
+		}
+	})
 }

@@ -40,14 +40,14 @@ func (s *Store) Truths(ctx context.Context, limit int) ([]Truth, error) {
 
 // BeginComparison notes how many scans the comparison of c answers again.
 func (s *Store) BeginComparison(ctx context.Context, c LibraryChange, total, leftOut int) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
+	return s.write(ctx, func(tx queries) error {
 		return one(tx.ExecContext(ctx, "UPDATE library_changes SET total = ?, left_out = ? WHERE seq = ?", total, leftOut, c.seq))
 	})
 }
 
 // EndComparison notes how the comparison of c ended, unless it has ended before.
 func (s *Store) EndComparison(ctx context.Context, c LibraryChange, state, problem string) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
+	return s.write(ctx, func(tx queries) error {
 		_, err := tx.ExecContext(ctx, "UPDATE library_changes SET state = ?, error = ? WHERE seq = ? AND state = ?", state, problem, c.seq, ChangeRunning)
 		return err
 	})
@@ -81,7 +81,7 @@ func (s *Store) AddTruthAnswer(ctx context.Context, c LibraryChange, a TruthAnsw
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, func(tx *sql.Tx) error {
+	return s.write(ctx, func(tx queries) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO truth_answers (change_seq, scan_id, before_verdict, before_headline, before_named, before_grade,
 				verdict, headline, named, grade, effect) VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`,
 			c.seq, a.ScanID, a.Before.Verdict, a.Before.Headline, string(before), a.Before.Grade,

@@ -24,7 +24,7 @@ const MaxTokens = 50
 
 // EnsureUser adds the user when there is none of that name; an existing one stays as it is.
 func (s *Store) EnsureUser(ctx context.Context, name, role string, now time.Time) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
+	return s.write(ctx, func(tx queries) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO users (name, role, created) VALUES (?,?,?) ON CONFLICT DO NOTHING", name, role, micros(now))
 		return err
 	})
@@ -32,7 +32,7 @@ func (s *Store) EnsureUser(ctx context.Context, name, role string, now time.Time
 
 // SetRole gives the user this role, adding the user when there is none.
 func (s *Store) SetRole(ctx context.Context, name, role string, now time.Time) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
+	return s.write(ctx, func(tx queries) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO users (name, role, created) VALUES (?,?,?)
 			ON CONFLICT (name) DO UPDATE SET role = excluded.role`, name, role, micros(now))
 		return err
@@ -56,31 +56,31 @@ func (s *Store) user(ctx context.Context, query string, args ...any) (User, erro
 // SetPassword replaces the password hash and ends every session of the user except the one with hash keep
 // (nil: all). ErrNotFound when there is no such user.
 func (s *Store) SetPassword(ctx context.Context, name, hash string, keep []byte) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
+	return s.write(ctx, func(tx queries) error {
 		if err := one(tx.ExecContext(ctx, "UPDATE users SET password_hash = ? WHERE name = ?", hash, name)); err != nil {
 			return fmt.Errorf("user %s: %w", name, err)
 		}
-		_, err := tx.ExecContext(ctx, "DELETE FROM sessions WHERE user = ? AND hash IS NOT ?", name, keep)
+		_, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE "user" = ? AND hash IS DISTINCT FROM ?`, name, keep)
 		return err
 	})
 }
 
 // AddLoginCode stores the hash of a one-time code and forgets expired ones.
 func (s *Store) AddLoginCode(ctx context.Context, hash []byte, user string, now, expires time.Time) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
+	return s.write(ctx, func(tx queries) error {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM login_codes WHERE expires <= ?", micros(now)); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO login_codes (hash, user, expires) VALUES (?,?,?)", hash, user, micros(expires))
+		_, err := tx.ExecContext(ctx, `INSERT INTO login_codes (hash, "user", expires) VALUES (?,?,?)`, hash, user, micros(expires))
 		return err
 	})
 }
 
 // TakeLoginCode consumes a code: of two callers with the same code one gets the user, the other ErrNotFound.
 func (s *Store) TakeLoginCode(ctx context.Context, hash []byte, now time.Time) (user string, err error) {
-	err = s.write(ctx, func(tx *sql.Tx) error {
+	err = s.write(ctx, func(tx queries) error {
 		var expires int64
-		err := tx.QueryRowContext(ctx, "DELETE FROM login_codes WHERE hash = ? RETURNING user, expires", hash).Scan(&user, &expires)
+		err := tx.QueryRowContext(ctx, `DELETE FROM login_codes WHERE hash = ? RETURNING "user", expires`, hash).Scan(&user, &expires)
 		if errors.Is(err, sql.ErrNoRows) || err == nil && expires <= micros(now) {
 			return fmt.Errorf("login code: %w", ErrNotFound)
 		}
@@ -91,24 +91,24 @@ func (s *Store) TakeLoginCode(ctx context.Context, hash []byte, now time.Time) (
 
 // AddSession stores the hash of a session secret and forgets expired sessions.
 func (s *Store) AddSession(ctx context.Context, hash []byte, user string, now, expires time.Time) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
+	return s.write(ctx, func(tx queries) error {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM sessions WHERE expires <= ?", micros(now)); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO sessions (hash, user, created, expires) VALUES (?,?,?,?)", hash, user, micros(now), micros(expires))
+		_, err := tx.ExecContext(ctx, `INSERT INTO sessions (hash, "user", created, expires) VALUES (?,?,?,?)`, hash, user, micros(now), micros(expires))
 		return err
 	})
 }
 
 // SessionUser returns whose session this is, or ErrNotFound when there is none or it has expired.
 func (s *Store) SessionUser(ctx context.Context, hash []byte, now time.Time) (User, error) {
-	return s.user(ctx, `SELECT u.name, u.role, u.password_hash FROM sessions s JOIN users u ON u.name = s.user
+	return s.user(ctx, `SELECT u.name, u.role, u.password_hash FROM sessions s JOIN users u ON u.name = s."user"
 		WHERE s.hash = ? AND s.expires > ?`, hash, micros(now))
 }
 
 // DeleteSession ends a session; ending one that does not exist is no error.
 func (s *Store) DeleteSession(ctx context.Context, hash []byte) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
+	return s.write(ctx, func(tx queries) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM sessions WHERE hash = ?", hash)
 		return err
 	})
@@ -116,22 +116,22 @@ func (s *Store) DeleteSession(ctx context.Context, hash []byte) error {
 
 // AddToken stores the hash of an access token; ErrExists when the user holds MaxTokens already.
 func (s *Store) AddToken(ctx context.Context, t Token, user string, hash []byte) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
+	return s.write(ctx, func(tx queries) error {
 		var n int
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM tokens WHERE user = ?", user).Scan(&n); err != nil {
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM tokens WHERE "user" = ?`, user).Scan(&n); err != nil {
 			return err
 		}
 		if n >= MaxTokens {
 			return fmt.Errorf("%d access tokens of %s: %w; delete one first", n, user, ErrExists)
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO tokens (id, name, user, hash, created) VALUES (?,?,?,?,?)", t.ID, t.Name, user, hash, micros(t.Created))
+		_, err := tx.ExecContext(ctx, `INSERT INTO tokens (id, name, "user", hash, created) VALUES (?,?,?,?,?)`, t.ID, t.Name, user, hash, micros(t.Created))
 		return err
 	})
 }
 
 // Tokens returns the user's access tokens, oldest first.
 func (s *Store) Tokens(ctx context.Context, user string) ([]Token, error) {
-	rows, err := s.r.QueryContext(ctx, "SELECT id, name, created FROM tokens WHERE user = ? ORDER BY created, id", user)
+	rows, err := s.r.QueryContext(ctx, `SELECT id, name, created FROM tokens WHERE "user" = ? ORDER BY created, id`, user)
 	if err != nil {
 		return nil, fmt.Errorf("read tokens: %w", err)
 	}
@@ -151,13 +151,13 @@ func (s *Store) Tokens(ctx context.Context, user string) ([]Token, error) {
 
 // TokenUser returns whose access token this is, or ErrNotFound.
 func (s *Store) TokenUser(ctx context.Context, hash []byte) (User, error) {
-	return s.user(ctx, `SELECT u.name, u.role, u.password_hash FROM tokens t JOIN users u ON u.name = t.user WHERE t.hash = ?`, hash)
+	return s.user(ctx, `SELECT u.name, u.role, u.password_hash FROM tokens t JOIN users u ON u.name = t."user" WHERE t.hash = ?`, hash)
 }
 
 // DeleteToken revokes one of the user's tokens, or returns ErrNotFound.
 func (s *Store) DeleteToken(ctx context.Context, user, id string) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		if err := one(tx.ExecContext(ctx, "DELETE FROM tokens WHERE user = ? AND id = ?", user, id)); err != nil {
+	return s.write(ctx, func(tx queries) error {
+		if err := one(tx.ExecContext(ctx, `DELETE FROM tokens WHERE "user" = ? AND id = ?`, user, id)); err != nil {
 			return fmt.Errorf("access token %s: %w", id, err)
 		}
 		return nil

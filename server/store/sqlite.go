@@ -1,0 +1,87 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+
+	"github.com/mattn/go-sqlite3" // also the "sqlite3" driver
+	"github.com/pressly/goose/v3"
+)
+
+// FileName is the name of the database inside a data folder.
+const FileName = "fentrace.db"
+
+var sqlite = &dialect{goose: goose.DialectSQLite3, migrations: "migrations", name: nameSQLite}
+
+// Open opens the SQLite database in dir, creating the folder (readable by its owner only) and the tables as needed.
+// Close must be called when done.
+func Open(ctx context.Context, dir string) (*Store, error) {
+	if err := makeFolder(dir); err != nil {
+		return nil, fmt.Errorf("create data folder: %w", err)
+	}
+	path := filepath.Join(dir, FileName)
+	// synchronous=FULL: an answer that was given must survive a power cut.
+	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
+		"?_journal_mode=WAL&_synchronous=FULL&_foreign_keys=on&_busy_timeout=5000"
+	w, err := sql.Open("sqlite3", dsn+"&_txlock=immediate")
+	if err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	r, err := sql.Open("sqlite3", dsn+"&_query_only=1")
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open database %s for reading: %w", path, err), w.Close())
+	}
+	s, err := newStore(ctx, sqlite, w, r)
+	if err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// nameSQLite knows the errors that mean there is no room, on the disk, in the quota or in the limits of the process, and
+// those that mean another program has written for too long.
+func nameSQLite(err error) error {
+	var e sqlite3.Error
+	switch {
+	case !errors.As(err, &e):
+	case e.Code == sqlite3.ErrFull || slices.Contains([]syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG}, e.SystemErrno):
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	case e.Code == sqlite3.ErrBusy:
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
+}
+
+// makeFolder creates dir and what is missing above it. The names of new folders are on the disk when it returns: else a
+// power cut could take a folder away with everything that was synced inside.
+func makeFolder(dir string) error {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	parent := filepath.Dir(dir)
+	if parent != dir {
+		if err := makeFolder(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	f, err := os.Open(parent)
+	if err != nil {
+		return nil // one may pass through but not look into it: the system syncs it in its own time
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EINVAL) {
+		return fmt.Errorf("sync %s: %w", parent, err)
+	}
+	return nil
+}

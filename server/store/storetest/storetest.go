@@ -1,0 +1,215 @@
+// Package storetest starts throw-away PostgreSQL clusters for tests.
+//
+// A cluster ends with the test program, however that ends: a shell holds the other end of a pipe, stops the cluster when
+// the pipe is closed and removes its folder.
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Require is the environment variable that, set to 1, makes tests fail where PostgreSQL is not installed, rather than be
+// skipped.
+const Require = "FENTRACE_REQUIRE_POSTGRES"
+
+// startTime is how long a cluster may take to answer.
+const startTime = time.Minute
+
+var errNotInstalled = errors.New("PostgreSQL (15 or later) is not installed: `make setup` installs it on Debian")
+
+// shared is the cluster of the test program.
+var shared = sync.OnceValues(start)
+
+// Postgres returns the address of a new, empty database on the cluster of this test program. The test is skipped where
+// PostgreSQL is not installed, unless Require says otherwise.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	c, err := shared()
+	check(t, err)
+	return c.Database(t)
+}
+
+// New starts a cluster of its own for a test that stops it; it ends with the test. Skipped as Postgres.
+func New(t testing.TB) *Cluster {
+	t.Helper()
+	c, err := start()
+	check(t, err)
+	t.Cleanup(c.end)
+	return c
+}
+
+func check(t testing.TB, err error) {
+	t.Helper()
+	switch {
+	case errors.Is(err, errNotInstalled) && os.Getenv(Require) != "1":
+		t.Skip("SKIPPED on PostgreSQL: " + err.Error())
+	case err != nil:
+		t.Fatal(err)
+	}
+}
+
+// Cluster is a PostgreSQL server of one test program, reached by a socket in its folder. It trusts everyone who may enter
+// that folder.
+type Cluster struct {
+	programs, dir string
+	as            *syscall.SysProcAttr // PostgreSQL refuses to run as root
+	databases     atomic.Int64
+
+	shell *exec.Cmd
+	pipe  io.WriteCloser
+}
+
+// start makes a cluster whose own rules of comparing are not those of bytes, so that tests notice what depends on them.
+func start() (*Cluster, error) {
+	programs, err := findPrograms()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "fentrace-pg")
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{programs: programs, dir: dir}
+	if c.as, err = owner(dir); err == nil {
+		init := exec.Command(filepath.Join(programs, "initdb"), "-D", filepath.Join(dir, "data"), "-U", "fentrace", "-A", "trust", "-E", "UTF8",
+			"--locale=C", "--locale-provider=icu", "--icu-locale=en-US", "--no-sync")
+		init.SysProcAttr, init.Dir = c.as, dir
+		if out, failed := init.CombinedOutput(); failed != nil {
+			err = fmt.Errorf("initdb: %w\n%s", failed, out)
+		}
+	}
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return c, nil
+}
+
+// findPrograms returns the folder of initdb and postgres, which Debian keeps off the path.
+func findPrograms() (string, error) {
+	if p, err := exec.LookPath("initdb"); err == nil {
+		if p, err = filepath.EvalSymlinks(p); err == nil {
+			return filepath.Dir(p), nil
+		}
+	}
+	for _, pattern := range []string{"/usr/lib/postgresql/*/bin/initdb", "/usr/pgsql-*/bin/initdb", "/opt/homebrew/opt/postgresql*/bin/initdb"} {
+		if found, err := filepath.Glob(pattern); err == nil && len(found) > 0 {
+			return filepath.Dir(found[len(found)-1]), nil
+		}
+	}
+	return "", errNotInstalled
+}
+
+// owner returns as whom to run, in a session of its own so that Ctrl-C reaches the test program only, and gives dir to
+// that user.
+func owner(dir string) (*syscall.SysProcAttr, error) {
+	as := &syscall.SysProcAttr{Setsid: true}
+	if os.Getuid() != 0 {
+		return as, nil
+	}
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		if u, err = user.Lookup("nobody"); err != nil {
+			return nil, fmt.Errorf("find a user to run PostgreSQL as: %w", err)
+		}
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	if err != nil {
+		return nil, err
+	}
+	gid, err := strconv.Atoi(u.Gid)
+	if err != nil {
+		return nil, err
+	}
+	as.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	return as, os.Chown(dir, uid, gid)
+}
+
+// keeper runs the server until it reads a line, or the end of its input: then it also removes the folder. The server is
+// stopped as by a crash, which is quick and loses nothing that was committed.
+const keeper = `"$1/postgres" -D "$2/data" -k "$2" -p 5432 -c listen_addresses= &
+read -r line; ended=$?
+kill -QUIT $!; wait $!
+[ $ended = 0 ] || rm -rf "$2"`
+
+// Start starts the server after Stop and returns when it answers.
+func (c *Cluster) Start() error {
+	log, err := os.OpenFile(filepath.Join(c.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	c.shell = exec.Command("sh", "-c", keeper, "sh", c.programs, c.dir)
+	c.shell.SysProcAttr, c.shell.Dir, c.shell.Stdout, c.shell.Stderr = c.as, c.dir, log, log
+	if c.pipe, err = c.shell.StdinPipe(); err != nil {
+		return err
+	}
+	if err := c.shell.Start(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), startTime)
+	defer cancel()
+	for {
+		conn, err := pgx.Connect(ctx, c.address("postgres"))
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			said, _ := os.ReadFile(log.Name())
+			return fmt.Errorf("PostgreSQL does not answer: %w\n%s", err, said)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// Stop stops the server as a crash would; Start brings it back with what was committed.
+func (c *Cluster) Stop() error {
+	_, err := io.WriteString(c.pipe, "stop\n")
+	return errors.Join(err, c.shell.Wait())
+}
+
+// end stops the server and removes its folder.
+func (c *Cluster) end() {
+	c.pipe.Close()
+	c.shell.Wait() // its exit code is that of the last command of the shell, which nobody waits for
+	os.RemoveAll(c.dir)
+}
+
+func (c *Cluster) address(database string) string {
+	return "postgres:///" + database + "?" + url.Values{"host": {c.dir}, "port": {"5432"}, "user": {"fentrace"}}.Encode()
+}
+
+// Database returns the address of a new, empty database.
+func (c *Cluster) Database(t testing.TB) string {
+	t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, c.address("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	name := fmt.Sprint("test", c.databases.Add(1))
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	return c.address(name)
+}
