@@ -39,15 +39,16 @@ func (s *Server) newChunked() (*chunked.Uploads, error) {
 	})
 }
 
-// startChunked receives what had come whole, and removes what was given up, now and every hour.
+// startChunked receives what had come whole before requests are answered, and from then on removes every hour what was given up.
 func (s *Server) startChunked() {
+	s.chunks.Resume(s.background)
 	s.works.Go(func() {
 		tick := time.NewTicker(tidyEvery)
 		defer tick.Stop()
 		for {
-			s.chunks.Resume(s.background, time.Now())
 			select {
 			case <-tick.C:
+				s.chunks.Tidy(s.background, time.Now())
 			case <-s.background.Done():
 				return
 			}

@@ -125,7 +125,7 @@ func TestWhatHadComeWholeIsStoredAfterTheServerWasEnded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r.chunks.Resume(t.Context(), time.Now())
+	r.chunks.Resume(t.Context())
 	if n, err := r.Count(t.Context()); err != nil || n != 1 {
 		t.Errorf("%d scans, %v", n, err)
 	}
@@ -133,7 +133,11 @@ func TestWhatHadComeWholeIsStoredAfterTheServerWasEnded(t *testing.T) {
 	if a := r.tus("HEAD", part, nil); a.Header.Get("Upload-Offset") != "10" {
 		t.Errorf("an upload that was not whole: %d, offset %s", a.StatusCode, a.Header.Get("Upload-Offset"))
 	}
-	r.chunks.Resume(t.Context(), time.Now().Add(72*time.Hour))
+	r.chunks.Tidy(t.Context(), time.Now())
+	if a := r.tus("HEAD", part, nil); a.StatusCode != http.StatusOK {
+		t.Errorf("a fresh upload was removed: %d", a.StatusCode)
+	}
+	r.chunks.Tidy(t.Context(), time.Now().Add(72*time.Hour))
 	r.tus("HEAD", part, nil).want404(t)
 	if !bytes.Contains(r.do("GET", "/openapi.json", nil).body, []byte(api.ProblemType)) {
 		t.Error("no description of the interface")

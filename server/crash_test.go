@@ -155,7 +155,7 @@ func TestWhatWasAcknowledgedArrivesExactlyOnceThoughTheProgramIsKilledAtAnyMomen
 func TestAFullDiskIsToldAndWhatWasStoredIsKeptAndSent(t *testing.T) {
 	up := start(t)
 	dir := filepath.Join(t.TempDir(), "data")
-	child, lines := startField(t, crashDir+"="+dir, crashLimit+"=1")
+	child, lines := startField(t, crashDir+"="+dir, crashLimit+"=2")
 	var stored []string
 	last := ""
 	for lines.Scan() {

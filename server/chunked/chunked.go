@@ -207,16 +207,22 @@ func (u *Uploads) all(ctx context.Context) []handler.FileInfo {
 	return out
 }
 
-// Resume receives uploads that are whole, as after a power cut in the moment between, and removes those that nobody has gone on with
-// for two days before now.
-func (u *Uploads) Resume(ctx context.Context, now time.Time) {
+// Resume receives uploads that came whole and were not received, as after a power cut in the moment between. It must not run beside
+// requests.
+func (u *Uploads) Resume(ctx context.Context) {
 	for _, info := range u.all(ctx) {
-		if info.Offset == info.Size {
-			if _, err := u.receive(ctx, info); err != nil {
-				u.Log.Warn("an upload that had come whole was not stored", slog.String("upload", info.ID), slog.Any("error", err))
-			}
+		if info.Offset != info.Size {
 			continue
 		}
+		if _, err := u.receive(ctx, info); err != nil {
+			u.Log.Warn("an upload that had come whole was not stored", slog.String("upload", info.ID), slog.Any("error", err))
+		}
+	}
+}
+
+// Tidy removes the pieces of uploads that nobody has gone on with for two days before now.
+func (u *Uploads) Tidy(ctx context.Context, now time.Time) {
+	for _, info := range u.all(ctx) {
 		stat, err := os.Stat(filepath.Join(u.Dir, info.ID))
 		if err == nil && now.Sub(stat.ModTime()) > keptFor {
 			err = u.remove(info.ID)
