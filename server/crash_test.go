@@ -29,7 +29,7 @@ const (
 	crashDir   = "FENTRACE_TEST_FIELD_DIR"
 	crashURL   = "FENTRACE_TEST_FIELD_UPSTREAM"
 	crashToken = "FENTRACE_TEST_FIELD_TOKEN"
-	crashLimit = "FENTRACE_TEST_FIELD_LIMIT" // with it no file grows beyond 1 MB, and it ends at the first failure
+	crashLimit = "FENTRACE_TEST_FIELD_LIMIT" // with it no file grows beyond 2 MB, and it ends at the first failure
 )
 
 func TestMain(m *testing.M) {
@@ -63,7 +63,7 @@ func fieldWithoutEnd(dir string) {
 	cfg := testConfig(dir, up)
 	cfg.Queue = true
 	if os.Getenv(crashLimit) != "" {
-		fail(syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1 << 20, Max: 1 << 20}))
+		fail(syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 2 << 20, Max: 2 << 20}))
 	}
 	s, err := New(ctx, cfg)
 	fail(err)
@@ -155,7 +155,7 @@ func TestWhatWasAcknowledgedArrivesExactlyOnceThoughTheProgramIsKilledAtAnyMomen
 func TestAFullDiskIsToldAndWhatWasStoredIsKeptAndSent(t *testing.T) {
 	up := start(t)
 	dir := filepath.Join(t.TempDir(), "data")
-	child, lines := startField(t, crashDir+"="+dir, crashLimit+"=2")
+	child, lines := startField(t, crashDir+"="+dir, crashLimit+"=1")
 	var stored []string
 	last := ""
 	for lines.Scan() {
