@@ -28,6 +28,8 @@ type dialect struct {
 	arg func(any) any
 	// name wraps ErrFull or ErrUnavailable around the errors of the driver that mean that.
 	name func(error) error
+	// identity asks which database this is; empty: it is the one in its folder.
+	identity string
 	// lost tells of the error of a commit whether the commit may have been made; nil: it was not.
 	lost func(error) bool
 

@@ -32,7 +32,7 @@ const connectTime = 5 * time.Second
 // behind the lock must be what the writer before has stored.
 var postgres = &dialect{goose: goose.DialectPostgres, migrations: "migrations/postgres", options: []goose.ProviderOption{goose.WithSessionLocker(migrating{})},
 	numbered: true, isolation: sql.LevelReadCommitted, lock: "SELECT pg_advisory_xact_lock(" + strconv.Itoa(writing) + ")",
-	arg: postgresArg, name: namePostgres, lost: lostPostgres}
+	arg: postgresArg, name: namePostgres, lost: lostPostgres, identity: "SELECT id FROM identity"}
 
 // session are the settings of every connection that its address does not set itself. A program that has gone away without a
 // word, with its machine, must not keep the others from writing.
