@@ -40,6 +40,7 @@ func TestEventsAppearInTheOrderOfTheirNumbersWithSeveralPrograms(t *testing.T) {
 		const programs, each = 4, 25
 		reader := open()
 		var writers sync.WaitGroup
+		defer writers.Wait()
 		for p := range programs {
 			s := open()
 			writers.Go(func() {
@@ -66,7 +67,6 @@ func TestEventsAppearInTheOrderOfTheirNumbersWithSeveralPrograms(t *testing.T) {
 				t.Fatalf("after %d events one has appeared below them, %v", len(seen), err)
 			}
 		}
-		writers.Wait()
 	})
 }
 

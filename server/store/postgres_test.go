@@ -27,8 +27,8 @@ func TestAPasswordIsInNoError(t *testing.T) {
 		if strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v", address, err)
 		}
-		if !errors.Is(err, ErrInvalid) && !errors.Is(err, ErrUnavailable) {
-			t.Errorf("%s: %v is neither invalid nor unavailable", address, err)
+		if !errors.Is(err, ErrAddress) && !errors.Is(err, ErrUnavailable) {
+			t.Errorf("%s: %v blames neither the address nor the database", address, err)
 		}
 	}
 }

@@ -22,6 +22,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrExists   = errors.New("exists already")
 	ErrInvalid  = errors.New("cannot be stored")
+	// ErrAddress: of a PostgreSQL database (see OpenPostgres).
+	ErrAddress = errors.New("the address of the database cannot be used")
 	// ErrFull: nothing of the transaction was stored, everything stored before is kept.
 	ErrFull = errors.New("the disk is full; nothing was stored. Free some space and try again")
 	// ErrUnavailable: nothing of the transaction was stored. The store can be used again as soon as the database answers.
