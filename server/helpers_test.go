@@ -20,6 +20,7 @@ import (
 	"fentrace/server/api"
 	"fentrace/server/forward"
 	"fentrace/server/store"
+	"fentrace/server/store/storetest"
 	"fentrace/spectra"
 )
 
@@ -74,6 +75,16 @@ type running struct {
 	t     *testing.T
 	clock *clock
 	token string
+}
+
+// onEach runs a test with servers on a new database of each kind, when they are started with db.
+func onEach(t *testing.T, f func(t *testing.T, db func(*Config))) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { f(t, func(*Config) {}) })
+	t.Run("postgres", func(t *testing.T) {
+		address := storetest.Postgres(t)
+		f(t, func(c *Config) { c.Database = address })
+	})
 }
 
 func start(t *testing.T, change ...func(*Config)) *running {
@@ -226,13 +237,24 @@ func (r *running) scan(a answer) store.Scan {
 	return sc
 }
 
-// rows counts what uploads leave behind, with eyes of its own: scans; without any scan also files and findings.
-func (r *running) rows() int {
+// eyes opens the database of the server anew.
+func (r *running) eyes() *sql.DB {
 	r.t.Helper()
-	db, err := sql.Open("sqlite3", filepath.Join(r.cfg.DataDir, store.FileName))
+	driver, address := "sqlite3", filepath.Join(r.cfg.DataDir, store.FileName)
+	if r.cfg.Database != "" {
+		driver, address = "pgx", r.cfg.Database
+	}
+	db, err := sql.Open(driver, address)
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	return db
+}
+
+// rows counts what uploads leave behind, with eyes of its own: scans; without any scan also files and findings.
+func (r *running) rows() int {
+	r.t.Helper()
+	db := r.eyes()
 	defer db.Close()
 	var scans, rest int
 	if err := db.QueryRow("SELECT (SELECT count(*) FROM scans), (SELECT count(*) FROM files) + (SELECT count(*) FROM findings)").

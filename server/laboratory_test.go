@@ -123,120 +123,128 @@ func (r *running) decide(proposal, decision string) answer {
 }
 
 func TestTheNextScanIsNamedByAReferenceALaboratoryGave(t *testing.T) {
-	r := startLaboratory(t)
-	chemist, reviewer := r.as("ada", auth.RoleChemist), r.as("bob", auth.RoleReviewer)
-	first := r.take(lines("fentanyl one", 310))
-	if first.Verdict != "inconclusive" {
-		t.Fatalf("without a reference the answer is %s", first.Verdict)
-	}
-	before := r.know().lib.Version()
-	result := chemist.enter(first.ID, finding("corrected", true, "437-38-7"), http.StatusCreated)
-	if result.Proposal == "" || result.Substances[0].Name != "fentanyl" || result.EnteredBy != "ada" {
-		t.Fatalf("%+v", result)
-	}
-	var listed struct {
-		Proposals []struct {
-			store.Proposal
-			MayAccept bool `json:"may_accept"`
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		r := startLaboratory(t, db)
+		chemist, reviewer := r.as("ada", auth.RoleChemist), r.as("bob", auth.RoleReviewer)
+		first := r.take(lines("fentanyl one", 310))
+		if first.Verdict != "inconclusive" {
+			t.Fatalf("without a reference the answer is %s", first.Verdict)
 		}
-	}
-	reviewer.do("GET", "/v1/library/proposals", nil).want(t, http.StatusOK).into(t, &listed)
-	if len(listed.Proposals) != 1 || !listed.Proposals[0].MayAccept || listed.Proposals[0].Tier != library.Measured {
-		t.Fatalf("%+v", listed)
-	}
-	reviewer.decide(result.Proposal, "accept").want(t, http.StatusOK).mentions(t, `"status":"accepted"`, `"decided_by":"bob"`)
+		before := r.know().lib.Version()
+		result := chemist.enter(first.ID, finding("corrected", true, "437-38-7"), http.StatusCreated)
+		if result.Proposal == "" || result.Substances[0].Name != "fentanyl" || result.EnteredBy != "ada" {
+			t.Fatalf("%+v", result)
+		}
+		var listed struct {
+			Proposals []struct {
+				store.Proposal
+				MayAccept bool `json:"may_accept"`
+			}
+		}
+		reviewer.do("GET", "/v1/library/proposals", nil).want(t, http.StatusOK).into(t, &listed)
+		if len(listed.Proposals) != 1 || !listed.Proposals[0].MayAccept || listed.Proposals[0].Tier != library.Measured {
+			t.Fatalf("%+v", listed)
+		}
+		reviewer.decide(result.Proposal, "accept").want(t, http.StatusOK).mentions(t, `"status":"accepted"`, `"decided_by":"bob"`)
 
-	next := r.take(lines("fentanyl two", 311))
-	if next.Verdict != "alarm" || next.Identification.Findings[0].Tier != library.Measured || next.Identification.Library == before {
-		t.Errorf("the next scan: %s %+v", next.Verdict, next.Identification)
-	}
-	kept := r.scan(r.do("GET", "/v1/scans/"+first.ID, nil).want(t, http.StatusOK))
-	if kept.Verdict != "inconclusive" || kept.Identification.Library != before || len(kept.LaboratoryResults) != 1 {
-		t.Errorf("the first answer became %s with library %s", kept.Verdict, kept.Identification.Library)
-	}
-	for _, ref := range r.know().lib.References() {
-		if ref.SubstanceID == "fentanyl" && (ref.Provenance.SHA256 != first.SHA256 || !strings.Contains(ref.Provenance.Source, result.ID) ||
-			!strings.Contains(ref.Provenance.Source, "accepted by bob")) {
-			t.Errorf("provenance %+v", ref.Provenance)
+		next := r.take(lines("fentanyl two", 311))
+		if next.Verdict != "alarm" || next.Identification.Findings[0].Tier != library.Measured || next.Identification.Library == before {
+			t.Errorf("the next scan: %s %+v", next.Verdict, next.Identification)
 		}
-	}
-	r.do("GET", "/v1/library", nil).want(t, http.StatusOK).mentions(t, learnedTitle, `"measured":2`)
+		kept := r.scan(r.do("GET", "/v1/scans/"+first.ID, nil).want(t, http.StatusOK))
+		if kept.Verdict != "inconclusive" || kept.Identification.Library != before || len(kept.LaboratoryResults) != 1 {
+			t.Errorf("the first answer became %s with library %s", kept.Verdict, kept.Identification.Library)
+		}
+		for _, ref := range r.know().lib.References() {
+			if ref.SubstanceID == "fentanyl" && (ref.Provenance.SHA256 != first.SHA256 || !strings.Contains(ref.Provenance.Source, result.ID) ||
+				!strings.Contains(ref.Provenance.Source, "accepted by bob")) {
+				t.Errorf("provenance %+v", ref.Provenance)
+			}
+		}
+		r.do("GET", "/v1/library", nil).want(t, http.StatusOK).mentions(t, learnedTitle, `"measured":2`)
+	})
 }
 
 func TestWhoMayDoWhatWithLaboratoryResults(t *testing.T) {
-	r := startLaboratory(t)
-	technician, chemist, reviewer := r.as("tom", auth.RoleTechnician), r.as("ada", auth.RoleChemist), r.as("bob", auth.RoleReviewer)
-	sc := r.take(lines("fentanyl", 310))
-	technician.enter(sc.ID, finding("corrected", true, "fentanyl"), http.StatusForbidden)
-	result := reviewer.enter(sc.ID, finding("corrected", true, "fentanyl"), http.StatusCreated)
-	technician.decide(result.Proposal, "accept").want(t, http.StatusForbidden)
-	chemist.decide(result.Proposal, "accept").want(t, http.StatusForbidden)
-	reviewer.decide(result.Proposal, "accept").want(t, http.StatusForbidden).mentions(t, "operator")
-	reviewer.do("GET", "/v1/library/proposals", nil).want(t, http.StatusOK).mentions(t, `"may_accept":false`, "a second person")
-	technician.do("GET", "/v1/library/proposals", nil).want(t, http.StatusOK).mentions(t, `"may_reject":false`)
-	if _, err := r.store.Proposal(t.Context(), result.Proposal); err != nil {
-		t.Fatal(err)
-	}
-	r.decide(result.Proposal, "accept").want(t, http.StatusOK)
-	r.decide(result.Proposal, "reject").want(t, http.StatusConflict)
-	cs, err := r.store.LibraryChanges(t.Context(), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	technician.do("POST", "/v1/library/changes/"+cs[0].ID+"/cancel", nil).want(t, http.StatusForbidden)
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		r := startLaboratory(t, db)
+		technician, chemist, reviewer := r.as("tom", auth.RoleTechnician), r.as("ada", auth.RoleChemist), r.as("bob", auth.RoleReviewer)
+		sc := r.take(lines("fentanyl", 310))
+		technician.enter(sc.ID, finding("corrected", true, "fentanyl"), http.StatusForbidden)
+		result := reviewer.enter(sc.ID, finding("corrected", true, "fentanyl"), http.StatusCreated)
+		technician.decide(result.Proposal, "accept").want(t, http.StatusForbidden)
+		chemist.decide(result.Proposal, "accept").want(t, http.StatusForbidden)
+		reviewer.decide(result.Proposal, "accept").want(t, http.StatusForbidden).mentions(t, "operator")
+		reviewer.do("GET", "/v1/library/proposals", nil).want(t, http.StatusOK).mentions(t, `"may_accept":false`, "a second person")
+		technician.do("GET", "/v1/library/proposals", nil).want(t, http.StatusOK).mentions(t, `"may_reject":false`)
+		if _, err := r.store.Proposal(t.Context(), result.Proposal); err != nil {
+			t.Fatal(err)
+		}
+		r.decide(result.Proposal, "accept").want(t, http.StatusOK)
+		r.decide(result.Proposal, "reject").want(t, http.StatusConflict)
+		cs, err := r.store.LibraryChanges(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		technician.do("POST", "/v1/library/changes/"+cs[0].ID+"/cancel", nil).want(t, http.StatusForbidden)
+	})
 }
 
 func TestASinglePersonMustSayThatThereIsNoSecondOne(t *testing.T) {
-	r := startLaboratory(t)
-	sc := r.take(lines("fentanyl", 310))
-	result := r.enter(sc.ID, finding("corrected", true, "fentanyl"), http.StatusCreated)
-	r.decide(result.Proposal, "accept").want(t, http.StatusConflict).mentions(t, "no second person")
-	r.do("GET", "/v1/library/proposals", nil).want(t, http.StatusOK).mentions(t, `"must_be_alone":true`)
-	r.do("POST", "/v1/library/proposals/"+result.Proposal+"/decision", map[string]any{"decision": "accept", "alone": true, "reason": "one-person laboratory"}).
-		want(t, http.StatusOK).mentions(t, `"alone":true`)
-	for _, ref := range r.know().lib.References() {
-		if ref.SubstanceID == "fentanyl" && !strings.Contains(ref.Provenance.Source, "alone") {
-			t.Errorf("provenance %+v", ref.Provenance)
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		r := startLaboratory(t, db)
+		sc := r.take(lines("fentanyl", 310))
+		result := r.enter(sc.ID, finding("corrected", true, "fentanyl"), http.StatusCreated)
+		r.decide(result.Proposal, "accept").want(t, http.StatusConflict).mentions(t, "no second person")
+		r.do("GET", "/v1/library/proposals", nil).want(t, http.StatusOK).mentions(t, `"must_be_alone":true`)
+		r.do("POST", "/v1/library/proposals/"+result.Proposal+"/decision", map[string]any{"decision": "accept", "alone": true, "reason": "one-person laboratory"}).
+			want(t, http.StatusOK).mentions(t, `"alone":true`)
+		for _, ref := range r.know().lib.References() {
+			if ref.SubstanceID == "fentanyl" && !strings.Contains(ref.Provenance.Source, "alone") {
+				t.Errorf("provenance %+v", ref.Provenance)
+			}
 		}
-	}
+	})
 }
 
 func TestALaboratoryResultMustAgreeWithItsName(t *testing.T) {
-	r := startLaboratory(t)
-	named, unnamed := r.take(lines("caffeine", 300)), r.take(lines("cocaine", 320))
-	for name, test := range map[string]struct {
-		scan    store.Scan
-		body    map[string]any
-		mention string
-	}{
-		"confirms no answer":        {unnamed, finding("confirmed", false, "cocaine"), "names no substance"},
-		"refutes no answer":         {unnamed, finding("refuted", false), "names no substance"},
-		"refutes what it found":     {named, finding("refuted", false, "caffeine"), "send corrected"},
-		"confirms something else":   {named, finding("confirmed", false, "lactose"), "nothing of what"},
-		"a wrong CAS number":        {named, finding("corrected", false, "58-08-1"), "check the spelling"},
-		"hides a controlled one":    {named, finding("confirmed", false, "caffeine", "fentanyl"), "controlled"},
-		"misspelt":                  {named, finding("corrected", false, "caffein"), "check the spelling"},
-		"named twice":               {named, finding("corrected", false, "caffeine", "guaranine"), "twice"},
-		"pure of two":               {named, finding("corrected", true, "caffeine", "cocaine"), "pure"},
-		"no second technique":       {named, with(finding("confirmed", false, "caffeine"), "technique", "Raman"), "second technique"},
-		"unknown result":            {named, finding("maybe", false, "caffeine"), "result"},
-		"control characters":        {named, with(finding("confirmed", false, "caffeine"), "note", "a\x01"), "control"},
-		"a member nobody knows":     {named, with(finding("confirmed", false, "caffeine"), "verdict", "alarm"), "verdict"},
-		"an empty substance":        {named, finding("corrected", false, " "), "check the spelling"},
-		"an unknown one, kept, but": {named, with(finding("corrected", false, ""), "allow_unknown", true), "has no name"},
-	} {
-		a := r.do("POST", "/v1/scans/"+test.scan.ID+"/laboratory-result", test.body).want(t, http.StatusUnprocessableEntity)
-		if !strings.Contains(string(a.body), test.mention) {
-			t.Errorf("%s: %s does not mention %q", name, a.body, test.mention)
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		r := startLaboratory(t, db)
+		named, unnamed := r.take(lines("caffeine", 300)), r.take(lines("cocaine", 320))
+		for name, test := range map[string]struct {
+			scan    store.Scan
+			body    map[string]any
+			mention string
+		}{
+			"confirms no answer":        {unnamed, finding("confirmed", false, "cocaine"), "names no substance"},
+			"refutes no answer":         {unnamed, finding("refuted", false), "names no substance"},
+			"refutes what it found":     {named, finding("refuted", false, "caffeine"), "send corrected"},
+			"confirms something else":   {named, finding("confirmed", false, "lactose"), "nothing of what"},
+			"a wrong CAS number":        {named, finding("corrected", false, "58-08-1"), "check the spelling"},
+			"hides a controlled one":    {named, finding("confirmed", false, "caffeine", "fentanyl"), "controlled"},
+			"misspelt":                  {named, finding("corrected", false, "caffein"), "check the spelling"},
+			"named twice":               {named, finding("corrected", false, "caffeine", "guaranine"), "twice"},
+			"pure of two":               {named, finding("corrected", true, "caffeine", "cocaine"), "pure"},
+			"no second technique":       {named, with(finding("confirmed", false, "caffeine"), "technique", "Raman"), "second technique"},
+			"unknown result":            {named, finding("maybe", false, "caffeine"), "result"},
+			"control characters":        {named, with(finding("confirmed", false, "caffeine"), "note", "a\x01"), "control"},
+			"a member nobody knows":     {named, with(finding("confirmed", false, "caffeine"), "verdict", "alarm"), "verdict"},
+			"an empty substance":        {named, finding("corrected", false, " "), "check the spelling"},
+			"an unknown one, kept, but": {named, with(finding("corrected", false, ""), "allow_unknown", true), "has no name"},
+		} {
+			a := r.do("POST", "/v1/scans/"+test.scan.ID+"/laboratory-result", test.body).want(t, http.StatusUnprocessableEntity)
+			if !strings.Contains(string(a.body), test.mention) {
+				t.Errorf("%s: %s does not mention %q", name, a.body, test.mention)
+			}
 		}
-	}
-	r.enter("00000000-0000-4000-8000-000000000000", finding("refuted", false), http.StatusNotFound)
-	if got := r.scan(r.do("GET", "/v1/scans/"+named.ID, nil)); len(got.LaboratoryResults) != 0 {
-		t.Errorf("refused results were stored: %+v", got.LaboratoryResults)
-	}
-	r.enter(named.ID, finding("confirmed", false, "guaranine"), http.StatusCreated)
-	r.enter(named.ID, finding("confirmed", false, "caffeine"), http.StatusOK) // the very same, by its other name
-	r.enter(named.ID, with(finding("corrected", false, "caffeine", "novelanyl"), "allow_unknown", true), http.StatusCreated)
+		r.enter("00000000-0000-4000-8000-000000000000", finding("refuted", false), http.StatusNotFound)
+		if got := r.scan(r.do("GET", "/v1/scans/"+named.ID, nil)); len(got.LaboratoryResults) != 0 {
+			t.Errorf("refused results were stored: %+v", got.LaboratoryResults)
+		}
+		r.enter(named.ID, finding("confirmed", false, "guaranine"), http.StatusCreated)
+		r.enter(named.ID, finding("confirmed", false, "caffeine"), http.StatusOK) // the very same, by its other name
+		r.enter(named.ID, with(finding("corrected", false, "caffeine", "novelanyl"), "allow_unknown", true), http.StatusCreated)
+	})
 }
 
 func with(body map[string]any, name string, value any) map[string]any {
@@ -245,73 +253,81 @@ func with(body map[string]any, name string, value any) map[string]any {
 }
 
 func TestOnlyGoodScansOfPureKnownSubstancesAreProposed(t *testing.T) {
-	r := startLaboratory(t)
-	saturated, simulated := lines("cocaine saturated", 320), lines("cocaine simulated", 321)
-	saturated.Metadata.SaturatedPoints = 4
-	simulated.Metadata.Simulated = true
-	for i, test := range []struct {
-		scan    spectra.Spectrum
-		body    map[string]any
-		because string
-		tier    library.Tier
-	}{
-		{lines("cocaine", 322), finding("corrected", true, "cocaine"), "", library.Measured},
-		{simulated, finding("corrected", true, "cocaine"), "", library.Simulated},
-		{lines("cocaine cut", 323), finding("corrected", false, "cocaine"), "pure", ""},
-		{lines("cocaine noisy", 324), finding("corrected", true, "cocaine"), "signal-to-noise", ""},
-		{saturated, finding("corrected", true, "cocaine"), "saturated", ""},
-		{lines("novelanyl", 325), with(finding("corrected", true, "novelanyl"), "allow_unknown", true), "import the substance", ""},
-	} {
-		got := r.enter(r.take(test.scan).ID, test.body, http.StatusCreated)
-		if (got.Proposal == "") != (test.because != "") || !strings.Contains(got.NotProposed, test.because) {
-			t.Errorf("%d: %+v", i, got)
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		r := startLaboratory(t, db)
+		saturated, simulated := lines("cocaine saturated", 320), lines("cocaine simulated", 321)
+		saturated.Metadata.SaturatedPoints = 4
+		simulated.Metadata.Simulated = true
+		for i, test := range []struct {
+			scan    spectra.Spectrum
+			body    map[string]any
+			because string
+			tier    library.Tier
+		}{
+			{lines("cocaine", 322), finding("corrected", true, "cocaine"), "", library.Measured},
+			{simulated, finding("corrected", true, "cocaine"), "", library.Simulated},
+			{lines("cocaine cut", 323), finding("corrected", false, "cocaine"), "pure", ""},
+			{lines("cocaine noisy", 324), finding("corrected", true, "cocaine"), "signal-to-noise", ""},
+			{saturated, finding("corrected", true, "cocaine"), "saturated", ""},
+			{lines("novelanyl", 325), with(finding("corrected", true, "novelanyl"), "allow_unknown", true), "import the substance", ""},
+		} {
+			got := r.enter(r.take(test.scan).ID, test.body, http.StatusCreated)
+			if (got.Proposal == "") != (test.because != "") || !strings.Contains(got.NotProposed, test.because) {
+				t.Errorf("%d: %+v", i, got)
+			}
+			if test.tier == "" {
+				continue
+			}
+			if p, err := r.store.Proposal(t.Context(), got.Proposal); err != nil || p.Tier != test.tier {
+				t.Errorf("%d: tier %s, %v", i, p.Tier, err)
+			}
 		}
-		if test.tier == "" {
-			continue
-		}
-		if p, err := r.store.Proposal(t.Context(), got.Proposal); err != nil || p.Tier != test.tier {
-			t.Errorf("%d: tier %s, %v", i, p.Tier, err)
-		}
-	}
+	})
 }
 
 func TestACorrectionTakesTheReferenceOutAgain(t *testing.T) {
-	r := startLaboratory(t)
-	reviewer := r.as("bob", auth.RoleReviewer)
-	sc := r.take(lines("fentanyl", 310))
-	before := r.know().lib.Version()
-	reviewer.decide(r.enter(sc.ID, finding("corrected", true, "fentanyl"), http.StatusCreated).Proposal, "accept").want(t, http.StatusOK)
-	if got := r.take(lines("fentanyl two", 311)); got.Verdict != "alarm" {
-		t.Fatalf("verdict %s", got.Verdict)
-	}
-	r.enter(sc.ID, finding("corrected", false, "fentanyl", "caffeine"), http.StatusCreated)
-	if got := r.take(lines("fentanyl three", 312)); got.Verdict != "inconclusive" || r.know().lib.Version() == before {
-		t.Errorf("verdict %s", got.Verdict)
-	}
-	for _, ref := range r.know().lib.References() {
-		if ref.SubstanceID == "fentanyl" {
-			t.Errorf("still there: %+v", ref.Provenance)
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		r := startLaboratory(t, db)
+		reviewer := r.as("bob", auth.RoleReviewer)
+		sc := r.take(lines("fentanyl", 310))
+		before := r.know().lib.Version()
+		reviewer.decide(r.enter(sc.ID, finding("corrected", true, "fentanyl"), http.StatusCreated).Proposal, "accept").want(t, http.StatusOK)
+		if got := r.take(lines("fentanyl two", 311)); got.Verdict != "alarm" {
+			t.Fatalf("verdict %s", got.Verdict)
 		}
-	}
+		r.enter(sc.ID, finding("corrected", false, "fentanyl", "caffeine"), http.StatusCreated)
+		if got := r.take(lines("fentanyl three", 312)); got.Verdict != "inconclusive" || r.know().lib.Version() == before {
+			t.Errorf("verdict %s", got.Verdict)
+		}
+		for _, ref := range r.know().lib.References() {
+			if ref.SubstanceID == "fentanyl" {
+				t.Errorf("still there: %+v", ref.Provenance)
+			}
+		}
+	})
 }
 
 func TestAProposedScanIsDrawnOverTheReferencesOfItsSubstance(t *testing.T) {
-	r := startLaboratory(t)
-	result := r.enter(r.take(lines("caffeine", 301)).ID, finding("confirmed", true, "caffeine"), http.StatusCreated)
-	var ov identify.Overlay
-	r.do("GET", "/v1/library/proposals/"+result.Proposal+"/overlay", nil).want(t, http.StatusOK).into(t, &ov)
-	if ov.Scan.Label != "caffeine" || len(ov.References) != 1 || ov.References[0].Label != "caffeine" {
-		t.Errorf("%+v", ov)
-	}
-	r.do("GET", "/v1/library/proposals/00000000-0000-4000-8000-000000000000/overlay", nil).want(t, http.StatusNotFound)
-	r.do("GET", "/v1/library/substances", nil).want(t, http.StatusOK).mentions(t, "50-36-2", "cocaine")
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		r := startLaboratory(t, db)
+		result := r.enter(r.take(lines("caffeine", 301)).ID, finding("confirmed", true, "caffeine"), http.StatusCreated)
+		var ov identify.Overlay
+		r.do("GET", "/v1/library/proposals/"+result.Proposal+"/overlay", nil).want(t, http.StatusOK).into(t, &ov)
+		if ov.Scan.Label != "caffeine" || len(ov.References) != 1 || ov.References[0].Label != "caffeine" {
+			t.Errorf("%+v", ov)
+		}
+		r.do("GET", "/v1/library/proposals/00000000-0000-4000-8000-000000000000/overlay", nil).want(t, http.StatusNotFound)
+		r.do("GET", "/v1/library/substances", nil).want(t, http.StatusOK).mentions(t, "50-36-2", "cocaine")
+	})
 }
 
 func TestTheLibraryIsCountedByClass(t *testing.T) {
-	r := startLaboratory(t)
-	var got struct{ Classes []struct{ Class string } }
-	r.do("GET", "/v1/library", nil).want(t, http.StatusOK).mentions(t, `{"class":"fentanyl","substances":1,"controlled":1,"measured":0,"published":0,"simulated":0}`).into(t, &got)
-	if fmt.Sprint(got.Classes) != "[{fentanyl} {}]" {
-		t.Errorf("classes %v: those of unknown class come last", got.Classes)
-	}
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		r := startLaboratory(t, db)
+		var got struct{ Classes []struct{ Class string } }
+		r.do("GET", "/v1/library", nil).want(t, http.StatusOK).mentions(t, `{"class":"fentanyl","substances":1,"controlled":1,"measured":0,"published":0,"simulated":0}`).into(t, &got)
+		if fmt.Sprint(got.Classes) != "[{fentanyl} {}]" {
+			t.Errorf("classes %v: those of unknown class come last", got.Classes)
+		}
+	})
 }

@@ -51,104 +51,118 @@ func (r *running) browser(c *http.Cookie, method, path, body string) answer {
 }
 
 func TestALoginLinkOpensOnce(t *testing.T) {
-	r := start(t)
-	link, err := r.LoginLink(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, code, ok := strings.Cut(link, "/login#code=")
-	if !ok || before != r.URL() {
-		t.Fatalf("link %q", link)
-	}
-	cookie := r.codeLogin(code).want(t, http.StatusNoContent).Cookies()[0]
-	if cookie.Name != auth.CookieName || !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode || cookie.Secure || cookie.MaxAge != 12*3600 {
-		t.Errorf("cookie %v", cookie)
-	}
-	r.browser(cookie, "GET", "/v1/me", "").want(t, http.StatusOK).mentions(t, `"user":"operator"`)
-	r.codeLogin(code).want(t, http.StatusUnauthorized)
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		r := start(t, db)
+		link, err := r.LoginLink(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, code, ok := strings.Cut(link, "/login#code=")
+		if !ok || before != r.URL() {
+			t.Fatalf("link %q", link)
+		}
+		cookie := r.codeLogin(code).want(t, http.StatusNoContent).Cookies()[0]
+		if cookie.Name != auth.CookieName || !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode || cookie.Secure || cookie.MaxAge != 12*3600 {
+			t.Errorf("cookie %v", cookie)
+		}
+		r.browser(cookie, "GET", "/v1/me", "").want(t, http.StatusOK).mentions(t, `"user":"operator"`)
+		r.codeLogin(code).want(t, http.StatusUnauthorized)
+	})
 }
 
 func TestALoginCodeAndASessionExpire(t *testing.T) {
-	r := start(t)
-	code := r.code()
-	r.clock.advance(auth.CodeLife)
-	r.codeLogin(code).want(t, http.StatusUnauthorized)
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		r := start(t, db)
+		code := r.code()
+		r.clock.advance(auth.CodeLife)
+		r.codeLogin(code).want(t, http.StatusUnauthorized)
 
-	cookie := r.session()
-	r.clock.advance(auth.SessionLife - time.Second)
-	r.browser(cookie, "GET", "/v1/me", "").want(t, http.StatusOK)
-	r.clock.advance(time.Second)
-	r.browser(cookie, "GET", "/v1/me", "").want(t, http.StatusUnauthorized)
+		cookie := r.session()
+		r.clock.advance(auth.SessionLife - time.Second)
+		r.browser(cookie, "GET", "/v1/me", "").want(t, http.StatusOK)
+		r.clock.advance(time.Second)
+		r.browser(cookie, "GET", "/v1/me", "").want(t, http.StatusUnauthorized)
+	})
 }
 
 func TestFiveFailuresAMinuteCloseTheDoorForAMinute(t *testing.T) {
-	r := start(t)
-	good := r.code()
-	for range auth.MaxFailures {
-		r.codeLogin("WRONG").want(t, http.StatusUnauthorized)
-	}
-	if a := r.codeLogin(good).want(t, http.StatusTooManyRequests); a.Header.Get("Retry-After") != "60" {
-		t.Errorf("Retry-After %q", a.Header.Get("Retry-After"))
-	}
-	r.clock.advance(auth.ThrottleWindow)
-	r.codeLogin(good).want(t, http.StatusNoContent)
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		r := start(t, db)
+		good := r.code()
+		for range auth.MaxFailures {
+			r.codeLogin("WRONG").want(t, http.StatusUnauthorized)
+		}
+		if a := r.codeLogin(good).want(t, http.StatusTooManyRequests); a.Header.Get("Retry-After") != "60" {
+			t.Errorf("Retry-After %q", a.Header.Get("Retry-After"))
+		}
+		r.clock.advance(auth.ThrottleWindow)
+		r.codeLogin(good).want(t, http.StatusNoContent)
+	})
 }
 
 func TestPasswordLogin(t *testing.T) {
-	r := start(t)
-	mine, other := r.session(), r.session()
-	r.browser(mine, "PUT", "/v1/me/password", `{"password":"short"}`).want(t, http.StatusUnprocessableEntity).mentions(t, "12")
-	r.login(map[string]string{"user": "operator", "password": ""}).want(t, http.StatusUnprocessableEntity)
-	r.login(map[string]string{"user": "operator", "password": "correct horse battery"}).want(t, http.StatusUnauthorized)
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		r := start(t, db)
+		mine, other := r.session(), r.session()
+		r.browser(mine, "PUT", "/v1/me/password", `{"password":"short"}`).want(t, http.StatusUnprocessableEntity).mentions(t, "12")
+		r.login(map[string]string{"user": "operator", "password": ""}).want(t, http.StatusUnprocessableEntity)
+		r.login(map[string]string{"user": "operator", "password": "correct horse battery"}).want(t, http.StatusUnauthorized)
 
-	r.browser(mine, "PUT", "/v1/me/password", `{"password":"correct horse battery"}`).want(t, http.StatusNoContent)
-	r.browser(mine, "GET", "/v1/me", "").want(t, http.StatusOK)
-	r.browser(other, "GET", "/v1/me", "").want(t, http.StatusUnauthorized)
-	r.login(map[string]string{"user": "operator", "password": "correct horse battery"}).want(t, http.StatusNoContent)
-	r.login(map[string]string{"user": "operator", "password": "correct horse batterz"}).want(t, http.StatusUnauthorized)
-	r.login(map[string]string{"user": "nobody", "password": "correct horse battery"}).want(t, http.StatusUnauthorized)
+		r.browser(mine, "PUT", "/v1/me/password", `{"password":"correct horse battery"}`).want(t, http.StatusNoContent)
+		r.browser(mine, "GET", "/v1/me", "").want(t, http.StatusOK)
+		r.browser(other, "GET", "/v1/me", "").want(t, http.StatusUnauthorized)
+		r.login(map[string]string{"user": "operator", "password": "correct horse battery"}).want(t, http.StatusNoContent)
+		r.login(map[string]string{"user": "operator", "password": "correct horse batterz"}).want(t, http.StatusUnauthorized)
+		r.login(map[string]string{"user": "nobody", "password": "correct horse battery"}).want(t, http.StatusUnauthorized)
+	})
 }
 
 func TestSecretsAreNotStored(t *testing.T) {
-	r := start(t)
-	cookie := r.session()
-	r.browser(cookie, "PUT", "/v1/me/password", `{"password":"correct horse battery"}`).want(t, http.StatusNoContent)
-	u, err := r.store.User(t.Context(), DefaultUser)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.HasPrefix(u.PasswordHash, "$argon2id$v=19$") || strings.Contains(u.PasswordHash, "horse") {
-		t.Errorf("password is stored as %q", u.PasswordHash)
-	}
-	if _, err := r.store.SessionUser(t.Context(), []byte(cookie.Value), r.clock.now()); err == nil {
-		t.Error("the session is stored as it is sent")
-	}
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		r := start(t, db)
+		cookie := r.session()
+		r.browser(cookie, "PUT", "/v1/me/password", `{"password":"correct horse battery"}`).want(t, http.StatusNoContent)
+		u, err := r.store.User(t.Context(), DefaultUser)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(u.PasswordHash, "$argon2id$v=19$") || strings.Contains(u.PasswordHash, "horse") {
+			t.Errorf("password is stored as %q", u.PasswordHash)
+		}
+		if _, err := r.store.SessionUser(t.Context(), []byte(cookie.Value), r.clock.now()); err == nil {
+			t.Error("the session is stored as it is sent")
+		}
+	})
 }
 
 func TestLogoutEndsTheSession(t *testing.T) {
-	r := start(t)
-	cookie := r.session()
-	if c := r.browser(cookie, "POST", "/v1/logout", "").want(t, http.StatusNoContent).Cookies()[0]; c.MaxAge >= 0 {
-		t.Errorf("cookie %v is not deleted", c)
-	}
-	r.browser(cookie, "GET", "/v1/me", "").want(t, http.StatusUnauthorized)
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		r := start(t, db)
+		cookie := r.session()
+		if c := r.browser(cookie, "POST", "/v1/logout", "").want(t, http.StatusNoContent).Cookies()[0]; c.MaxAge >= 0 {
+			t.Errorf("cookie %v is not deleted", c)
+		}
+		r.browser(cookie, "GET", "/v1/me", "").want(t, http.StatusUnauthorized)
+	})
 }
 
 func TestAccessTokens(t *testing.T) {
-	r := start(t)
-	cookie := r.session()
-	var made struct{ ID, Name, Token string }
-	r.browser(cookie, "POST", "/v1/tokens", `{"name":"batch machine"}`).want(t, http.StatusCreated).into(t, &made)
-	bearer := map[string]string{"Authorization": "Bearer " + made.Token}
-	r.send("GET", "/v1/me", nil, bearer).want(t, http.StatusOK)
-	list := r.browser(cookie, "GET", "/v1/tokens", "").want(t, http.StatusOK).mentions(t, made.ID, "batch machine")
-	if strings.Contains(string(list.body), made.Token) {
-		t.Error("the list shows the secret again")
-	}
-	r.browser(cookie, "DELETE", "/v1/tokens/"+made.ID, "").want(t, http.StatusNoContent)
-	r.browser(cookie, "DELETE", "/v1/tokens/"+made.ID, "").want(t, http.StatusNotFound)
-	r.send("GET", "/v1/me", nil, bearer).want(t, http.StatusUnauthorized)
-	r.browser(cookie, "POST", "/v1/tokens", `{"name":""}`).want(t, http.StatusUnprocessableEntity)
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		r := start(t, db)
+		cookie := r.session()
+		var made struct{ ID, Name, Token string }
+		r.browser(cookie, "POST", "/v1/tokens", `{"name":"batch machine"}`).want(t, http.StatusCreated).into(t, &made)
+		bearer := map[string]string{"Authorization": "Bearer " + made.Token}
+		r.send("GET", "/v1/me", nil, bearer).want(t, http.StatusOK)
+		list := r.browser(cookie, "GET", "/v1/tokens", "").want(t, http.StatusOK).mentions(t, made.ID, "batch machine")
+		if strings.Contains(string(list.body), made.Token) {
+			t.Error("the list shows the secret again")
+		}
+		r.browser(cookie, "DELETE", "/v1/tokens/"+made.ID, "").want(t, http.StatusNoContent)
+		r.browser(cookie, "DELETE", "/v1/tokens/"+made.ID, "").want(t, http.StatusNotFound)
+		r.send("GET", "/v1/me", nil, bearer).want(t, http.StatusUnauthorized)
+		r.browser(cookie, "POST", "/v1/tokens", `{"name":""}`).want(t, http.StatusUnprocessableEntity)
+	})
 }
 
 func TestOtherSitesCannotUseTheCookie(t *testing.T) {

@@ -15,6 +15,15 @@ import (
 // from the database alone: deleting it loses nothing.
 const ArchiveFolder = "archive"
 
+// ArchivePath is where the archive of a database is, given the data folder. Scans go by their numbers in it, which mean
+// nothing in another database: each that is not in the folder itself has an archive of its own there.
+func ArchivePath(dataDir string, st *store.Store) string {
+	if id := st.ID(); id != "" {
+		return filepath.Join(dataDir, ArchiveFolder+"-"+id)
+	}
+	return filepath.Join(dataDir, ArchiveFolder)
+}
+
 // looking is one look-back that runs or waits.
 type looking struct {
 	id     string
@@ -25,7 +34,7 @@ type looking struct {
 
 // openArchive opens the archive; what cannot be used in it is made again.
 func (s *Server) openArchive(ctx context.Context) error {
-	a, problems, err := archive.Open(filepath.Join(s.cfg.DataDir, ArchiveFolder), false)
+	a, problems, err := archive.Open(ArchivePath(s.cfg.DataDir, s.store), false)
 	if err != nil {
 		return err
 	}

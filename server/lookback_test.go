@@ -3,7 +3,6 @@ package server
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -54,7 +52,7 @@ func analogReference() (library.Substance, library.Reference) {
 }
 
 // startLookBack runs a server on dir whose library has the analog, or has it not yet.
-func startLookBack(t *testing.T, dir string, knows bool) *running {
+func startLookBack(t *testing.T, dir string, knows bool, db ...func(*Config)) *running {
 	sp := powder("sugar", 98, otherLines...)
 	lib := library.NewStack([]library.Substance{{ID: "sugar", Name: "sugar"}},
 		[]library.Reference{{SubstanceID: "sugar", Tier: library.Measured, Technique: spectra.Raman, Spectrum: &sp}})
@@ -62,10 +60,10 @@ func startLookBack(t *testing.T, dir string, knows bool) *running {
 		sub, ref := analogReference()
 		lib = lib.With([]library.Substance{sub}, []library.Reference{ref})
 	}
-	return start(t, in(dir), func(c *Config) {
+	return start(t, append(db, in(dir), func(c *Config) {
 		c.Library = lib
 		c.NewIdentifier = func(lib *library.Stack) (Identifier, error) { return byReference{lib}, nil }
-	})
+	})...)
 }
 
 // taken stores a scan that was taken on a day of 2026, in a county.
@@ -117,13 +115,10 @@ func (r *running) waitFor(id string) rescreened {
 }
 
 // change does to the database of a server that has ended what no server does.
-func change(t *testing.T, dir, statement string, args ...any) {
-	t.Helper()
-	db, err := sql.Open("sqlite3", filepath.Join(dir, store.FileName))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = db.Exec(statement, args...)
+func (r *running) change(statement string) {
+	r.t.Helper()
+	t, db := r.t, r.eyes()
+	_, err := db.Exec(statement)
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -192,70 +187,72 @@ func toldOf(t *testing.T, live <-chan string, id, state string, done int) {
 }
 
 func TestANewReferenceMovesFirstSeenBackAndRaisesAnAlert(t *testing.T) {
-	dir := t.TempDir()
-	before := startLookBack(t, dir, false)
-	early := before.taken(powder("analog early", 1, analogLines...), 3, "Adams")
-	for i := range 5 {
-		before.taken(powder(fmt.Sprint("sugar ", i), uint64(10+i), otherLines...), 4+i, "Adams")
-	}
-	elsewhere := before.taken(powder("analog elsewhere", 2, analogLines...), 5, "Boulder")
-	if err := before.Close(); err != nil {
-		t.Fatal(err)
-	}
-	now := startLookBack(t, dir, true)
-	late := now.taken(powder("analog late", 3, analogLines...), 20, "Adams")
-	if got := now.firstSeen("analog"); len(got.Items) != 1 || got.Items[0].ScanID != late.ID || got.Items[0].LookBack {
-		t.Fatalf("before the look-back: %+v", got)
-	}
-	live := now.events(t.Context(), "")
-	_, ref := analogReference()
-	got := now.lookBack(ref.ContentID())
-	if got.Rescreen.State != store.RescreenDone || got.Screened != 8 || got.Hits != 3 || got.Stated != 3 || len(got.Scans) != 3 || got.Scans[0].ScanID != early.ID {
-		t.Fatalf("%+v", got)
-	}
-	for _, h := range got.Scans {
-		if h.Score < 0.9 || !h.Stated || h.Verdict != "alarm" || !h.Controlled {
-			t.Errorf("%+v", h)
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		dir := t.TempDir()
+		before := startLookBack(t, dir, false, db)
+		early := before.taken(powder("analog early", 1, analogLines...), 3, "Adams")
+		for i := range 5 {
+			before.taken(powder(fmt.Sprint("sugar ", i), uint64(10+i), otherLines...), 4+i, "Adams")
 		}
-	}
-	after := now.firstSeen("analog")
-	if len(after.Items) != 2 {
-		t.Fatalf("%+v", after)
-	}
-	for _, e := range after.Items {
-		if e.ScanID != early.ID && e.ScanID != elsewhere.ID || !e.LookBack {
-			t.Errorf("%+v", e)
+		elsewhere := before.taken(powder("analog elsewhere", 2, analogLines...), 5, "Boulder")
+		if err := before.Close(); err != nil {
+			t.Fatal(err)
 		}
-	}
-	// The answers of then stay.
-	if sc, err := now.store.Scan(t.Context(), early.ID); err != nil || sc.Verdict != "inconclusive" {
-		t.Errorf("%s, %v", sc.Verdict, err)
-	}
-	var alerts struct{ Alerts []store.Alert }
-	now.do("GET", "/v1/alerts", nil).want(t, http.StatusOK).into(t, &alerts)
-	if len(alerts.Alerts) != 2 {
-		t.Fatalf("%+v", alerts)
-	}
-	moved := alerts.Alerts[slices.IndexFunc(alerts.Alerts, func(a store.Alert) bool { return a.County == "Adams" })]
-	if moved.ScanID != early.ID || moved.SeenBefore == nil || !moved.SeenBefore.Equal(late.Acquired) || !moved.FirstSeen.Equal(early.Acquired) || moved.Read != nil {
-		t.Errorf("%+v", moved)
-	}
-	told(t, live, 2)
-	now.do("POST", "/v1/alerts/"+moved.ID+"/read", nil).want(t, http.StatusNoContent)
-	told(t, live, 1)
-	now.do("POST", "/v1/alerts/"+early.ID+"/read", nil).want(t, http.StatusNotFound)
-	now.do("GET", "/v1/alerts", nil).want(t, http.StatusOK).into(t, &alerts)
-	if last := alerts.Alerts[1]; last.ID != moved.ID || last.ReadBy != DefaultUser || last.Read == nil {
-		t.Errorf("%+v", last)
-	}
-	// A second look finds the same and tells nothing anew.
-	if again := now.lookBack(ref.ContentID()); again.Hits != 3 {
-		t.Errorf("%+v", again.Rescreen)
-	}
-	now.do("GET", "/v1/alerts", nil).want(t, http.StatusOK).into(t, &alerts)
-	if len(alerts.Alerts) != 2 {
-		t.Errorf("%d alerts", len(alerts.Alerts))
-	}
+		now := startLookBack(t, dir, true, db)
+		late := now.taken(powder("analog late", 3, analogLines...), 20, "Adams")
+		if got := now.firstSeen("analog"); len(got.Items) != 1 || got.Items[0].ScanID != late.ID || got.Items[0].LookBack {
+			t.Fatalf("before the look-back: %+v", got)
+		}
+		live := now.events(t.Context(), "")
+		_, ref := analogReference()
+		got := now.lookBack(ref.ContentID())
+		if got.Rescreen.State != store.RescreenDone || got.Screened != 8 || got.Hits != 3 || got.Stated != 3 || len(got.Scans) != 3 || got.Scans[0].ScanID != early.ID {
+			t.Fatalf("%+v", got)
+		}
+		for _, h := range got.Scans {
+			if h.Score < 0.9 || !h.Stated || h.Verdict != "alarm" || !h.Controlled {
+				t.Errorf("%+v", h)
+			}
+		}
+		after := now.firstSeen("analog")
+		if len(after.Items) != 2 {
+			t.Fatalf("%+v", after)
+		}
+		for _, e := range after.Items {
+			if e.ScanID != early.ID && e.ScanID != elsewhere.ID || !e.LookBack {
+				t.Errorf("%+v", e)
+			}
+		}
+		// The answers of then stay.
+		if sc, err := now.store.Scan(t.Context(), early.ID); err != nil || sc.Verdict != "inconclusive" {
+			t.Errorf("%s, %v", sc.Verdict, err)
+		}
+		var alerts struct{ Alerts []store.Alert }
+		now.do("GET", "/v1/alerts", nil).want(t, http.StatusOK).into(t, &alerts)
+		if len(alerts.Alerts) != 2 {
+			t.Fatalf("%+v", alerts)
+		}
+		moved := alerts.Alerts[slices.IndexFunc(alerts.Alerts, func(a store.Alert) bool { return a.County == "Adams" })]
+		if moved.ScanID != early.ID || moved.SeenBefore == nil || !moved.SeenBefore.Equal(late.Acquired) || !moved.FirstSeen.Equal(early.Acquired) || moved.Read != nil {
+			t.Errorf("%+v", moved)
+		}
+		told(t, live, 2)
+		now.do("POST", "/v1/alerts/"+moved.ID+"/read", nil).want(t, http.StatusNoContent)
+		told(t, live, 1)
+		now.do("POST", "/v1/alerts/"+early.ID+"/read", nil).want(t, http.StatusNotFound)
+		now.do("GET", "/v1/alerts", nil).want(t, http.StatusOK).into(t, &alerts)
+		if last := alerts.Alerts[1]; last.ID != moved.ID || last.ReadBy != DefaultUser || last.Read == nil {
+			t.Errorf("%+v", last)
+		}
+		// A second look finds the same and tells nothing anew.
+		if again := now.lookBack(ref.ContentID()); again.Hits != 3 {
+			t.Errorf("%+v", again.Rescreen)
+		}
+		now.do("GET", "/v1/alerts", nil).want(t, http.StatusOK).into(t, &alerts)
+		if len(alerts.Alerts) != 2 {
+			t.Errorf("%d alerts", len(alerts.Alerts))
+		}
+	})
 }
 
 // Who took a scan without a place holds the evidence as well.
@@ -284,18 +281,20 @@ func TestAlertsOfScansWithoutACountySayThatTheirPlaceIsUnknown(t *testing.T) {
 }
 
 func TestScansThatLookLikeOneAreFound(t *testing.T) {
-	r := startLookBack(t, t.TempDir(), false)
-	one := r.taken(powder("one", 1, analogLines...), 3, "Adams")
-	two := r.taken(powder("two", 2, analogLines...), 4, "Adams")
-	r.taken(powder("other", 3, otherLines...), 5, "Adams")
-	short := r.taken(spectrum("short"), 6, "Adams")
-	var got struct{ Scans []lookback.Similar }
-	r.do("GET", "/v1/scans/"+one.ID+"/similar", nil).want(t, http.StatusOK).into(t, &got)
-	if len(got.Scans) != 1 || got.Scans[0].ScanID != two.ID || got.Scans[0].Score < 0.9 || got.Scans[0].County != "Adams" || !got.Scans[0].Acquired.Equal(two.Acquired) {
-		t.Errorf("%+v", got)
-	}
-	r.do("GET", "/v1/scans/"+short.ID+"/similar", nil).want(t, http.StatusUnprocessableEntity).mentions(t, "cannot be searched")
-	r.do("GET", "/v1/scans/"+one.ID+"/similar?least=0", nil).want(t, http.StatusUnprocessableEntity)
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		r := startLookBack(t, t.TempDir(), false, db)
+		one := r.taken(powder("one", 1, analogLines...), 3, "Adams")
+		two := r.taken(powder("two", 2, analogLines...), 4, "Adams")
+		r.taken(powder("other", 3, otherLines...), 5, "Adams")
+		short := r.taken(spectrum("short"), 6, "Adams")
+		var got struct{ Scans []lookback.Similar }
+		r.do("GET", "/v1/scans/"+one.ID+"/similar", nil).want(t, http.StatusOK).into(t, &got)
+		if len(got.Scans) != 1 || got.Scans[0].ScanID != two.ID || got.Scans[0].Score < 0.9 || got.Scans[0].County != "Adams" || !got.Scans[0].Acquired.Equal(two.Acquired) {
+			t.Errorf("%+v", got)
+		}
+		r.do("GET", "/v1/scans/"+short.ID+"/similar", nil).want(t, http.StatusUnprocessableEntity).mentions(t, "cannot be searched")
+		r.do("GET", "/v1/scans/"+one.ID+"/similar?least=0", nil).want(t, http.StatusUnprocessableEntity)
+	})
 }
 
 func TestTheMostSimilarScansAreTheSameHoweverManyAreAskedFor(t *testing.T) {
@@ -323,49 +322,53 @@ func TestTheMostSimilarScansAreTheSameHoweverManyAreAskedFor(t *testing.T) {
 
 // What one scan lacks must not keep those after it from being looked through.
 func TestAScanWhoseSpectrumCannotBeReadIsLeftOut(t *testing.T) {
-	dir := t.TempDir()
-	r := startLookBack(t, dir, false)
-	spoilt := r.taken(powder("spoilt", 1, analogLines...), 3, "Adams")
-	if err := r.Close(); err != nil {
-		t.Fatal(err)
-	}
-	change(t, dir, "UPDATE scans SET spectrum = '{' WHERE id = ?", spoilt.ID)
-	if err := os.RemoveAll(filepath.Join(dir, ArchiveFolder)); err != nil {
-		t.Fatal(err)
-	}
-	r = startLookBack(t, dir, false)
-	one, two := r.taken(powder("one", 2, analogLines...), 4, "Adams"), r.taken(powder("two", 3, analogLines...), 5, "Adams")
-	r.do("GET", "/v1/scans/"+one.ID+"/similar", nil).want(t, http.StatusOK).mentions(t, two.ID)
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		dir := t.TempDir()
+		r := startLookBack(t, dir, false, db)
+		spoilt := r.taken(powder("spoilt", 1, analogLines...), 3, "Adams")
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		r.change("UPDATE scans SET spectrum = '{' WHERE id = '" + spoilt.ID + "'")
+		if err := os.RemoveAll(ArchivePath(dir, r.store)); err != nil {
+			t.Fatal(err)
+		}
+		r = startLookBack(t, dir, false, db)
+		one, two := r.taken(powder("one", 2, analogLines...), 4, "Adams"), r.taken(powder("two", 3, analogLines...), 5, "Adams")
+		r.do("GET", "/v1/scans/"+one.ID+"/similar", nil).want(t, http.StatusOK).mentions(t, two.ID)
+	})
 }
 
 func TestALookBackThatWasCutOffGoesOn(t *testing.T) {
-	dir := t.TempDir()
-	r := startLookBack(t, dir, true)
-	for i := range 3 {
-		r.taken(powder(fmt.Sprint("analog ", i), uint64(i), analogLines...), 3+i, "Adams")
-	}
-	_, ref := analogReference()
-	begun, err := r.looker.Begin(t.Context(), r.know().lib, ref.ContentID(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The first scan was done, then the power went; the archive is lost as well.
-	begun.Done, begun.UpTo = 1, 1
-	if err := r.store.SaveRescreen(t.Context(), begun, nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.RemoveAll(filepath.Join(dir, ArchiveFolder)); err != nil {
-		t.Fatal(err)
-	}
-	again := startLookBack(t, dir, true)
-	got := again.waitFor(begun.ID)
-	if got.Rescreen.State != store.RescreenDone || got.Done != 3 || got.Total != 3 || len(got.Scans) != 2 {
-		t.Errorf("%+v", got)
-	}
-	again.do("POST", "/v1/rescreens/"+begun.ID+"/cancel", nil).want(t, http.StatusConflict)
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		dir := t.TempDir()
+		r := startLookBack(t, dir, true, db)
+		for i := range 3 {
+			r.taken(powder(fmt.Sprint("analog ", i), uint64(i), analogLines...), 3+i, "Adams")
+		}
+		_, ref := analogReference()
+		begun, err := r.looker.Begin(t.Context(), r.know().lib, ref.ContentID(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The first scan was done, then the power went; the archive is lost as well.
+		begun.Done, begun.UpTo = 1, 1
+		if err := r.store.SaveRescreen(t.Context(), begun, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.RemoveAll(ArchivePath(dir, r.store)); err != nil {
+			t.Fatal(err)
+		}
+		again := startLookBack(t, dir, true, db)
+		got := again.waitFor(begun.ID)
+		if got.Rescreen.State != store.RescreenDone || got.Done != 3 || got.Total != 3 || len(got.Scans) != 2 {
+			t.Errorf("%+v", got)
+		}
+		again.do("POST", "/v1/rescreens/"+begun.ID+"/cancel", nil).want(t, http.StatusConflict)
+	})
 }
 
 // counting answers as byReference does and counts how often.
@@ -426,50 +429,54 @@ func TestWhatALookBackHasStoredIsUsedAgainUntilTheLibraryChanges(t *testing.T) {
 }
 
 func TestWhoMayLookBackAndAtWhat(t *testing.T) {
-	r := startLookBack(t, t.TempDir(), true)
-	_, ref := analogReference()
-	ask := map[string]any{"references": []string{ref.ContentID()}}
-	r.as("tom", auth.RoleTechnician).do("POST", "/v1/rescreens", ask).want(t, http.StatusForbidden).mentions(t, "reviewer")
-	r.do("POST", "/v1/rescreens", map[string]any{"references": []string{"no such"}}).want(t, http.StatusUnprocessableEntity).mentions(t, "no such", "not in the library")
-	r.do("POST", "/v1/rescreens", map[string]any{"references": []string{}}).want(t, http.StatusUnprocessableEntity)
-	r.do("GET", "/v1/rescreens/0b0f5c7e-0000-4000-8000-000000000000", nil).want(t, http.StatusNotFound)
-	r.do("POST", "/v1/rescreens/0b0f5c7e-0000-4000-8000-000000000000/cancel", nil).want(t, http.StatusNotFound)
-	if got := r.lookBack(ref.ContentID()); got.Rescreen.State != store.RescreenDone || got.Hits != 0 || got.AskedBy != DefaultUser {
-		t.Errorf("%+v", got)
-	}
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		r := startLookBack(t, t.TempDir(), true, db)
+		_, ref := analogReference()
+		ask := map[string]any{"references": []string{ref.ContentID()}}
+		r.as("tom", auth.RoleTechnician).do("POST", "/v1/rescreens", ask).want(t, http.StatusForbidden).mentions(t, "reviewer")
+		r.do("POST", "/v1/rescreens", map[string]any{"references": []string{"no such"}}).want(t, http.StatusUnprocessableEntity).mentions(t, "no such", "not in the library")
+		r.do("POST", "/v1/rescreens", map[string]any{"references": []string{}}).want(t, http.StatusUnprocessableEntity)
+		r.do("GET", "/v1/rescreens/0b0f5c7e-0000-4000-8000-000000000000", nil).want(t, http.StatusNotFound)
+		r.do("POST", "/v1/rescreens/0b0f5c7e-0000-4000-8000-000000000000/cancel", nil).want(t, http.StatusNotFound)
+		if got := r.lookBack(ref.ContentID()); got.Rescreen.State != store.RescreenDone || got.Hits != 0 || got.AskedBy != DefaultUser {
+			t.Errorf("%+v", got)
+		}
+	})
 }
 
 // What a look-back found before it was cut off is known when it goes on: the alert must not be lost by that.
 func TestALookBackThatWasCutOffAlertsOfAllItFound(t *testing.T) {
-	dir := t.TempDir()
-	r := startLookBack(t, dir, false)
-	early := r.taken(powder("analog early", 1, analogLines...), 3, "Adams")
-	if err := r.Close(); err != nil {
-		t.Fatal(err)
-	}
-	r = startLookBack(t, dir, true)
-	late := r.taken(powder("analog late", 2, analogLines...), 20, "Adams")
-	_, ref := analogReference()
-	begun, err := r.looker.Begin(t.Context(), r.know().lib, ref.ContentID(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	begun.Done, begun.UpTo = 1, 1
-	hit := store.LookBackHit{ReferenceID: ref.ContentID(), ScanID: early.ID, Substance: "analog", Controlled: true, Score: 0.95, Stated: true, Verdict: "alarm", Found: r.clock.now()}
-	if err := r.store.SaveRescreen(t.Context(), begun, []store.LookBackHit{hit}); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Close(); err != nil {
-		t.Fatal(err)
-	}
-	r = startLookBack(t, dir, true)
-	if got := r.waitFor(begun.ID); got.Rescreen.State != store.RescreenDone || got.Stated != 2 {
-		t.Fatalf("%+v", got)
-	}
-	alerts, err := r.store.Alerts(t.Context(), 10)
-	if err != nil || len(alerts) != 1 || alerts[0].ScanID != early.ID || alerts[0].SeenBefore == nil || !alerts[0].SeenBefore.Equal(late.Acquired) {
-		t.Errorf("%+v, %v", alerts, err)
-	}
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		dir := t.TempDir()
+		r := startLookBack(t, dir, false, db)
+		early := r.taken(powder("analog early", 1, analogLines...), 3, "Adams")
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		r = startLookBack(t, dir, true, db)
+		late := r.taken(powder("analog late", 2, analogLines...), 20, "Adams")
+		_, ref := analogReference()
+		begun, err := r.looker.Begin(t.Context(), r.know().lib, ref.ContentID(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun.Done, begun.UpTo = 1, 1
+		hit := store.LookBackHit{ReferenceID: ref.ContentID(), ScanID: early.ID, Substance: "analog", Controlled: true, Score: 0.95, Stated: true, Verdict: "alarm", Found: r.clock.now()}
+		if err := r.store.SaveRescreen(t.Context(), begun, []store.LookBackHit{hit}); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		r = startLookBack(t, dir, true, db)
+		if got := r.waitFor(begun.ID); got.Rescreen.State != store.RescreenDone || got.Stated != 2 {
+			t.Fatalf("%+v", got)
+		}
+		alerts, err := r.store.Alerts(t.Context(), 10)
+		if err != nil || len(alerts) != 1 || alerts[0].ScanID != early.ID || alerts[0].SeenBefore == nil || !alerts[0].SeenBefore.Equal(late.Acquired) {
+			t.Errorf("%+v, %v", alerts, err)
+		}
+	})
 }
 
 // waiting answers as byReference does, but of a scan that is called stuck only once it is told to stop.
@@ -488,44 +495,46 @@ func (w waiting) Identify(ctx context.Context, s spectra.Spectrum) (identify.Ide
 }
 
 func TestALookBackThatWaitsForAnotherCanBeCancelled(t *testing.T) {
-	dir := t.TempDir()
-	r := startLookBack(t, dir, false)
-	r.taken(powder("stuck", 1, analogLines...), 3, "Adams")
-	if err := r.Close(); err != nil {
-		t.Fatal(err)
-	}
-	reached := make(chan struct{}, 1)
-	sub, ref := analogReference()
-	sugar := powder("sugar", 98, otherLines...)
-	lib := library.NewStack([]library.Substance{sub, {ID: "sugar", Name: "sugar"}},
-		[]library.Reference{ref, {SubstanceID: "sugar", Tier: library.Measured, Technique: spectra.Raman, Spectrum: &sugar}})
-	r = start(t, in(dir), func(c *Config) {
-		c.Library = lib
-		c.NewIdentifier = func(lib *library.Stack) (Identifier, error) { return waiting{byReference{lib}, reached}, nil }
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		dir := t.TempDir()
+		r := startLookBack(t, dir, false, db)
+		r.taken(powder("stuck", 1, analogLines...), 3, "Adams")
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		reached := make(chan struct{}, 1)
+		sub, ref := analogReference()
+		sugar := powder("sugar", 98, otherLines...)
+		lib := library.NewStack([]library.Substance{sub, {ID: "sugar", Name: "sugar"}},
+			[]library.Reference{ref, {SubstanceID: "sugar", Tier: library.Measured, Technique: spectra.Raman, Spectrum: &sugar}})
+		r = start(t, db, in(dir), func(c *Config) {
+			c.Library = lib
+			c.NewIdentifier = func(lib *library.Stack) (Identifier, error) { return waiting{byReference{lib}, reached}, nil }
+		})
+		begin := func(reference string) string {
+			var begun struct{ Rescreens []store.Rescreen }
+			r.do("POST", "/v1/rescreens", map[string]any{"references": []string{reference}}).want(t, http.StatusAccepted).into(t, &begun)
+			return begun.Rescreens[0].ID
+		}
+		first := begin(ref.ContentID())
+		<-reached
+		var second string
+		for _, known := range lib.References() {
+			if known.SubstanceID == "sugar" {
+				second = begin(known.ID)
+			}
+		}
+		r.do("POST", "/v1/rescreens/"+second+"/cancel", nil).want(t, http.StatusNoContent)
+		for id, want := range map[string]string{first: store.RescreenRunning, second: store.RescreenCancelled} {
+			if got, err := r.store.Rescreen(t.Context(), id); err != nil || got.State != want {
+				t.Errorf("%s is %s, want %s: %v", id, got.State, want, err)
+			}
+		}
+		r.do("POST", "/v1/rescreens/"+first+"/cancel", nil).want(t, http.StatusNoContent)
+		if got := r.waitFor(first); got.Rescreen.State != store.RescreenCancelled || got.Done != 0 {
+			t.Errorf("%+v", got.Rescreen)
+		}
 	})
-	begin := func(reference string) string {
-		var begun struct{ Rescreens []store.Rescreen }
-		r.do("POST", "/v1/rescreens", map[string]any{"references": []string{reference}}).want(t, http.StatusAccepted).into(t, &begun)
-		return begun.Rescreens[0].ID
-	}
-	first := begin(ref.ContentID())
-	<-reached
-	var second string
-	for _, known := range lib.References() {
-		if known.SubstanceID == "sugar" {
-			second = begin(known.ID)
-		}
-	}
-	r.do("POST", "/v1/rescreens/"+second+"/cancel", nil).want(t, http.StatusNoContent)
-	for id, want := range map[string]string{first: store.RescreenRunning, second: store.RescreenCancelled} {
-		if got, err := r.store.Rescreen(t.Context(), id); err != nil || got.State != want {
-			t.Errorf("%s is %s, want %s: %v", id, got.State, want, err)
-		}
-	}
-	r.do("POST", "/v1/rescreens/"+first+"/cancel", nil).want(t, http.StatusNoContent)
-	if got := r.waitFor(first); got.Rescreen.State != store.RescreenCancelled || got.Done != 0 {
-		t.Errorf("%+v", got.Rescreen)
-	}
 }
 
 func TestALookBackThatTheEndOfTheServerCutsOffIsNotCancelled(t *testing.T) {
@@ -639,43 +648,45 @@ func TestALookBackOfAnotherProgramCanBeCancelled(t *testing.T) {
 }
 
 func TestWhatWasLearntIsLookedForInThePast(t *testing.T) {
-	dir := t.TempDir()
-	r := startLookBack(t, dir, false)
-	chemist := r.as("ada", auth.RoleChemist)
-	early := r.taken(powder("another form, early", 1, analogLines...), 3, "Adams")
-	standard := r.taken(powder("another form", 2, analogLines...), 20, "Boulder")
-	result := chemist.enter(standard.ID, finding("corrected", true, "sugar"), http.StatusCreated)
-	r.decide(result.Proposal, "accept").want(t, http.StatusOK)
-	looked := func() []store.Rescreen {
-		var all struct{ Rescreens []store.Rescreen }
-		r.do("GET", "/v1/rescreens", nil).want(t, http.StatusOK).into(t, &all) // answered, so the start is over
-		return all.Rescreens
-	}
-	all := looked()
-	if len(all) != 1 || all[0].AskedBy != "" {
-		t.Fatalf("%+v", all)
-	}
-	if got := r.waitFor(all[0].ID); got.Hits != 2 || got.Scans[0].ScanID != early.ID {
-		t.Errorf("%+v", got)
-	}
-	// The server ends after the reference is in the library and before the look-back is noted.
-	if err := r.Close(); err != nil {
-		t.Fatal(err)
-	}
-	change(t, dir, "DELETE FROM rescreens")
-	r = startLookBack(t, dir, false)
-	if all = looked(); len(all) != 1 {
-		t.Fatalf("%d look-backs", len(all))
-	}
-	if got := r.waitFor(all[0].ID); got.Rescreen.State != store.RescreenDone || got.Hits != 2 {
-		t.Errorf("%+v", got)
-	}
-	// Once is enough.
-	if err := r.Close(); err != nil {
-		t.Fatal(err)
-	}
-	r = startLookBack(t, dir, false)
-	if all = looked(); len(all) != 1 {
-		t.Errorf("%d look-backs", len(all))
-	}
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		dir := t.TempDir()
+		r := startLookBack(t, dir, false, db)
+		chemist := r.as("ada", auth.RoleChemist)
+		early := r.taken(powder("another form, early", 1, analogLines...), 3, "Adams")
+		standard := r.taken(powder("another form", 2, analogLines...), 20, "Boulder")
+		result := chemist.enter(standard.ID, finding("corrected", true, "sugar"), http.StatusCreated)
+		r.decide(result.Proposal, "accept").want(t, http.StatusOK)
+		looked := func() []store.Rescreen {
+			var all struct{ Rescreens []store.Rescreen }
+			r.do("GET", "/v1/rescreens", nil).want(t, http.StatusOK).into(t, &all) // answered, so the start is over
+			return all.Rescreens
+		}
+		all := looked()
+		if len(all) != 1 || all[0].AskedBy != "" {
+			t.Fatalf("%+v", all)
+		}
+		if got := r.waitFor(all[0].ID); got.Hits != 2 || got.Scans[0].ScanID != early.ID {
+			t.Errorf("%+v", got)
+		}
+		// The server ends after the reference is in the library and before the look-back is noted.
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		r.change("DELETE FROM rescreens")
+		r = startLookBack(t, dir, false, db)
+		if all = looked(); len(all) != 1 {
+			t.Fatalf("%d look-backs", len(all))
+		}
+		if got := r.waitFor(all[0].ID); got.Rescreen.State != store.RescreenDone || got.Hits != 2 {
+			t.Errorf("%+v", got)
+		}
+		// Once is enough.
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		r = startLookBack(t, dir, false, db)
+		if all = looked(); len(all) != 1 {
+			t.Errorf("%d look-backs", len(all))
+		}
+	})
 }

@@ -62,8 +62,11 @@ type Identifier interface {
 
 // Config says how a server runs. DataDir and Library are needed; zero values of the rest are defaults.
 type Config struct {
-	// DataDir holds the database. It is created, readable by its owner only.
+	// DataDir holds the database and what is made from it. It is created, readable by its owner only.
 	DataDir string
+	// Database is the address of a PostgreSQL database to be used in place of the one in DataDir (see store.OpenPostgres);
+	// DataDir then holds only what is made from it. Empty: SQLite.
+	Database string
 	// Listen is host:port; DefaultListen when empty, port 0 picks a free one.
 	// Without Certificate, anything but a loopback address sends scans and log-ins over the network in the clear: put TLS before it.
 	Listen string
@@ -164,7 +167,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	st, err := store.Open(ctx, cfg.DataDir)
+	st, err := store.OpenDatabase(ctx, cfg.DataDir, cfg.Database)
 	if err != nil {
 		return nil, fmt.Errorf("start server: %w", err)
 	}

@@ -99,8 +99,15 @@ func (s *sheet) queue(b store.Backlog, unsent []store.Unsent) {
 	}
 }
 
-// openStore opens the database of a folder that has one; a mistyped folder is not made.
+// openStore opens the database that is named, or that of a folder that has one; a mistyped folder is not made.
 func openStore(env *environment, f dataFlags) (*store.Store, error) {
+	address, err := f.address()
+	if err != nil {
+		return nil, err
+	}
+	if address != "" {
+		return store.OpenPostgres(env.ctx, address)
+	}
 	dir, err := f.folder()
 	if err != nil {
 		return nil, err

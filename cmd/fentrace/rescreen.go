@@ -76,7 +76,7 @@ func (c *rescreenCommand) looker(env *environment, st *store.Store) (*lookback.L
 	if err != nil {
 		return nil, err
 	}
-	a, problems, err := archive.Open(filepath.Join(dir, server.ArchiveFolder), true)
+	a, problems, err := archive.Open(server.ArchivePath(dir, st), true)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ type scanCommand struct {
 	Save   string `placeholder:"FILE" help:"Keep the scan: .json with every raw frame, .jdx (JCAMP-DX) or .csv."`
 	Sample string `placeholder:"NAME" help:"Name of the sample, kept with the scan."`
 	Data   string `placeholder:"DIR" help:"Keep scan and answer in the database of this folder, in the queue of what waits to be sent."`
+	databaseFlags
 	upstreamFlags
 	Live bool `help:"First show what the detector sees, for a minute at most; Enter takes the scan."`
 
@@ -139,7 +140,14 @@ func (c *scanCommand) keeper(env *environment, stack *library.Stack, id *identif
 	if err != nil {
 		return nil, err
 	}
+	database, err := c.address()
+	if err != nil {
+		return nil, err
+	}
 	if c.Data == "" {
+		if database != "" {
+			return nil, usagef("--db needs --data: what is made from the database has to be kept somewhere")
+		}
 		if upstream != nil {
 			return nil, usagef("--upstream needs --data: what cannot be sent at once has to be kept somewhere")
 		}
@@ -152,7 +160,7 @@ func (c *scanCommand) keeper(env *environment, stack *library.Stack, id *identif
 		// The folder holds references that were learnt. What is damaged was said of the others, and the server logs it.
 		return env.prepared(lib, filepath.Join(c.Data, server.IndexFolder))
 	}
-	return server.New(env.ctx, server.Config{DataDir: c.Data, Library: stack, NewIdentifier: prepared, Upstream: upstream, Queue: true, Logger: logger(env.stderr)})
+	return server.New(env.ctx, server.Config{DataDir: c.Data, Database: database, Library: stack, NewIdentifier: prepared, Upstream: upstream, Queue: true, Logger: logger(env.stderr)})
 }
 
 // answer answers the scan, and with a keeper stores both first.

@@ -51,6 +51,7 @@ Examples:
 
     fentrace serve --data ~/fentrace-data
     fentrace serve --data ~/fentrace-data --port /dev/ttyUSB0 --laser-nm 785
+    fentrace serve --data ~/fentrace-data --db postgres://fentrace@db.example.org/fentrace
     fentrace serve --data ~/fentrace-data --new-login
     fentrace serve --data ~/fentrace-data --new-token van-7
     fentrace serve --data ~/fentrace-data --new-login --user ada --role chemist
@@ -131,6 +132,10 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 	if err != nil {
 		return server.Config{}, err
 	}
+	database, err := c.address()
+	if err != nil {
+		return server.Config{}, err
+	}
 	upstream, err := c.upstreamFlags.config()
 	if err != nil {
 		return server.Config{}, err
@@ -140,7 +145,7 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 		return server.Config{}, err
 	}
 	config := server.Config{
-		DataDir: dir, Upstream: upstream, Listen: c.Listen, Library: stack, MaxUpload: size,
+		DataDir: dir, Database: database, Upstream: upstream, Listen: c.Listen, Library: stack, MaxUpload: size,
 		Acquire: c.settings(c.portFlags), Logger: c.logger(env.stderr), MetricsListen: c.Metrics, Certificate: c.TLSCert, Key: c.TLSKey, Version: programVersion().Version,
 	}
 	if c.Port != "" {

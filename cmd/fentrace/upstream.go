@@ -9,11 +9,29 @@ import (
 
 	"fentrace/server"
 	"fentrace/server/forward"
+	"fentrace/server/store"
 )
 
-// dataFlags say where the database is.
+// databaseFlags say which database to use in place of the one in the data folder.
+type databaseFlags struct {
+	DB string `name:"db" placeholder:"URL" help:"PostgreSQL database to use in place of the one in the folder: postgres://USER@HOST/DATABASE. Keep the password in ~/.pgpass: other users of this machine can read command lines."`
+}
+
+// address checks the flag; empty when the database is the one in the data folder.
+func (f databaseFlags) address() (string, error) {
+	if f.DB == "" {
+		return "", nil
+	}
+	if err := store.CheckPostgres(f.DB); err != nil {
+		return "", usagef("--db: %w", err)
+	}
+	return f.DB, nil
+}
+
+// dataFlags say where the database is, and what is made from it.
 type dataFlags struct {
 	Data string `placeholder:"DIR" help:"Folder of the database; by default fentrace in the user's configuration folder."`
+	databaseFlags
 }
 
 // folder returns the folder named, or the default.

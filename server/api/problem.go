@@ -80,6 +80,10 @@ func (a *API) problem(ctx context.Context, what string, err error) error {
 	if errors.As(err, &tooBig) {
 		return huma.NewError(http.StatusRequestEntityTooLarge, tooLarge(tooBig.Limit))
 	}
+	if away := databaseAway(err); away != nil {
+		a.log.ErrorContext(ctx, "request failed", slog.String("operation", what), slog.Any("error", err))
+		return huma.ErrorWithHeaders(huma.NewError(http.StatusServiceUnavailable, away.Error()), http.Header{"Retry-After": {databaseRetry}})
+	}
 	if status := StatusOf(err); status != http.StatusInternalServerError {
 		answer := error(huma.NewError(status, err.Error()))
 		if status == http.StatusTooManyRequests {
@@ -101,12 +105,29 @@ func StatusOf(err error) int {
 	if errors.As(err, &ready) {
 		return ready.GetStatus()
 	}
+	if databaseAway(err) != nil {
+		return http.StatusServiceUnavailable
+	}
 	for _, s := range statuses {
 		if errors.Is(err, s.err) {
 			return s.status
 		}
 	}
 	return http.StatusInternalServerError
+}
+
+// databaseRetry is after how many seconds a database that was away is worth asking again.
+const databaseRetry = "5"
+
+// databaseAway is what a caller is told when the database cannot be used now, nil when it can. The cause names machines: it
+// is for the log.
+func databaseAway(err error) error {
+	for _, known := range []error{store.ErrUnavailable, store.ErrUncertain} {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
+	return nil
 }
 
 const internal = "something went wrong inside the server; its log says what. Nothing was stored unless a scan was returned."
@@ -135,6 +156,10 @@ func ErrorHandler(log *slog.Logger) echo.HTTPErrorHandler {
 			}
 		default:
 			log.ErrorContext(c.Request().Context(), "request failed", slog.String("path", c.Path()), slog.Any("error", err))
+			if away := databaseAway(err); away != nil {
+				status, detail = http.StatusServiceUnavailable, away.Error()
+				c.Response().Header().Set("Retry-After", databaseRetry)
+			}
 		}
 		var body bytes.Buffer
 		if err := json.NewEncoder(&body).Encode(&huma.ErrorModel{Title: http.StatusText(status), Status: status, Detail: detail}); err != nil {

@@ -28,6 +28,8 @@ type dialect struct {
 	arg func(any) any
 	// name wraps ErrFull or ErrUnavailable around the errors of the driver that mean that.
 	name func(error) error
+	// identity asks which database this is; empty: it is the one in its folder.
+	identity string
 	// lost tells of the error of a commit whether the commit may have been made; nil: it was not.
 	lost func(error) bool
 
@@ -44,10 +46,11 @@ func (d *dialect) named(ctx context.Context, err error) error {
 
 // namedCommit is named for the error of a commit, which a database that was lost may have made or not.
 func (d *dialect) namedCommit(ctx context.Context, err error) error {
-	if err = d.named(ctx, err); errors.Is(err, ErrUnavailable) && d.lost != nil && d.lost(err) {
-		return fmt.Errorf("%w: %v", ErrUncertain, err) // %v: it must not be ErrUnavailable, which says that nothing was stored
+	named := d.named(ctx, err)
+	if d.lost != nil && d.lost(err) && errors.Is(named, ErrUnavailable) {
+		return fmt.Errorf("%w: %w", ErrUncertain, err)
 	}
-	return err
+	return named
 }
 
 // runner is what a database and a transaction have in common.

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -275,31 +274,17 @@ func TestAFullDiskIsCalledThatAndTheQueueIsKept(t *testing.T) {
 	})
 }
 
-func TestProgramsThatOpenANewFolderTogetherAllGetIt(t *testing.T) {
-	for range 2 {
-		dir := filepath.Join(t.TempDir(), "a", "b")
+func TestProgramsThatOpenANewDatabaseTogetherAllGetIt(t *testing.T) {
+	onEachTogether(t, func(t *testing.T, open func() *Store) {
 		var wg sync.WaitGroup
 		for i := range 4 {
-			wg.Go(func() {
-				s, err := Open(context.Background(), dir)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				defer s.Close()
-				queued(t, s, fmt.Sprint("from ", i))
-			})
+			wg.Go(func() { queued(t, open(), fmt.Sprint("from ", i)) })
 		}
 		wg.Wait()
-		s, err := Open(t.Context(), dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if b, err := s.Backlog(t.Context()); err != nil || b.Waiting != 4 {
+		if b, err := open().Backlog(t.Context()); err != nil || b.Waiting != 4 {
 			t.Errorf("backlog %+v, %v", b, err)
 		}
-		s.Close()
-	}
+	})
 }
 
 func TestAnswersTakeNoMoreMemoryThanTheirBytesDeserve(t *testing.T) {

@@ -28,11 +28,14 @@ const writing = 0x66656e7472616365
 // connectTime is how long a database may take to answer at first, unless its address says otherwise (connect_timeout).
 const connectTime = 5 * time.Second
 
+// silence is how long the machine of the database may be silent before it is taken for lost.
+const silence = 30 * time.Second
+
 // postgres reads committed rows in every statement, also where the database was set up to do otherwise: what is read
 // behind the lock must be what the writer before has stored.
 var postgres = &dialect{goose: goose.DialectPostgres, migrations: "migrations/postgres", options: []goose.ProviderOption{goose.WithSessionLocker(migrating{})},
 	numbered: true, isolation: sql.LevelReadCommitted, lock: "SELECT pg_advisory_xact_lock(" + strconv.Itoa(writing) + ")",
-	arg: postgresArg, name: namePostgres, lost: lostPostgres}
+	arg: postgresArg, name: namePostgres, lost: lostPostgres, identity: "SELECT id FROM identity"}
 
 // session are the settings of every connection that its address does not set itself. A program that has gone away without a
 // word, with its machine, must not keep the others from writing.
@@ -45,27 +48,29 @@ var session = map[string]string{
 	"tcp_user_timeout":                    "30s",
 }
 
+// dialer finds out that the other machine is gone, also while nothing is sent.
+var dialer = net.Dialer{Control: giveUpSending, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: silence / 2, Interval: silence / 6, Count: 3}}
+
 // OpenPostgres opens the PostgreSQL database at address, creating the tables as needed; the database itself must be there.
 // address is a URL (postgres://user@host:port/database?sslmode=verify-full); what it does not say is taken from the
 // environment and the password file of PostgreSQL's own programs (PGHOST, PGSSLMODE, ~/.pgpass and so on). No error holds
-// the password. Close must be called when done. Errors wrap ErrInvalid or ErrUnavailable.
+// the password. Close must be called when done. Errors wrap ErrAddress or ErrUnavailable.
 func OpenPostgres(ctx context.Context, address string) (*Store, error) {
 	config, err := parsePostgres(address)
 	if err != nil {
 		return nil, err
 	}
-	name := fmt.Sprintf("postgres://%s@%s/%s", config.User, config.Host, config.Database)
 	reading := maps.Clone(session)
 	reading["default_transaction_read_only"] = "on"
 	s, err := newStore(ctx, postgres, openPool(config, session), openPool(config, reading))
 	if err != nil {
-		return nil, fmt.Errorf("open database %s: %w", name, err)
+		return nil, fmt.Errorf("open database %s of %s on %s, port %d: %w", config.Database, config.User, config.Host, config.Port, err)
 	}
 	return s, nil
 }
 
 // CheckPostgres reports what is wrong with the address of a PostgreSQL database, without its password; the error wraps
-// ErrInvalid.
+// ErrAddress.
 func CheckPostgres(address string) error {
 	_, err := parsePostgres(address)
 	return err
@@ -75,7 +80,7 @@ func CheckPostgres(address string) error {
 func parsePostgres(address string) (*pgx.ConnConfig, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Opaque != "" {
-		return nil, fmt.Errorf("%w: the address of the database is not of the form postgres://user@host/database; in a password, / ? # @ : and %% are written %%2F %%3F %%23 %%40 %%3A %%25", ErrInvalid)
+		return nil, fmt.Errorf("%w: it is not of the form postgres://user@host/database; in a password, / ? # @ : and %% are written %%2F %%3F %%23 %%40 %%3A %%25", ErrAddress)
 	}
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
@@ -83,11 +88,12 @@ func parsePostgres(address string) (*pgx.ConnConfig, error) {
 		if under := errors.Unwrap(err); under != nil {
 			why = under // without the address
 		}
-		return nil, fmt.Errorf("%w: the address of the database: %s", ErrInvalid, without(secrets(u), why.Error()))
+		return nil, fmt.Errorf("%w: %s", ErrAddress, without(secrets(u), why.Error()))
 	}
 	if config.Database == "" {
 		config.Database = config.User // as psql does; errors then name it
 	}
+	config.DialFunc = dialer.DialContext
 	if !u.Query().Has("connect_timeout") {
 		config.ConnectTimeout = connectTime
 	}

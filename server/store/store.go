@@ -22,6 +22,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrExists   = errors.New("exists already")
 	ErrInvalid  = errors.New("cannot be stored")
+	// ErrAddress: of a PostgreSQL database (see OpenPostgres).
+	ErrAddress = errors.New("the address of the database cannot be used")
 	// ErrFull: nothing of the transaction was stored, everything stored before is kept.
 	ErrFull = errors.New("the disk is full; nothing was stored. Free some space and try again")
 	// ErrUnavailable: nothing of the transaction was stored. The store can be used again as soon as the database answers.
@@ -43,14 +45,19 @@ type Store struct {
 	w    *sql.DB // one connection: there is one writer
 	pool *sql.DB
 	r    queries // on pool
+	id   string
 }
 
-// OpenDatabase opens the PostgreSQL database at url, or the one in the folder dir when url is empty: see OpenPostgres and Open.
-func OpenDatabase(ctx context.Context, dir, url string) (*Store, error) {
-	if url == "" {
+// OpenDatabase opens the PostgreSQL database at address, or the one in the folder dir when address is empty: see OpenPostgres
+// and Open. The folder is created in either case, readable by its owner only: what is made from a database is kept there.
+func OpenDatabase(ctx context.Context, dir, address string) (*Store, error) {
+	if address == "" {
 		return Open(ctx, dir)
 	}
-	return OpenPostgres(ctx, url)
+	if err := makeFolder(dir); err != nil {
+		return nil, fmt.Errorf("create data folder: %w", err)
+	}
+	return OpenPostgres(ctx, address)
 }
 
 // newStore brings the tables up to date and puts a store together; it closes w and pool when it cannot.
@@ -62,8 +69,16 @@ func newStore(ctx context.Context, d *dialect, w, pool *sql.DB) (*Store, error) 
 	if err := d.migrate(ctx, w); err != nil {
 		return nil, errors.Join(fmt.Errorf("bring tables up to date: %w", d.named(ctx, err)), s.Close())
 	}
+	if d.identity != "" {
+		if err := s.r.QueryRowContext(ctx, d.identity).Scan(&s.id); err != nil {
+			return nil, errors.Join(fmt.Errorf("ask which database it is: %w", err), s.Close())
+		}
+	}
 	return s, nil
 }
+
+// ID tells databases apart that may be used with one data folder: an empty text for the one inside it, else a UUID.
+func (s *Store) ID() string { return s.id }
 
 func (d *dialect) migrate(ctx context.Context, db *sql.DB) error {
 	files, err := fs.Sub(migrations, d.migrations)

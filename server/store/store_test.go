@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -13,11 +14,24 @@ import (
 	"fentrace/spectra"
 )
 
-// onEach runs a test on a new database of each kind.
+// onEach runs a test on a new database of each kind, beside others.
 func onEach(t *testing.T, f func(t *testing.T, s *Store)) {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) { f(t, opened(t, filepath.Join(t.TempDir(), "new folder? 100%"), "")) })
-	t.Run("postgres", func(t *testing.T) { f(t, opened(t, "", storetest.Postgres(t))) })
+	onEachTogether(t, func(t *testing.T, open func() *Store) { f(t, open()) })
+}
+
+// onEachTogether is onEach for tests with several programs on one database: each call of open is one.
+func onEachTogether(t *testing.T, f func(t *testing.T, open func() *Store)) {
+	t.Helper()
+	t.Parallel()
+	t.Run("sqlite", func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "a", "new folder? 100%")
+		f(t, func() *Store { return opened(t, dir, "") })
+	})
+	t.Run("postgres", func(t *testing.T) {
+		address := storetest.Postgres(t)
+		f(t, func() *Store { return opened(t, t.TempDir(), address) })
+	})
 }
 
 // opened opens a database until the test ends.
@@ -25,7 +39,8 @@ func opened(t *testing.T, dir, address string) *Store {
 	t.Helper()
 	s, err := OpenDatabase(t.Context(), dir, address)
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err) // also called beside the goroutine of the test
+		runtime.Goexit()
 	}
 	t.Cleanup(func() { s.Close() })
 	return s

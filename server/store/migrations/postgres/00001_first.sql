@@ -1,6 +1,11 @@
 -- +goose Up
 -- The tables of the SQLite migrations up to 00005; what each is for is said there. Texts have the collation "C": they
 -- compare byte by byte, and lower() changes A to Z only, as in SQLite.
+
+-- Which database this is, for what is kept beside it and must not be used with another.
+CREATE TABLE identity (id TEXT COLLATE "C" NOT NULL);
+INSERT INTO identity (id) VALUES (gen_random_uuid());
+
 CREATE TABLE users (
     name          TEXT COLLATE "C" PRIMARY KEY,
     role          TEXT COLLATE "C" NOT NULL,
@@ -281,3 +286,4 @@ DROP TABLE tokens;
 DROP TABLE sessions;
 DROP TABLE login_codes;
 DROP TABLE users;
+DROP TABLE identity;
