@@ -29,16 +29,17 @@ $(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
 $(DIST): $(WEB)/node_modules/.package-lock.json $(WEBSRC)
 	cd $(WEB) && $(NPM) run build
 
-setup: ## install what the tests need beyond Go, a C compiler and Node: Debian's Chromium and PostgreSQL
+setup: ## install what the tests need beyond Go, a C compiler and Node: Debian's Chromium, PostgreSQL and poppler-utils
 	@need=; \
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
 	 || [ -d "/Applications/Google Chrome.app" ] || need=chromium; \
 	command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null \
 	 || compgen -G '/opt/homebrew/opt/postgresql*/bin/initdb' >/dev/null || need="$$need postgresql"; \
+	command -v pdftotext >/dev/null || need="$$need poppler-utils"; \
 	[ -z "$$need" ] || if command -v apt-get >/dev/null; then \
 	    SUDO=; [ "$$(id -u)" = 0 ] || SUDO=sudo; \
 	    $$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq --no-install-recommends $$need; \
-	  else echo "install for the tests: $$need (Chromium or Chrome; PostgreSQL 15 or later)"; exit 1; fi
+	  else echo "install for the tests: $$need (Chromium or Chrome; PostgreSQL 15 or later; poppler)"; exit 1; fi
 
 test: setup lint build ## everything CI runs: linters, unit tests with the race detector, page tests, the browser test
 	cd $(WEB) && $(NPM) test

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"fentrace/server"
 	"fentrace/server/backup"
 )
 
@@ -25,6 +26,9 @@ Examples:
 }
 
 func (c *backupCommand) Run(env *environment) error {
+	if c.DB != "" {
+		return usagef("--db: a PostgreSQL database is backed up with its own pg_dump, and restored with pg_restore; copy %s from the data folder as well", server.LearnedFile)
+	}
 	dir, err := c.folder()
 	if err != nil {
 		return err
@@ -57,6 +61,9 @@ Examples:
 }
 
 func (c *restoreCommand) Run(env *environment) error {
+	if c.DB != "" {
+		return usagef("--db: a PostgreSQL database is restored with its own pg_restore")
+	}
 	dir, err := c.folder()
 	if err != nil {
 		return err

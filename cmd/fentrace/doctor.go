@@ -53,6 +53,9 @@ func (c *doctorCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	if c.DB != "" {
+		return usagef("--db: doctor looks at the database in a data folder only; ask PostgreSQL's own programs about another")
+	}
 	sheet, broken := env.newSheet(), false
 	for _, check := range []struct {
 		name string
