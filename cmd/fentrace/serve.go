@@ -41,7 +41,8 @@ Examples:
 
     fentrace serve --data ~/fentrace-data
     fentrace serve --data ~/fentrace-data --port /dev/ttyUSB0 --laser-nm 785
-    fentrace serve --data ~/fentrace-data --db postgres://fentrace@db.example.org/fentrace
+    fentrace serve --data ~/fentrace-data \
+        --db postgres://fentrace@db.example.org/fentrace
     fentrace serve --data ~/fentrace-data --new-login
     fentrace serve --data ~/fentrace-data --new-token van-7
     fentrace serve --data ~/fentrace-data --new-login --user ada --role chemist
