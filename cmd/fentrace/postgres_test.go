@@ -20,6 +20,9 @@ func TestTheDatabaseOfEveryCommandMayBePostgreSQL(t *testing.T) {
 	if out := mustRun(t, append([]string{"queue"}, flags...)...); !strings.Contains(out, "0 scans wait") {
 		t.Errorf("the queue: %s", out)
 	}
+	if code, _, stderr := run(t, "", append([]string{"rescreen", "--like", "x"}, flags...)...); code != exitUsage || !strings.Contains(stderr, "not found") {
+		t.Errorf("looking back like no scan: exit code %d, %s", code, stderr)
+	}
 	if made, err := filepath.Glob(filepath.Join(data, "*.db*")); err != nil || len(made) != 0 {
 		t.Errorf("beside PostgreSQL there are %q, %v", made, err)
 	}

@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/pressly/goose/v3"
 
 	"fentrace/spectra"
 )
@@ -134,5 +137,31 @@ func TestFindingsAreFoundByTheirIndex(t *testing.T) {
 			Scan(&id, &parent, &unused, &plan); err != nil || !strings.Contains(plan, "findings_"+column) {
 			t.Errorf("by %s: %q, %v", column, plan, err)
 		}
+	}
+}
+
+func TestADatabaseOfAnEarlierVersionKeepsWhatItHolds(t *testing.T) {
+	dir := t.TempDir()
+	s := opened(t, dir, "")
+	raw := []byte("raw")
+	if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}, Arrival{}); err != nil {
+		t.Fatal(err)
+	}
+	files, err := fs.Sub(migrations, sqlite.migrations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := goose.NewProvider(sqlite.goose, s.w, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.DownTo(t.Context(), 4); err != nil { // before texts were compared as lower(text)
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if page, err := opened(t, dir, "").List(t.Context(), Filter{Substance: "Fentanyl"}, 10, ""); err != nil || page.Total != 1 {
+		t.Errorf("%d scans, %v", page.Total, err)
 	}
 }

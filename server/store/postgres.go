@@ -54,7 +54,8 @@ var dialer = net.Dialer{Control: giveUpSending, KeepAliveConfig: net.KeepAliveCo
 // OpenPostgres opens the PostgreSQL database at address, creating the tables as needed; the database itself must be there.
 // address is a URL (postgres://user@host:port/database?sslmode=verify-full); what it does not say is taken from the
 // environment and the password file of PostgreSQL's own programs (PGHOST, PGSSLMODE, ~/.pgpass and so on). No error holds
-// the password. Close must be called when done. Errors wrap ErrAddress or ErrUnavailable.
+// the password. Close must be called when done. Errors wrap
+// ErrAddress, or ErrUnavailable when trying again may help.
 func OpenPostgres(ctx context.Context, address string) (*Store, error) {
 	config, err := parsePostgres(address)
 	if err != nil {
@@ -169,6 +170,8 @@ func namePostgres(err error) error {
 	var connecting *pgconn.ConnectError
 	var network net.Error
 	switch {
+	case errors.As(err, &said) && (strings.HasPrefix(said.Code, "28") || said.Code == "3D000"):
+		return err // who we are, or which database: trying again does not help
 	case errors.As(err, &connecting):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	case errors.As(err, &said):

@@ -71,11 +71,10 @@ type Cluster struct {
 	as            *syscall.SysProcAttr // PostgreSQL refuses to run as root
 	databases     atomic.Int64
 
-	shell *exec.Cmd
-	pipe  io.WriteCloser
+	pipe  io.WriteCloser // to the shell that keeps the server
+	ended chan struct{}  // closed when that shell has ended
 }
 
-// start makes a cluster whose own rules of comparing are not those of bytes, so that tests notice what depends on them.
 func start() (*Cluster, error) {
 	programs, err := findPrograms()
 	if err != nil {
@@ -87,14 +86,6 @@ func start() (*Cluster, error) {
 	}
 	c := &Cluster{programs: programs, dir: dir}
 	if c.as, err = owner(dir); err == nil {
-		init := exec.Command(filepath.Join(programs, "initdb"), "-D", filepath.Join(dir, "data"), "-U", "fentrace", "-A", "trust", "-E", "UTF8",
-			"--locale=C", "--locale-provider=icu", "--icu-locale=en-US", "--no-sync")
-		init.SysProcAttr, init.Dir = c.as, dir
-		if out, failed := init.CombinedOutput(); failed != nil {
-			err = fmt.Errorf("initdb: %w\n%s", failed, out)
-		}
-	}
-	if err == nil {
 		err = c.Start()
 	}
 	if err != nil {
@@ -143,9 +134,12 @@ func owner(dir string) (*syscall.SysProcAttr, error) {
 	return as, os.Chown(dir, uid, gid)
 }
 
-// keeper runs the server until it reads a line, or the end of its input: then it also removes the folder. The server is
-// stopped as by a crash, which is quick and loses nothing that was committed.
-const keeper = `"$1/postgres" -D "$2/data" -k "$2" -p 5432 -c listen_addresses= &
+// keeper makes a cluster and runs the server until it reads a line, or the end of its input: then it also removes the folder.
+// The server is stopped as by a crash, which is quick and loses nothing that was committed. Its own rules of comparing are not
+// those of bytes, so that tests notice what depends on them.
+const keeper = `[ -d "$2/data" ] || "$1/initdb" -D "$2/data" -U fentrace -A trust -E UTF8 --no-sync \
+	--locale=C --locale-provider=icu --icu-locale=en-US || exit
+"$1/postgres" -D "$2/data" -k "$2" -p 5432 -c listen_addresses= &
 read -r line; ended=$?
 kill -QUIT $!; wait $!
 [ $ended = 0 ] || rm -rf "$2"`
@@ -157,14 +151,24 @@ func (c *Cluster) Start() error {
 		return err
 	}
 	defer log.Close()
-	c.shell = exec.Command("sh", "-c", keeper, "sh", c.programs, c.dir)
-	c.shell.SysProcAttr, c.shell.Dir, c.shell.Stdout, c.shell.Stderr = c.as, c.dir, log, log
-	if c.pipe, err = c.shell.StdinPipe(); err != nil {
+	shell := exec.Command("sh", "-c", keeper, "sh", c.programs, c.dir)
+	shell.SysProcAttr, shell.Dir, shell.Stdout, shell.Stderr = c.as, c.dir, log, log
+	if c.pipe, err = shell.StdinPipe(); err != nil {
 		return err
 	}
-	if err := c.shell.Start(); err != nil {
+	if err := shell.Start(); err != nil {
 		return err
 	}
+	c.ended = make(chan struct{})
+	go func() {
+		shell.Wait() // the exit code is that of its last command
+		close(c.ended)
+	}()
+	return c.answers(log.Name())
+}
+
+// answers returns when the server does; an error holds what the server has written to its log.
+func (c *Cluster) answers(log string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
 	for {
@@ -173,24 +177,27 @@ func (c *Cluster) Start() error {
 			return conn.Close(ctx)
 		}
 		select {
-		case <-ctx.Done():
-			said, _ := os.ReadFile(log.Name())
-			return fmt.Errorf("PostgreSQL does not answer: %w\n%s", err, said)
 		case <-time.After(20 * time.Millisecond):
+			continue
+		case <-c.ended:
+		case <-ctx.Done():
 		}
+		said, _ := os.ReadFile(log)
+		return fmt.Errorf("PostgreSQL does not answer: %w\n%s", err, said)
 	}
 }
 
 // Stop stops the server as a crash would; Start brings it back with what was committed.
 func (c *Cluster) Stop() error {
 	_, err := io.WriteString(c.pipe, "stop\n")
-	return errors.Join(err, c.shell.Wait())
+	<-c.ended
+	return err
 }
 
 // end stops the server and removes its folder.
 func (c *Cluster) end() {
 	c.pipe.Close()
-	c.shell.Wait() // its exit code is that of the last command of the shell, which nobody waits for
+	<-c.ended
 	os.RemoveAll(c.dir)
 }
 
