@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // held keeps the first transaction open until every one of the parts given waits, so that those share the next one.
@@ -48,7 +50,9 @@ func TestWhoFailsTakesNothingOfTheOthersWithIt(t *testing.T) {
 		refused := errors.New("refused")
 		gone, cancel := context.WithCancel(t.Context())
 		parts := []func() error{
-			func() error { return s.write(t.Context(), func(q queries) error { return errors.Join(user(q, "refused"), refused) }) },
+			func() error {
+				return s.write(t.Context(), func(q queries) error { return errors.Join(user(q, "refused"), refused) })
+			},
 			func() error { // the second of the same name breaks a rule of the table, and the rest of its part goes with it
 				return s.write(t.Context(), func(q queries) error { return errors.Join(user(q, "twice"), user(q, "twice")) })
 			},
@@ -66,13 +70,18 @@ func TestWhoFailsTakesNothingOfTheOthersWithIt(t *testing.T) {
 			},
 		}
 		for i := range 10 {
-			parts = append(parts, func() error { return s.write(t.Context(), func(q queries) error { return user(q, fmt.Sprint("good ", i)) }) })
+			parts = append(parts, func() error {
+				return s.write(t.Context(), func(q queries) error { return user(q, fmt.Sprint("good ", i)) })
+			})
 		}
 		go func() {
 			time.Sleep(20 * time.Millisecond)
 			cancel()
 		}()
-		errs := held(t, s, append(parts, func() error { <-gone.Done(); return s.write(t.Context(), func(q queries) error { return user(q, "last") }) })...)
+		errs := held(t, s, append(parts, func() error {
+			<-gone.Done()
+			return s.write(t.Context(), func(q queries) error { return user(q, "last") })
+		})...)
 		if !errors.Is(errs[0], refused) || errs[1] == nil || errs[2] == nil || errs[2].Error() != "it fell: of its own" || !errors.Is(errs[3], context.Canceled) {
 			t.Errorf("those that fail: %v", errs[:4])
 		}
@@ -122,6 +131,26 @@ func TestManyWritersStoreEverythingOnce(t *testing.T) {
 		events, err := s.EventsAfter(t.Context(), 0, writers*each+1)
 		if err != nil || len(events) != writers*each {
 			t.Errorf("%d events, %v", len(events), err)
+		}
+	})
+}
+
+func TestWhatPutReturnsIsWhatIsReadLater(t *testing.T) {
+	onEach(t, func(t *testing.T, s *Store) {
+		raw := []byte("two of them")
+		one, two := scan(t, "one", 0, raw), scan(t, "two", 1, raw)
+		one.Spectrum.Metadata.Warnings = []string{"the detector was warm"}
+		one.Created = one.Created.Add(123 * time.Nanosecond)
+		got, created, err := s.Put(t.Context(), File{"f", raw}, []Scan{one, two}, Arrival{Queue: true})
+		if err != nil || !created {
+			t.Fatal(created, err)
+		}
+		want, err := s.ByHash(t.Context(), one.SHA256)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
 		}
 	})
 }
