@@ -88,11 +88,14 @@ func (b *bench) measure(ctx context.Context) ([]report.Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		more, err := b.takingIn(ctx, s, db.name, files)
-		if err == nil && db.address == "" {
-			var idle []report.Result
-			idle, err = b.watching(ctx, s)
-			more = append(more, idle...)
+		var more []report.Result
+		if db.address == "" { // before there is memory left over from the load
+			more, err = b.watching(ctx, s)
+		}
+		if err == nil {
+			var in []report.Result
+			in, err = b.takingIn(ctx, s, db.name, files)
+			more = append(more, in...)
 		}
 		if failed := s.end(); err == nil {
 			err = failed

@@ -21,7 +21,7 @@ func TestAServerIsMeasuredWithFewScans(t *testing.T) {
 	if len(results) != 4 {
 		t.Fatalf("%d figures", len(results))
 	}
-	for _, r := range results[:3] {
+	for _, r := range results[1:] {
 		if r.Value <= 0 || !strings.Contains(r.Name, "SIMULATED") {
 			t.Errorf("%s: %g %s", r.Name, r.Value, r.Unit)
 		}

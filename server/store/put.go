@@ -21,7 +21,7 @@ type File struct {
 // by content: a scan whose (SHA-256, index) is stored already stays as it is. It returns the stored scans of
 // the file in index order, and whether this request stored any (see Arrive). ErrFull when there is no room.
 func (s *Store) Put(ctx context.Context, f File, scans []Scan, a Arrival) (stored []Scan, created bool, err error) {
-	sum, all := spectra.HashBytes(f.Raw), true
+	sum, all := spectra.HashBytes(f.Raw), false // all: nothing of the file was there
 	err = s.write(ctx, func(tx queries) error {
 		for _, sc := range scans {
 			if sc.SHA256 != sum {
@@ -31,10 +31,12 @@ func (s *Store) Put(ctx context.Context, f File, scans []Scan, a Arrival) (store
 		if len(scans) == 0 {
 			return fmt.Errorf("%w: no scan", ErrInvalid)
 		}
-		if _, err = tx.ExecContext(ctx, `INSERT INTO files (sha256, name, size, created, raw) VALUES (?,?,?,?,?)
-			ON CONFLICT DO NOTHING`, sum, f.Name, len(f.Raw), micros(scans[0].Created), f.Raw); err != nil {
+		n, err := changed(tx.ExecContext(ctx, `INSERT INTO files (sha256, name, size, created, raw) VALUES (?,?,?,?,?)
+			ON CONFLICT DO NOTHING`, sum, f.Name, len(f.Raw), micros(scans[0].Created), f.Raw))
+		if err != nil {
 			return fmt.Errorf("store file %s: %w", f.Name, err)
 		}
+		all = n == 1
 		for _, sc := range scans {
 			isNew, err := insertScan(ctx, tx, sc)
 			if err != nil {
@@ -47,6 +49,9 @@ func (s *Store) Put(ctx context.Context, f File, scans []Scan, a Arrival) (store
 	})
 	if err != nil {
 		return nil, false, err
+	}
+	for _, sc := range scans {
+		s.recent.Add(sc.ID, sc.Spectrum)
 	}
 	if all && len(a.Answers) == 0 {
 		return asStored(scans), created, nil

@@ -14,7 +14,10 @@ import (
 	"io/fs"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/pressly/goose/v3"
+
+	"fentrace/spectra"
 )
 
 // Errors of this package; test with errors.Is.
@@ -48,7 +51,11 @@ type Store struct {
 	id   string
 
 	together group
+	recent   *lru.Cache[string, spectra.Spectrum] // by id of the scan: those stored last are looked at once more
 }
+
+// recentKept is how many spectra are kept in memory, some 30 kB each.
+const recentKept = 256
 
 // OpenDatabase opens the PostgreSQL database at address, or the one in the folder dir when address is empty: see OpenPostgres
 // and Open. The folder is created in either case, readable by its owner only: what is made from a database is kept there.
@@ -67,7 +74,11 @@ func newStore(ctx context.Context, d *dialect, w, pool *sql.DB) (*Store, error) 
 	w.SetMaxOpenConns(1)
 	pool.SetMaxOpenConns(readers)
 	pool.SetMaxIdleConns(readers)
-	s := &Store{d: d, w: w, pool: pool, r: queries{on: pool, d: d}}
+	recent, err := lru.New[string, spectra.Spectrum](recentKept)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{recent: recent, d: d, w: w, pool: pool, r: queries{on: pool, d: d}}
 	if err := d.migrate(ctx, w); err != nil {
 		return nil, errors.Join(fmt.Errorf("bring tables up to date: %w", d.named(ctx, err)), s.Close())
 	}
