@@ -8,7 +8,7 @@ TAGS  := -tags webdist
 WEBSRC := $(shell find $(WEB)/src $(WEB)/public -type f 2>/dev/null) $(wildcard $(WEB)/*.html $(WEB)/*.json $(WEB)/*.ts)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test setup lint web fuzz bench bench-accuracy bench-calibration bench-instruments bench-interferogram bench-speed deb readme picture core clean
+.PHONY: help run build test setup lint web fuzz bench bench-accuracy bench-calibration bench-instruments bench-interferogram bench-speed bench-server deb readme picture core clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -80,6 +80,9 @@ NFPM := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.0
 deb: build ## make a Debian package of the program, its service and its settings in bin/
 	VERSION=$$(git describe --tags --always --dirty 2>/dev/null | sed 's/^[^0-9]*/0~&/; s/^0~v//' || echo 0) \
 	DEB_ARCH=$$($(GO) env GOARCH) $(GO) run $(NFPM) package --config cmd/fentrace/packaging/nfpm.yaml --packager deb --target bin/
+
+bench-server: ## measure how many scans a second the server takes in; BENCHFLAGS="-db URL" also with PostgreSQL
+	CGO_ENABLED=1 $(GO) run ./bench/server $(BENCHFLAGS)
 
 readme: ## copy the measured table into README.md
 	$(GO) run ./bench/readme

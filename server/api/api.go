@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
 	"github.com/labstack/echo/v4"
+	"golang.org/x/sync/semaphore"
 
 	"fentrace/library"
 	"fentrace/library/identify"
@@ -90,7 +91,7 @@ type Upload struct {
 // Limits bound what one request may cost.
 type Limits struct {
 	MaxUpload int64 // bytes of a POST /v1/scans body
-	Uploads   int   // uploads handled at once; more wait
+	Uploads   int   // uploads of that size handled at once, or as many more as are smaller; others wait
 }
 
 // MaxBody is the largest body, in bytes, of any other request.
@@ -104,7 +105,7 @@ type API struct {
 	log     *slog.Logger
 	limits  Limits
 	huma    huma.API
-	uploads chan struct{}
+	uploads *semaphore.Weighted // bytes
 }
 
 // Register adds every /v1 route and /openapi.json to e. Nothing here checks who is asking: auth.Middleware does.
@@ -119,7 +120,7 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 		"token":   {Type: "http", Scheme: "bearer"},
 	}
 	cfg.Security = []map[string][]string{{"session": {}}, {"token": {}}}
-	a := &API{backend: b, store: st, auth: au, log: log, limits: l, uploads: make(chan struct{}, max(1, l.Uploads))}
+	a := &API{backend: b, store: st, auth: au, log: log, limits: l, uploads: semaphore.NewWeighted(int64(max(1, l.Uploads)) * l.MaxUpload)}
 	a.huma = humaecho.New(e, cfg)
 	a.registerLogin()
 	a.registerUpload()

@@ -125,13 +125,24 @@ func (a *API) registerUpload() {
 	op.Responses["200"] = &huma.Response{Description: "The content was stored before", Content: op.Responses["201"].Content}
 }
 
-func (a *API) createScan(ctx context.Context, in *uploadInput) (*scanOutput, error) {
-	select {
-	case a.uploads <- struct{}{}:
-		defer func() { <-a.uploads }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+// leastWeight of an upload, bytes: what is made of it takes memory too.
+const leastWeight = 1 << 20
+
+// weight is how many bytes an upload may hold in memory, given the length that it says it has.
+func (l Limits) weight(length string) int64 {
+	n, err := strconv.ParseInt(length, 10, 64)
+	if err != nil || n < 0 || n > l.MaxUpload {
+		return l.MaxUpload
 	}
+	return min(l.MaxUpload, max(n, leastWeight))
+}
+
+func (a *API) createScan(ctx context.Context, in *uploadInput) (*scanOutput, error) {
+	weight := a.limits.weight(in.request.Header("Content-Length"))
+	if err := a.uploads.Acquire(ctx, weight); err != nil {
+		return nil, err
+	}
+	defer a.uploads.Release(weight)
 	key, err := requestKey(ctx, in.Key)
 	if err != nil {
 		return nil, err

@@ -64,14 +64,25 @@ type runner interface {
 type queries struct {
 	on runner
 	d  *dialect
+	// shared: on is a transaction that others have a part in. What is begun there is not interrupted when one of them gives up.
+	shared bool
+}
+
+func (q queries) context(ctx context.Context) context.Context {
+	if q.shared {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
 }
 
 func (q queries) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	ctx = q.context(ctx)
 	res, err := q.on.ExecContext(ctx, q.d.text(query), q.d.args(args)...)
 	return res, q.d.named(ctx, err)
 }
 
 func (q queries) QueryContext(ctx context.Context, query string, args ...any) (*rows, error) {
+	ctx = q.context(ctx)
 	r, err := q.on.QueryContext(ctx, q.d.text(query), q.d.args(args)...)
 	if err != nil {
 		return nil, q.d.named(ctx, err)
@@ -80,6 +91,7 @@ func (q queries) QueryContext(ctx context.Context, query string, args ...any) (*
 }
 
 func (q queries) QueryRowContext(ctx context.Context, query string, args ...any) row {
+	ctx = q.context(ctx)
 	return row{q.on.QueryRowContext(ctx, q.d.text(query), q.d.args(args)...), ctx, q.d}
 }
 

@@ -71,10 +71,14 @@ type SearchableScan struct {
 	Seq    int64
 	ID     string
 	stored []byte
+	recent *spectra.Spectrum // nil: it has to be read from stored
 }
 
 // Spectrum reads it, which takes some time: whoever has many does so on all cores.
 func (sc SearchableScan) Spectrum() (sp spectra.Spectrum, err error) {
+	if sc.recent != nil {
+		return *sc.recent, nil
+	}
 	if err := json.Unmarshal(sc.stored, &sp); err != nil {
 		return spectra.Spectrum{}, fmt.Errorf("stored spectrum of scan %s: %w", sc.ID, err)
 	}
@@ -98,6 +102,9 @@ func (s *Store) ScansAfter(ctx context.Context, technique string, after, to int6
 		var sc SearchableScan
 		if err := rows.Scan(&sc.Seq, &sc.ID, &sc.stored); err != nil {
 			return nil, 0, fmt.Errorf("read scans after %d: %w", after, err)
+		}
+		if sp, ok := s.recent.Get(sc.ID); ok {
+			sc.recent = &sp
 		}
 		scans = append(scans, sc)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"fentrace/spectra"
 )
@@ -20,7 +21,7 @@ type File struct {
 // by content: a scan whose (SHA-256, index) is stored already stays as it is. It returns the stored scans of
 // the file in index order, and whether this request stored any (see Arrive). ErrFull when there is no room.
 func (s *Store) Put(ctx context.Context, f File, scans []Scan, a Arrival) (stored []Scan, created bool, err error) {
-	sum := spectra.HashBytes(f.Raw)
+	sum, all := spectra.HashBytes(f.Raw), false // all: nothing of the file was there
 	err = s.write(ctx, func(tx queries) error {
 		for _, sc := range scans {
 			if sc.SHA256 != sum {
@@ -30,16 +31,18 @@ func (s *Store) Put(ctx context.Context, f File, scans []Scan, a Arrival) (store
 		if len(scans) == 0 {
 			return fmt.Errorf("%w: no scan", ErrInvalid)
 		}
-		if _, err = tx.ExecContext(ctx, `INSERT INTO files (sha256, name, size, created, raw) VALUES (?,?,?,?,?)
-			ON CONFLICT DO NOTHING`, sum, f.Name, len(f.Raw), micros(scans[0].Created), f.Raw); err != nil {
+		n, err := changed(tx.ExecContext(ctx, `INSERT INTO files (sha256, name, size, created, raw) VALUES (?,?,?,?,?)
+			ON CONFLICT DO NOTHING`, sum, f.Name, len(f.Raw), micros(scans[0].Created), f.Raw))
+		if err != nil {
 			return fmt.Errorf("store file %s: %w", f.Name, err)
 		}
+		all = n == 1
 		for _, sc := range scans {
 			isNew, err := insertScan(ctx, tx, sc)
 			if err != nil {
 				return fmt.Errorf("store scan %d of %s: %w", sc.SpectrumIndex, f.Name, err)
 			}
-			created = created || isNew
+			created, all = created || isNew, all && isNew
 		}
 		created, err = arrive(ctx, tx, sum, a, created, scans[0].Created)
 		return err
@@ -47,8 +50,32 @@ func (s *Store) Put(ctx context.Context, f File, scans []Scan, a Arrival) (store
 	if err != nil {
 		return nil, false, err
 	}
+	for _, sc := range scans {
+		s.recent.Add(sc.ID, sc.Spectrum)
+	}
+	if all && len(a.Answers) == 0 {
+		return asStored(scans), created, nil
+	}
 	stored, err = s.ByHash(ctx, sum)
 	return stored, created, err
+}
+
+// asStored are scans of one file that were all stored just now, as ByHash would read them.
+func asStored(scans []Scan) []Scan {
+	out := slices.Clone(scans)
+	for i := range out {
+		sc := &out[i]
+		sc.Created, sc.Acquired = fromMicros(micros(sc.Created)), fromMicros(micros(sc.Acquired))
+		sc.FieldAnswers, sc.LaboratoryResults, sc.Siblings = []FieldAnswer{}, []LaboratoryResult{}, []string{}
+		sc.Warnings = append([]string{}, sc.Spectrum.Metadata.Warnings...)
+		for k := range scans {
+			if k != i {
+				sc.Siblings = append(sc.Siblings, scans[k].ID)
+			}
+		}
+		sc.Spectrum = spectra.Spectrum{}
+	}
+	return out
 }
 
 func insertScan(ctx context.Context, tx queries, sc Scan) (bool, error) {

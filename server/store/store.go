@@ -1,7 +1,7 @@
 // Package store keeps scans, their findings and the people who may see them in one SQLite file or in a PostgreSQL
 // database. Both are asked with the same SQL; what differs is in dialect.go, sqlite.go and postgres.go.
 //
-// Writes go through one connection, each in one transaction that no other program writes beside; reads go through a pool
+// Writes go through one connection, in transactions that no other program writes beside; reads go through a pool
 // that never waits for the writer. Times are kept in microseconds, UTC.
 package store
 
@@ -14,7 +14,10 @@ import (
 	"io/fs"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/pressly/goose/v3"
+
+	"fentrace/spectra"
 )
 
 // Errors of this package; test with errors.Is.
@@ -46,7 +49,13 @@ type Store struct {
 	pool *sql.DB
 	r    queries // on pool
 	id   string
+
+	together group
+	recent   *lru.Cache[string, spectra.Spectrum] // by id of the scan: those stored last are looked at once more
 }
+
+// recentKept is how many spectra are kept in memory, some 30 kB each.
+const recentKept = 256
 
 // OpenDatabase opens the PostgreSQL database at address, or the one in the folder dir when address is empty: see OpenPostgres
 // and Open. The folder is created in either case, readable by its owner only: what is made from a database is kept there.
@@ -65,7 +74,11 @@ func newStore(ctx context.Context, d *dialect, w, pool *sql.DB) (*Store, error) 
 	w.SetMaxOpenConns(1)
 	pool.SetMaxOpenConns(readers)
 	pool.SetMaxIdleConns(readers)
-	s := &Store{d: d, w: w, pool: pool, r: queries{pool, d}}
+	recent, err := lru.New[string, spectra.Spectrum](recentKept)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{recent: recent, d: d, w: w, pool: pool, r: queries{on: pool, d: d}}
 	if err := d.migrate(ctx, w); err != nil {
 		return nil, errors.Join(fmt.Errorf("bring tables up to date: %w", d.named(ctx, err)), s.Close())
 	}
@@ -105,30 +118,8 @@ func (d *dialect) migrate(ctx context.Context, db *sql.DB) error {
 
 // Close closes all connections; the store cannot be used after.
 func (s *Store) Close() error {
+	s.together.ended.Wait()
 	return errors.Join(s.pool.Close(), s.w.Close())
-}
-
-// write runs f in one transaction: either all of it is stored or nothing is. No other transaction writes meanwhile, so
-// what is numbered in it becomes visible in the order of the numbers.
-func (s *Store) write(ctx context.Context, f func(queries) error) error {
-	tx, err := s.w.BeginTx(ctx, &sql.TxOptions{Isolation: s.d.isolation})
-	if err != nil {
-		return fmt.Errorf("begin: %w", s.d.named(ctx, err))
-	}
-	defer tx.Rollback()
-	q := queries{tx, s.d}
-	if s.d.lock != "" {
-		if _, err := q.ExecContext(ctx, s.d.lock); err != nil {
-			return fmt.Errorf("begin: %w", err)
-		}
-	}
-	if err := f(q); err != nil {
-		return err
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", s.d.namedCommit(ctx, err))
-	}
-	return nil
 }
 
 func micros(t time.Time) int64 { return t.UnixMicro() }
