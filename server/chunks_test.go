@@ -81,7 +81,7 @@ func TestUploadsInPiecesRefuseWhatCannotBeStored(t *testing.T) {
 	}
 
 	mine := r.begun(t, 10, "a.csv")
-	_, other, err := r.auth.NewToken(t.Context(), DefaultUser, "x")
+	_, other, err := r.auth.NewToken(t.Context(), DefaultUser, "x", "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestUploadsInPiecesRefuseWhatCannotBeStored(t *testing.T) {
 	if err := r.SetRole(t.Context(), "eve", "technician"); err != nil {
 		t.Fatal(err)
 	}
-	eve, err := r.NewToken(t.Context(), "eve", "x")
+	eve, err := r.NewToken(t.Context(), "eve", "x", "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -114,7 +114,7 @@ func start(t *testing.T, change ...func(*Config)) *running {
 	if _, err := s.NewLoginCode(t.Context(), ""); err != nil {
 		t.Fatal(err)
 	}
-	_, token, err := s.auth.NewToken(t.Context(), DefaultUser, "test")
+	_, token, err := s.auth.NewToken(t.Context(), DefaultUser, "test", "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

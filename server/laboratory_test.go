@@ -93,7 +93,7 @@ func (r *running) as(user, role string) *running {
 	if err := r.SetRole(r.t.Context(), user, role); err != nil {
 		r.t.Fatal(err)
 	}
-	token, err := r.NewToken(r.t.Context(), user, "test")
+	token, err := r.NewToken(r.t.Context(), user, "test", "", 0)
 	if err != nil {
 		r.t.Fatal(err)
 	}

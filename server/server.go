@@ -382,9 +382,9 @@ func (s *Server) SetRole(ctx context.Context, user, role string) error {
 	return nil
 }
 
-// NewToken makes an access token, called name, for user ("": DefaultUser), creating the account when there is none. The
-// token is returned this once and not stored.
-func (s *Server) NewToken(ctx context.Context, user, name string) (string, error) {
+// NewToken makes an access token, called name, for user ("": DefaultUser), creating the account when there is none; scope and life
+// are those of auth.Service.NewToken. The token is returned this once and not stored.
+func (s *Server) NewToken(ctx context.Context, user, name, scope string, life time.Duration) (string, error) {
 	if user == "" {
 		user = DefaultUser
 	}
@@ -394,7 +394,7 @@ func (s *Server) NewToken(ctx context.Context, user, name string) (string, error
 	if err := store.ValidText("name", name); err != nil {
 		return "", fmt.Errorf("make access token: %w", err)
 	}
-	_, token, err := s.auth.NewToken(ctx, user, name)
+	_, token, err := s.auth.NewToken(ctx, user, name, scope, life)
 	return token, err
 }
 

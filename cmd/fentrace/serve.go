@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/labstack/gommon/bytes"
 
@@ -22,6 +23,8 @@ type serveCommand struct {
 	Listen    string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on (${default}). Anything but this machine needs TLS: --tls-cert, or a proxy before it."`
 	NewLogin  bool   `help:"Print a new log-in link for the server that runs on this folder and address, and end."`
 	NewToken  string `placeholder:"NAME" help:"Print a new access token for a program or another server, and end. It is shown this once."`
+	TokenFor  string `default:"all" enum:"all,read,upload" placeholder:"SCOPE" help:"What --new-token's token may be used for: ${enum} (${default}). A unit in the field needs upload only."`
+	TokenDays int    `placeholder:"DAYS" help:"After how many days it expires; without this it does not by itself."`
 	User      string `placeholder:"NAME" help:"Whose log-in link or token --new-login and --new-token make; the operator's by default."`
 	Role      string `placeholder:"ROLE" help:"What --user may do: technician (scan), chemist (also enter laboratory results), reviewer (also decide on references) or operator. Needed for a new user."`
 	MaxUpload string `default:"32MiB" placeholder:"SIZE" help:"Largest file accepted (${default})."`
@@ -54,7 +57,7 @@ Examples:
     fentrace serve --data ~/fentrace-data \
         --db postgres://fentrace@db.example.org/fentrace
     fentrace serve --data ~/fentrace-data --new-login
-    fentrace serve --data ~/fentrace-data --new-token van-7
+    fentrace serve --data ~/fentrace-data --new-token van-7 --token-for upload
     fentrace serve --data ~/fentrace-data --new-login --user ada --role chemist
     fentrace serve --data ~/fentrace-data \
         --upstream https://fentrace.example.org --upstream-token-file token`
@@ -64,6 +67,8 @@ func (c *serveCommand) Run(env *environment) error {
 	switch {
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return usagef("--tls-cert and --tls-key belong together")
+	case c.TokenDays < 0 || time.Duration(c.TokenDays)*24*time.Hour > auth.MaxTokenLife:
+		return usagef("--token-days %d: from 1 to %d", c.TokenDays, int(auth.MaxTokenLife.Hours()/24))
 	case c.User != "" && !c.NewLogin && c.NewToken == "":
 		return usagef("--user %s: say with --new-login or --new-token what to make for this person", c.User)
 	case c.Role != "" && c.User == "":
@@ -89,7 +94,7 @@ func (c *serveCommand) Run(env *environment) error {
 		return printLogin(env, s, c.User)
 	}
 	if c.NewToken != "" {
-		token, err := s.NewToken(env.ctx, c.User, c.NewToken)
+		token, err := s.NewToken(env.ctx, c.User, c.NewToken, c.TokenFor, time.Duration(c.TokenDays)*24*time.Hour)
 		if err != nil {
 			return err
 		}

@@ -46,9 +46,11 @@ type meOutput struct {
 
 // TokenInfo is an access token as its owner sees it again.
 type TokenInfo struct {
-	ID      string    `json:"id"`
-	Name    string    `json:"name"`
-	Created time.Time `json:"created"`
+	ID      string     `json:"id"`
+	Name    string     `json:"name"`
+	Scope   string     `json:"scope" enum:"all,read,upload" doc:"what it may be used for, besides what the role of its user allows"`
+	Created time.Time  `json:"created"`
+	Expires *time.Time `json:"expires" doc:"null: not by itself"`
 }
 
 func (a *API) registerLogin() {
@@ -122,7 +124,9 @@ func (a *API) registerTokens() {
 		Summary: "Make an access token for a program", Errors: []int{http.StatusConflict}},
 		func(ctx context.Context, in *struct {
 			Body struct {
-				Name string `json:"name" minLength:"1" maxLength:"100"`
+				Name  string `json:"name" minLength:"1" maxLength:"100"`
+				Scope string `json:"scope,omitempty" enum:"all,read,upload" default:"all" doc:"read: ask for anything, change nothing; upload: send scans only"`
+				Days  int    `json:"days,omitempty" minimum:"1" maximum:"3650" doc:"after which it expires; without it does not by itself"`
 			}
 		}) (*created, error) {
 			c, err := caller(ctx)
@@ -132,7 +136,7 @@ func (a *API) registerTokens() {
 			if err := store.ValidText("name", in.Body.Name); err != nil {
 				return nil, err
 			}
-			t, secret, err := a.auth.NewToken(ctx, c.User, in.Body.Name)
+			t, secret, err := a.auth.NewToken(ctx, c.User, in.Body.Name, in.Body.Scope, time.Duration(in.Body.Days)*24*time.Hour)
 			out := &created{}
 			out.Body.TokenInfo, out.Body.Token = TokenInfo(t), secret
 			return out, err

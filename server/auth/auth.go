@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -140,10 +141,22 @@ func (s *Service) SetPassword(ctx context.Context, user, password, session strin
 	return s.store.SetPassword(ctx, user, phc, keep)
 }
 
-// NewToken makes an access token for programs; the secret is returned once and not stored.
-func (s *Service) NewToken(ctx context.Context, user, name string) (store.Token, string, error) {
+// NewToken makes an access token for programs, for one of Scopes ("": ScopeAll), that expires after life (0: not by itself); the
+// secret is returned once and not stored.
+func (s *Service) NewToken(ctx context.Context, user, name, scope string, life time.Duration) (store.Token, string, error) {
+	if scope == "" {
+		scope = ScopeAll
+	}
+	if !slices.Contains(Scopes, scope) || life < 0 || life > MaxTokenLife {
+		return store.Token{}, "", fmt.Errorf("make access token: %w: scope %q for %v; use one of %s, for at most %v", store.ErrInvalid, scope, life,
+			strings.Join(Scopes, ", "), MaxTokenLife)
+	}
 	secret := tokenPrefix + newSecret()
-	t := store.Token{ID: uuid.NewString(), Name: name, Created: s.clock().UTC().Truncate(time.Microsecond)}
+	t := store.Token{ID: uuid.NewString(), Name: name, Scope: scope, Created: s.clock().UTC().Truncate(time.Microsecond)}
+	if life > 0 {
+		expires := t.Created.Add(life)
+		t.Expires = &expires
+	}
 	if err := s.store.AddToken(ctx, t, user, hash(secret)); err != nil {
 		return store.Token{}, "", fmt.Errorf("make access token: %w", err)
 	}

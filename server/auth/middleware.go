@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -25,10 +26,11 @@ var open = map[string]bool{
 	"GET /readyz":    true,
 }
 
-// Caller is who sends a request. Session is the session's secret, empty when an access token was used.
+// Caller is who sends a request. Session is the session's secret, empty when an access token was used; Scope is that of the token.
 type Caller struct {
 	User, Role string
 	Session    string
+	Scope      string
 }
 
 type callerKey struct{}
@@ -58,6 +60,9 @@ func (s *Service) Middleware(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
+		if caller.Session == "" && !allows(caller.Scope, r.Method, c.Path()) {
+			return echo.NewHTTPError(http.StatusForbidden, fmt.Sprintf("this access token is for %q only", caller.Scope))
+		}
 		if caller.Session != "" && !safe(r.Method) && r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Site") == "" {
 			return echo.NewHTTPError(http.StatusForbidden,
 				"a request with the session cookie that changes something must say where it comes from (Origin or Sec-Fetch-Site); programs use an access token")
@@ -77,8 +82,8 @@ func (s *Service) caller(r *http.Request) (Caller, error) {
 		if !strings.EqualFold(scheme, "Bearer") {
 			return Caller{}, store.ErrNotFound
 		}
-		u, err := s.store.TokenUser(r.Context(), hash(strings.TrimSpace(token)))
-		return Caller{User: u.Name, Role: u.Role}, err
+		u, scope, err := s.store.TokenUser(r.Context(), hash(strings.TrimSpace(token)), s.clock())
+		return Caller{User: u.Name, Role: u.Role, Scope: scope}, err
 	}
 	cookie, err := r.Cookie(CookieName)
 	if err != nil {

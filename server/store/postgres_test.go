@@ -57,7 +57,7 @@ func TestADatabaseThatComesBackIsUsedAgain(t *testing.T) {
 			if _, err := s.List(t.Context(), Filter{}, 1, ""); !errors.Is(err, ErrUnavailable) {
 				t.Errorf("reading without a database: %v", err)
 			}
-			if _, err := s.TokenUser(t.Context(), []byte("x")); !errors.Is(err, ErrUnavailable) {
+			if _, _, err := s.TokenUser(t.Context(), []byte("x"), noon); !errors.Is(err, ErrUnavailable) {
 				t.Errorf("logging in without a database: %v", err)
 			}
 		}

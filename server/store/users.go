@@ -16,7 +16,9 @@ type User struct {
 // Token is an access token as its owner sees it again; the secret itself is shown once and never stored.
 type Token struct {
 	ID, Name string
+	Scope    string // what it may be used for
 	Created  time.Time
+	Expires  *time.Time // nil: not by itself
 }
 
 // MaxTokens is how many access tokens one user may hold.
@@ -124,14 +126,20 @@ func (s *Store) AddToken(ctx context.Context, t Token, user string, hash []byte)
 		if n >= MaxTokens {
 			return fmt.Errorf("%d access tokens of %s: %w; delete one first", n, user, ErrExists)
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO tokens (id, name, "user", hash, created) VALUES (?,?,?,?,?)`, t.ID, t.Name, user, hash, micros(t.Created))
+		var expires *int64
+		if t.Expires != nil {
+			at := micros(*t.Expires)
+			expires = &at
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO tokens (id, name, scope, "user", hash, created, expires) VALUES (?,?,?,?,?,?,?)`,
+			t.ID, t.Name, t.Scope, user, hash, micros(t.Created), expires)
 		return err
 	})
 }
 
-// Tokens returns the user's access tokens, oldest first.
+// Tokens returns the user's access tokens, oldest first, those that have expired as well.
 func (s *Store) Tokens(ctx context.Context, user string) ([]Token, error) {
-	rows, err := s.r.QueryContext(ctx, `SELECT id, name, created FROM tokens WHERE "user" = ? ORDER BY created, id`, user)
+	rows, err := s.r.QueryContext(ctx, `SELECT id, name, scope, created, expires FROM tokens WHERE "user" = ? ORDER BY created, id`, user)
 	if err != nil {
 		return nil, fmt.Errorf("read tokens: %w", err)
 	}
@@ -140,18 +148,27 @@ func (s *Store) Tokens(ctx context.Context, user string) ([]Token, error) {
 	for rows.Next() {
 		var t Token
 		var created int64
-		if err := rows.Scan(&t.ID, &t.Name, &created); err != nil {
+		var expires *int64
+		if err := rows.Scan(&t.ID, &t.Name, &t.Scope, &created, &expires); err != nil {
 			return nil, fmt.Errorf("read tokens: %w", err)
 		}
-		t.Created = fromMicros(created)
+		if t.Created = fromMicros(created); expires != nil {
+			at := fromMicros(*expires)
+			t.Expires = &at
+		}
 		out = append(out, t)
 	}
 	return out, rows.Err()
 }
 
-// TokenUser returns whose access token this is, or ErrNotFound.
-func (s *Store) TokenUser(ctx context.Context, hash []byte) (User, error) {
-	return s.user(ctx, `SELECT u.name, u.role, u.password_hash FROM tokens t JOIN users u ON u.name = t."user" WHERE t.hash = ?`, hash)
+// TokenUser returns whose access token this is and what it may be used for, or ErrNotFound when there is none or it has expired.
+func (s *Store) TokenUser(ctx context.Context, hash []byte, now time.Time) (u User, scope string, err error) {
+	err = s.r.QueryRowContext(ctx, `SELECT u.name, u.role, u.password_hash, t.scope FROM tokens t JOIN users u ON u.name = t."user"
+		WHERE t.hash = ? AND (t.expires IS NULL OR t.expires > ?)`, hash, micros(now)).Scan(&u.Name, &u.Role, &u.PasswordHash, &scope)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = fmt.Errorf("access token: %w", ErrNotFound)
+	}
+	return u, scope, err
 }
 
 // DeleteToken revokes one of the user's tokens, or returns ErrNotFound.
