@@ -129,7 +129,7 @@ func TestSecretsAreNotStored(t *testing.T) {
 		if !strings.HasPrefix(u.PasswordHash, "$argon2id$v=19$") || strings.Contains(u.PasswordHash, "horse") {
 			t.Errorf("password is stored as %q", u.PasswordHash)
 		}
-		if _, err := r.store.SessionUser(t.Context(), []byte(cookie.Value), r.clock.now()); err == nil {
+		if _, _, err := r.store.SessionUser(t.Context(), []byte(cookie.Value), r.clock.now(), time.Time{}); err == nil {
 			t.Error("the session is stored as it is sent")
 		}
 	})

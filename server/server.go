@@ -99,6 +99,8 @@ type Config struct {
 	TLP exchange.TLP
 	// Certificate and Key are PEM files; with them the server speaks TLS only. They are read again when they change.
 	Certificate, Key string
+	// SessionIdle is after how long a browser that does nothing has to log in again; 0: not before auth.SessionLife.
+	SessionIdle time.Duration
 	// MetricsListen is host:port of a second listener, without log-in, that answers Prometheus under /metrics; "": there is none.
 	MetricsListen string
 	// Version of the program, for metrics.
@@ -171,7 +173,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start server: %w", err)
 	}
-	s := &Server{cfg: cfg, store: st, auth: auth.New(st, cfg.Clock), instrument: newInstrument(cfg),
+	s := &Server{cfg: cfg, store: st, auth: auth.New(st, cfg.Clock, cfg.SessionIdle), instrument: newInstrument(cfg),
 		ending: make(chan struct{}), stored: make(chan struct{})}
 	s.looks.of, s.looks.turn = map[string]*looking{}, make(chan struct{}, 1)
 	s.background, s.endWork = context.WithCancel(context.WithoutCancel(ctx))

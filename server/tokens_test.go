@@ -70,3 +70,19 @@ func TestATokenExpires(t *testing.T) {
 		}
 	})
 }
+
+func TestABrowserThatDoesNothingHasToLogInAgain(t *testing.T) {
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		r := start(t, db, func(c *Config) { c.SessionIdle = 30 * time.Minute })
+		cookie := r.session()
+		for range 4 { // whoever works stays
+			r.clock.advance(29 * time.Minute)
+			r.browser(cookie, "GET", "/v1/me", "").want(t, http.StatusOK)
+		}
+		r.clock.advance(32 * time.Minute) // it is known to a minute
+		r.browser(cookie, "GET", "/v1/me", "").want(t, http.StatusUnauthorized)
+		if a := r.do("GET", "/v1/me", nil); a.StatusCode != http.StatusOK {
+			t.Errorf("an access token that was not used for long: %d", a.StatusCode)
+		}
+	})
+}

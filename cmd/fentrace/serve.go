@@ -29,12 +29,13 @@ type serveCommand struct {
 	Role      string `placeholder:"ROLE" help:"What --user may do: technician (scan), chemist (also enter laboratory results), reviewer (also decide on references) or operator. Needed for a new user."`
 	MaxUpload string `default:"32MiB" placeholder:"SIZE" help:"Largest file accepted (${default})."`
 
-	Config    settingsFlag `placeholder:"FILE.toml" help:"Read flags from a file, see below."`
-	LogLevel  string       `default:"warn" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"What is logged: ${enum}; info has a line for each request (${default})."`
-	LogFormat string       `default:"text" enum:"text,json" placeholder:"FORMAT" help:"How: ${enum} (${default})."`
-	TLSCert   string       `name:"tls-cert" placeholder:"FILE.pem" help:"Speak TLS with this certificate (its chain in the same file); needs --tls-key. Both are read again when they change."`
-	TLSKey    string       `name:"tls-key" placeholder:"FILE.pem" help:"The key of the certificate."`
-	Metrics   string       `placeholder:"HOST:PORT" help:"Answer Prometheus under /metrics there, without log-in."`
+	Config    settingsFlag  `placeholder:"FILE.toml" help:"Read flags from a file, see below."`
+	Idle      time.Duration `name:"session-idle" placeholder:"TIME" help:"After how long a browser that does nothing has to log in again, such as 30m. By default that is 30m, with --port never: gloves are in the way."`
+	LogLevel  string        `default:"warn" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"What is logged: ${enum}; info has a line for each request (${default})."`
+	LogFormat string        `default:"text" enum:"text,json" placeholder:"FORMAT" help:"How: ${enum} (${default})."`
+	TLSCert   string        `name:"tls-cert" placeholder:"FILE.pem" help:"Speak TLS with this certificate (its chain in the same file); needs --tls-key. Both are read again when they change."`
+	TLSKey    string        `name:"tls-key" placeholder:"FILE.pem" help:"The key of the certificate."`
+	Metrics   string        `placeholder:"HOST:PORT" help:"Answer Prometheus under /metrics there, without log-in."`
 	dataFlags
 	upstreamFlags
 	portFlags
@@ -67,6 +68,8 @@ func (c *serveCommand) Run(env *environment) error {
 	switch {
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return usagef("--tls-cert and --tls-key belong together")
+	case c.Idle < 0:
+		return usagef("--session-idle %v: a time such as 30m is needed", c.Idle)
 	case c.TokenDays < 0 || time.Duration(c.TokenDays)*24*time.Hour > auth.MaxTokenLife:
 		return usagef("--token-days %d: from 1 to %d", c.TokenDays, int(auth.MaxTokenLife.Hours()/24))
 	case c.User != "" && !c.NewLogin && c.NewToken == "":
@@ -111,6 +114,16 @@ func (c *serveCommand) Run(env *environment) error {
 	return s.Run(env.ctx)
 }
 
+// defaultIdle is what the CJIS Security Policy (AC-11) is understood to ask of devices that show such data.
+const defaultIdle = 30 * time.Minute
+
+func (c *serveCommand) idle() time.Duration {
+	if c.Idle == 0 && c.Port == "" {
+		return defaultIdle
+	}
+	return c.Idle
+}
+
 // setRole gives --user the role. A new user without one is refused: who is made by accident must not be an operator.
 func (c *serveCommand) setRole(ctx context.Context, s *server.Server) error {
 	if c.Role != "" {
@@ -152,7 +165,7 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 	}
 	config := server.Config{
 		DataDir: dir, Database: database, Upstream: upstream, Listen: c.Listen, Library: stack, MaxUpload: size,
-		Acquire: c.settings(c.portFlags), Logger: c.logger(env.stderr), MetricsListen: c.Metrics, Certificate: c.TLSCert, Key: c.TLSKey, Version: programVersion().Version,
+		Acquire: c.settings(c.portFlags), Logger: c.logger(env.stderr), MetricsListen: c.Metrics, Certificate: c.TLSCert, Key: c.TLSKey, SessionIdle: c.idle(), Version: programVersion().Version,
 	}
 	if c.Port != "" {
 		config.OpenDevice = func(ctx context.Context) (device.Spectrometer, error) { return c.openDevice(ctx, env) }

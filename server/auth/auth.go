@@ -35,6 +35,9 @@ const (
 	// SessionLife is how long a browser stays logged in.
 	SessionLife = 12 * time.Hour
 
+	// touchEvery is to what precision it is known when a session was used last.
+	touchEvery = time.Minute
+
 	tokenPrefix = "ft_" // makes a leaked token easy to find by scanners
 )
 
@@ -42,13 +45,14 @@ const (
 type Service struct {
 	store    *store.Store
 	clock    func() time.Time
+	idle     time.Duration // 0: sessions that are not used stay open as long as others
 	throttle *throttle
 	hashing  chan struct{} // bounds the memory that concurrent password checks take
 }
 
-// New returns a Service over st; clock tells the time.
-func New(st *store.Store, clock func() time.Time) *Service {
-	return &Service{store: st, clock: clock, throttle: newThrottle(clock), hashing: make(chan struct{}, 2)}
+// New returns a Service over st; clock tells the time. Sessions that are not used for idle, to a minute, end; 0: they do not.
+func New(st *store.Store, clock func() time.Time, idle time.Duration) *Service {
+	return &Service{store: st, clock: clock, idle: idle, throttle: newThrottle(clock), hashing: make(chan struct{}, 2)}
 }
 
 // NewCode makes a one-time log-in code for user, creating the account, as an operator's, when there is none. It opens

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -89,8 +90,24 @@ func (s *Service) caller(r *http.Request) (Caller, error) {
 	if err != nil {
 		return Caller{}, store.ErrNotFound
 	}
-	u, err := s.store.SessionUser(r.Context(), hash(cookie.Value), s.clock())
+	u, err := s.sessionUser(r.Context(), cookie.Value)
 	return Caller{User: u.Name, Role: u.Role, Session: cookie.Value}, err
+}
+
+// sessionUser is whose session it is, which is used by that.
+func (s *Service) sessionUser(ctx context.Context, session string) (store.User, error) {
+	now, since := s.clock(), time.Time{}
+	if s.idle > 0 {
+		since = now.Add(-s.idle)
+	}
+	u, used, err := s.store.SessionUser(ctx, hash(session), now, since)
+	if err == nil && s.idle > 0 && now.Sub(used) >= touchEvery {
+		err = s.store.TouchSession(ctx, hash(session), now)
+		if errors.Is(err, store.ErrFull) {
+			err = nil // on a full disk one may still look at what is there
+		}
+	}
+	return u, err
 }
 
 // refuse sends browsers to the log-in page and tells programs 401.

@@ -41,7 +41,7 @@ func TestThrottleMemoryIsBounded(t *testing.T) {
 }
 
 func TestPasswordHashesKeepTheirParameters(t *testing.T) {
-	s := New(nil, time.Now)
+	s := New(nil, time.Now, 0)
 	phc, err := s.newHash(t.Context(), "correct horse battery")
 	if err != nil {
 		t.Fatal(err)

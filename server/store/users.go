@@ -97,15 +97,29 @@ func (s *Store) AddSession(ctx context.Context, hash []byte, user string, now, e
 		if _, err := tx.ExecContext(ctx, "DELETE FROM sessions WHERE expires <= ?", micros(now)); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO sessions (hash, "user", created, expires) VALUES (?,?,?,?)`, hash, user, micros(now), micros(expires))
+		_, err := tx.ExecContext(ctx, `INSERT INTO sessions (hash, "user", created, expires, used) VALUES (?,?,?,?,?)`, hash, user, micros(now), micros(expires), micros(now))
 		return err
 	})
 }
 
-// SessionUser returns whose session this is, or ErrNotFound when there is none or it has expired.
-func (s *Store) SessionUser(ctx context.Context, hash []byte, now time.Time) (User, error) {
-	return s.user(ctx, `SELECT u.name, u.role, u.password_hash FROM sessions s JOIN users u ON u.name = s."user"
-		WHERE s.hash = ? AND s.expires > ?`, hash, micros(now))
+// SessionUser returns whose session this is and when it was used last, or ErrNotFound when there is none, it has expired, or it was not
+// used since.
+func (s *Store) SessionUser(ctx context.Context, hash []byte, now, since time.Time) (u User, used time.Time, err error) {
+	var at int64
+	err = s.r.QueryRowContext(ctx, `SELECT u.name, u.role, u.password_hash, s.used FROM sessions s JOIN users u ON u.name = s."user"
+		WHERE s.hash = ? AND s.expires > ? AND s.used >= ?`, hash, micros(now), micros(since)).Scan(&u.Name, &u.Role, &u.PasswordHash, &at)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = fmt.Errorf("session: %w", ErrNotFound)
+	}
+	return u, fromMicros(at), err
+}
+
+// TouchSession notes that a session was used.
+func (s *Store) TouchSession(ctx context.Context, hash []byte, now time.Time) error {
+	return s.write(ctx, func(tx queries) error {
+		_, err := tx.ExecContext(ctx, "UPDATE sessions SET used = ? WHERE hash = ? AND used < ?", micros(now), hash, micros(now))
+		return err
+	})
 }
 
 // DeleteSession ends a session; ending one that does not exist is no error.

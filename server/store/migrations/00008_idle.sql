@@ -1,0 +1,6 @@
+-- +goose Up
+ALTER TABLE sessions ADD COLUMN used INTEGER NOT NULL DEFAULT 0; -- when it was used last, to about a minute
+UPDATE sessions SET used = created;
+
+-- +goose Down
+ALTER TABLE sessions DROP COLUMN used;
