@@ -86,3 +86,23 @@ func TestABrowserThatDoesNothingHasToLogInAgain(t *testing.T) {
 		}
 	})
 }
+
+func TestWhoIsNotLoggedInIsSlowedDownAndNobodyElse(t *testing.T) {
+	r := start(t)
+	last := 0
+	for range auth.StrangerBurst + 100 {
+		if last = r.send("GET", "/v1/scans", nil, nil).StatusCode; last == http.StatusTooManyRequests {
+			break
+		}
+	}
+	if last != http.StatusTooManyRequests {
+		t.Fatalf("the last of many requests without log-in: %d", last)
+	}
+	a := r.send("GET", "/healthz", nil, nil).want(t, http.StatusTooManyRequests)
+	if a.Header.Get("Retry-After") == "" {
+		t.Error("it does not say when to come again")
+	}
+	for range 50 {
+		r.do("GET", "/v1/me", nil).want(t, http.StatusOK)
+	}
+}

@@ -47,12 +47,13 @@ type Service struct {
 	clock    func() time.Time
 	idle     time.Duration // 0: sessions that are not used stay open as long as others
 	throttle *throttle
+	limits   *limits
 	hashing  chan struct{} // bounds the memory that concurrent password checks take
 }
 
 // New returns a Service over st; clock tells the time. Sessions that are not used for idle, to a minute, end; 0: they do not.
 func New(st *store.Store, clock func() time.Time, idle time.Duration) *Service {
-	return &Service{store: st, clock: clock, idle: idle, throttle: newThrottle(clock), hashing: make(chan struct{}, 2)}
+	return &Service{store: st, clock: clock, idle: idle, throttle: newThrottle(clock), limits: newLimits(), hashing: make(chan struct{}, 2)}
 }
 
 // NewCode makes a one-time log-in code for user, creating the account, as an operator's, when there is none. It opens

@@ -52,10 +52,16 @@ func (s *Service) Middleware(next echo.HandlerFunc) echo.HandlerFunc {
 			return echo.NewHTTPError(http.StatusForbidden, "this request was sent by a page of another site")
 		}
 		if open[r.Method+" "+c.Path()] {
+			if !s.limits.allow(r) {
+				return tooMany(c)
+			}
 			return next(c)
 		}
 		caller, err := s.caller(r)
 		if errors.Is(err, store.ErrNotFound) {
+			if !s.limits.allow(r) {
+				return tooMany(c)
+			}
 			return refuse(c)
 		}
 		if err != nil {
@@ -108,6 +114,12 @@ func (s *Service) sessionUser(ctx context.Context, session string) (store.User, 
 		}
 	}
 	return u, err
+}
+
+// tooMany tells an address that it asks too often without being logged in.
+func tooMany(c echo.Context) error {
+	c.Response().Header().Set("Retry-After", "1")
+	return echo.NewHTTPError(http.StatusTooManyRequests, fmt.Sprintf("more than %d requests a second without log-in from this address; wait a moment", StrangerRate))
 }
 
 // refuse sends browsers to the log-in page and tells programs 401.
