@@ -18,6 +18,7 @@ type loginInput struct {
 		Code     string `json:"code,omitempty" maxLength:"200" doc:"one-time code"`
 		User     string `json:"user,omitempty" maxLength:"200"`
 		Password string `json:"password,omitempty" maxLength:"1024"`
+		Second   string `json:"second,omitempty" maxLength:"100" doc:"code of the second factor, or a recovery code, for users who have one"`
 	}
 	from string
 	tls  bool
@@ -41,6 +42,8 @@ type meOutput struct {
 	Body struct {
 		User string `json:"user"`
 		Role string `json:"role"`
+		// SecondFactor: it is asked for when the user logs in with a password.
+		SecondFactor bool `json:"second_factor"`
 	}
 }
 
@@ -62,13 +65,18 @@ func (a *API) registerLogin() {
 	register(a, huma.Operation{OperationID: "me", Method: http.MethodGet, Path: "/v1/me", Summary: "Who is asking"},
 		func(ctx context.Context, _ *struct{}) (*meOutput, error) {
 			c, err := caller(ctx)
+			if err != nil {
+				return nil, err
+			}
 			out := &meOutput{}
 			out.Body.User, out.Body.Role = c.User, c.Role
+			out.Body.SecondFactor, err = a.auth.HasFactor(ctx, c.User)
 			return out, err
 		})
 	register(a, huma.Operation{OperationID: "set-password", Method: http.MethodPut, Path: "/v1/me/password",
 		DefaultStatus: http.StatusNoContent, Summary: "Set the password; ends all other sessions"}, a.setPassword)
 	a.registerTokens()
+	a.registerFactor()
 }
 
 func (a *API) login(ctx context.Context, in *loginInput) (*cookieOutput, error) {
@@ -78,7 +86,7 @@ func (a *API) login(ctx context.Context, in *loginInput) (*cookieOutput, error) 
 	case b.Code != "" && b.User == "" && b.Password == "":
 		session, err = a.auth.LoginCode(ctx, in.from, b.Code)
 	case b.Code == "" && b.User != "" && b.Password != "":
-		session, err = a.auth.LoginPassword(ctx, in.from, b.User, b.Password)
+		session, err = a.auth.LoginPassword(ctx, in.from, b.User, b.Password, b.Second)
 	default:
 		err = huma.Error422UnprocessableEntity("send either code, or user and password")
 	}

@@ -59,6 +59,7 @@ var statuses = []struct {
 	{auth.ErrDenied, http.StatusUnauthorized},
 	{auth.ErrThrottled, http.StatusTooManyRequests},
 	{auth.ErrWeakPassword, http.StatusUnprocessableEntity},
+	{auth.ErrWrongCode, http.StatusUnprocessableEntity},
 	{device.ErrTimeout, http.StatusGatewayTimeout},
 	{device.ErrNotFound, http.StatusBadGateway},
 	{device.ErrBusy, http.StatusBadGateway},
@@ -79,6 +80,9 @@ func (a *API) problem(ctx context.Context, what string, err error) error {
 	var tooBig *http.MaxBytesError
 	if errors.As(err, &tooBig) {
 		return huma.NewError(http.StatusRequestEntityTooLarge, tooLarge(tooBig.Limit))
+	}
+	if errors.Is(err, auth.ErrSecondFactor) {
+		return &huma.ErrorModel{Type: secondFactorType, Title: http.StatusText(http.StatusUnauthorized), Status: http.StatusUnauthorized, Detail: err.Error()}
 	}
 	if away := databaseAway(err); away != nil {
 		a.log.ErrorContext(ctx, "request failed", slog.String("operation", what), slog.Any("error", err))

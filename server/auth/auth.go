@@ -94,8 +94,9 @@ func (s *Service) LoginCode(ctx context.Context, from, code string) (session str
 	return s.newSession(ctx, user)
 }
 
-// LoginPassword trades a name and password for a session secret.
-func (s *Service) LoginPassword(ctx context.Context, from, user, password string) (session string, err error) {
+// LoginPassword trades a name and password, and where there is a second factor its code or a recovery code, for a session secret.
+// ErrSecondFactor: the password is right, and second was empty.
+func (s *Service) LoginPassword(ctx context.Context, from, user, password, second string) (session string, err error) {
 	keys := []string{"from " + from, "user " + user}
 	if err := s.throttle.check(keys...); err != nil {
 		return "", err
@@ -115,6 +116,16 @@ func (s *Service) LoginPassword(ctx context.Context, from, user, password string
 	if !ok || u.PasswordHash == "" {
 		s.throttle.failed(keys...)
 		return "", ErrDenied
+	}
+	f, err := s.store.Factor(ctx, u.Name)
+	if err == nil && f.On {
+		err = s.checkFactor(ctx, u.Name, f, second)
+	}
+	if errors.Is(err, ErrDenied) {
+		s.throttle.failed(keys...)
+	}
+	if err != nil {
+		return "", err
 	}
 	return s.newSession(ctx, u.Name)
 }

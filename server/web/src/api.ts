@@ -398,6 +398,7 @@ export class Problem extends Error {
     readonly status: number,
     readonly title: string,
     readonly detail: string,
+    readonly type = "",
   ) {
     super(detail ? `${title}: ${detail}` : title);
   }
@@ -407,15 +408,27 @@ export class Problem extends Error {
 export async function problemFrom(response: Response): Promise<Problem> {
   let title = response.statusText || `HTTP ${response.status}`;
   let detail = "";
+  let type = "";
   try {
-    const body = (await response.json()) as { title?: string; detail?: string; errors?: { message?: string; location?: string }[] };
+    const body = (await response.json()) as { type?: string; title?: string; detail?: string; errors?: { message?: string; location?: string }[] };
     title = body.title || title;
+    type = body.type ?? "";
     const parts = (body.errors ?? []).map((e) => [e.location, e.message].filter(Boolean).join(": "));
     detail = [body.detail, ...parts].filter(Boolean).join("; ");
   } catch {
     // Not JSON: the status line is all there is to say.
   }
-  return new Problem(response.status, title, detail);
+  return new Problem(response.status, title, detail, type);
+}
+
+/** The type of the problem that tells that a second factor is needed to log in. */
+export const secondFactor = "urn:fentrace:second-factor";
+
+/** What an authenticator app is set up with. */
+export interface FactorSetup {
+  secret: string;
+  uri: string;
+  qr: string;
 }
 
 async function request(path: string, init: RequestInit = {}): Promise<Response> {
@@ -439,7 +452,11 @@ async function getJSON<T>(path: string, signal?: AbortSignal): Promise<T> {
 }
 
 async function postJSON(path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
-  return request(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal });
+  return sendJSON("POST", path, body, signal);
+}
+
+async function sendJSON(method: string, path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
+  return request(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal });
 }
 
 // One stream for the whole page: a browser opens only six connections to a server.
@@ -454,9 +471,13 @@ function onEvent<T>(name: string, callback: (data: T) => void): () => void {
 }
 
 export const api = {
-  login: (body: { code: string } | { user: string; password: string }) => postJSON("/v1/login", body),
+  login: (body: { code: string } | { user: string; password: string; second?: string }) => postJSON("/v1/login", body),
   logout: () => request("/v1/logout", { method: "POST" }),
-  me: () => getJSON<{ user: string; role: string }>("/v1/me"),
+  me: () => getJSON<{ user: string; role: string; second_factor: boolean }>("/v1/me"),
+  setPassword: (password: string) => sendJSON("PUT", "/v1/me/password", { password }),
+  newFactor: async () => (await (await postJSON("/v1/me/second-factor", {})).json()) as FactorSetup,
+  confirmFactor: async (code: string) => (await (await sendJSON("PUT", "/v1/me/second-factor", { code })).json()) as { recovery_codes: string[] },
+  removeFactor: (code: string) => postJSON("/v1/me/second-factor/remove", { code }),
   device: () => getJSON<DeviceState>("/v1/device"),
   library: () => getJSON<LibraryState>("/v1/library"),
   substances: () => getJSON<{ substances: { name: string; cas?: string }[] | null }>("/v1/library/substances"),

@@ -2,7 +2,7 @@
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/pages.css";
-import { api, Problem } from "./api";
+import { api, Problem, secondFactor } from "./api";
 import { h } from "./dom";
 import logoURL from "./icon.svg?url";
 import { problemBox } from "./problem";
@@ -14,6 +14,9 @@ startTheme();
 const message = h("div", { "aria-live": "assertive" });
 const code = h("input", { id: "code", name: "code", autocomplete: "one-time-code", autocapitalize: "off", spellcheck: "false", required: true });
 const user = h("input", { id: "user", name: "user", autocomplete: "username", autocapitalize: "off", spellcheck: "false", required: true });
+const second = h("input", { id: "second", name: "second", autocomplete: "one-time-code", autocapitalize: "off", spellcheck: "false" });
+const secondField = h("div", { class: "stack", hidden: true },
+  h("label", { for: "second" }, "Code of your second factor, or a recovery code"), second);
 const password = h("input", { id: "password", name: "password", type: "password", autocomplete: "current-password", required: true });
 
 async function enter(body: Parameters<typeof api.login>[0]): Promise<void> {
@@ -23,11 +26,18 @@ async function enter(body: Parameters<typeof api.login>[0]): Promise<void> {
     location.replace(nextPath(location.search));
   } catch (cause) {
     const problem = cause instanceof Problem ? cause : new Problem(0, "Log-in did not work", String(cause));
+    if (problem.type === secondFactor) {
+      secondField.hidden = false;
+      message.replaceChildren(h("p", { class: "hint" }, "The password is right. Enter the code that your authenticator app shows."));
+      second.focus();
+      return;
+    }
     message.replaceChildren(problemBox(problem, hintFor(problem)));
   }
 }
 
 function hintFor(problem: Problem): string {
+  if (problem.status === 401 && !secondField.hidden) return "The password or the code is wrong. A code of the app works once, and for half a minute.";
   if (problem.status === 401) return "A code works once and for a short time. Start the program again, or run it with a new log-in, to get a fresh one.";
   if (problem.status === 429) return "Wait a minute, then try again.";
   return "Nothing was changed.";
@@ -42,8 +52,8 @@ document.getElementById("app")!.append(
     message,
     form("Log in with a code", () => void enter({ code: code.value.trim() }),
       h("label", { for: "code" }, "One-time code printed by the program"), code, h("button", { type: "submit", class: "primary" }, "Log in")),
-    form("Log in with a password", () => void enter({ user: user.value.trim(), password: password.value }),
-      h("label", { for: "user" }, "User"), user, h("label", { for: "password" }, "Password"), password, h("button", { type: "submit" }, "Log in")),
+    form("Log in with a password", () => void enter({ user: user.value.trim(), password: password.value, second: second.value.trim() || undefined }),
+      h("label", { for: "user" }, "User"), user, h("label", { for: "password" }, "Password"), password, secondField, h("button", { type: "submit" }, "Log in")),
     h("p", { class: "hint" }, presumptive)),
 );
 

@@ -31,7 +31,7 @@ export function shell(app: HTMLElement): { main: HTMLElement; entered: (title: s
     h("footer", { class: "presumptive", id: "presumptive" }, presumptive),
     live,
   );
-  api.me().then((me) => who.replaceChildren(me.user), () => undefined);
+  api.me().then((me) => who.replaceChildren(h("a", { href: "/account" }, me.user)), () => undefined);
   return {
     main,
     entered: (title) => {
