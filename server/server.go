@@ -29,11 +29,11 @@ import (
 	"fentrace/server/api"
 	"fentrace/server/auth"
 	"fentrace/server/chunked"
-	"fentrace/server/exchange"
 	"fentrace/server/forward"
 	"fentrace/server/lookback"
 	"fentrace/server/observe"
 	"fentrace/server/store"
+	"fentrace/server/tlp"
 	"fentrace/server/web"
 	"fentrace/spectra"
 )
@@ -96,7 +96,7 @@ type Config struct {
 	// Organisation is the author of exported bundles; "Fentrace" when empty.
 	Organisation string
 	// TLP marks exported bundles; AMBER when empty.
-	TLP exchange.TLP
+	TLP tlp.Level
 	// Certificate and Key are PEM files; with them the server speaks TLS only. They are read again when they change.
 	Certificate, Key string
 	// SessionIdle is after how long a browser that does nothing has to log in again; 0: not before auth.SessionLife.

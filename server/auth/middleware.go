@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"fentrace/server/observe"
 	"fentrace/server/store"
 )
 
@@ -74,7 +75,8 @@ func (s *Service) Middleware(next echo.HandlerFunc) echo.HandlerFunc {
 			return echo.NewHTTPError(http.StatusForbidden,
 				"a request with the session cookie that changes something must say where it comes from (Origin or Sec-Fetch-Site); programs use an access token")
 		}
-		c.SetRequest(r.WithContext(context.WithValue(r.Context(), callerKey{}, caller)))
+		ctx := context.WithValue(r.Context(), callerKey{}, caller)
+		c.SetRequest(r.WithContext(store.As(ctx, store.Principal{User: caller.User, Role: caller.Role, Request: observe.RequestID(ctx)})))
 		return next(c)
 	}
 }

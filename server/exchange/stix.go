@@ -9,6 +9,7 @@ import (
 
 	"fentrace/library/identify"
 	"fentrace/server/store"
+	"fentrace/server/tlp"
 )
 
 // STIXType is the media type of a STIX 2.1 bundle.
@@ -19,8 +20,8 @@ const PresumptiveConfidence = 60
 
 // STIXOptions says for whom a bundle speaks.
 type STIXOptions struct {
-	Organisation string // name of the identity that created the bundle
-	TLP          TLP    // zero value: AMBER
+	Organisation string    // name of the identity that created the bundle
+	TLP          tlp.Level // zero value: AMBER
 	// InChIKey returns the InChIKey of a substance by name, "" when unknown. May be nil.
 	InChIKey func(substance string) string
 }
@@ -29,7 +30,7 @@ type STIXOptions struct {
 // drop. Ids are version 5 UUIDs of the content, so the same scan gives the same bundle whoever exports it, and
 // the same substance, place and organisation are the same object in every bundle. Persons are left out.
 func Bundle(sc store.Scan, o STIXOptions) Object {
-	b := builder{scan: sc, opts: o, marking: o.TLP.marking()}
+	b := builder{scan: sc, opts: o, marking: marking(o.TLP)}
 	b.objects = []Object{b.marking}
 	b.identity()
 	b.location()

@@ -19,6 +19,7 @@ import (
 	"fentrace/library"
 	"fentrace/library/identify"
 	"fentrace/server/store"
+	"fentrace/server/tlp"
 )
 
 func ptr(v float64) *float64 { return &v }
@@ -216,7 +217,7 @@ func TestBundlesKeepTheRulesThatSchemasCannotSay(t *testing.T) {
 				if c, ok := o["confidence"].(float64); ok && (c > PresumptiveConfidence || c < 0) {
 					t.Errorf("%s has confidence %v although it is presumptive", id, c)
 				}
-				if kind != "marking-definition" && cmp.Diff(o["object_marking_refs"], []any{tlpIDs[TLPAmber]}) != "" {
+				if kind != "marking-definition" && cmp.Diff(o["object_marking_refs"], []any{tlpIDs[tlp.Amber]}) != "" {
 					t.Errorf("%s is marked %v", id, o["object_marking_refs"])
 				}
 			}
@@ -321,11 +322,11 @@ func TestWhatABundleHolds(t *testing.T) {
 }
 
 func TestMarkings(t *testing.T) {
-	for tlp, want := range map[TLP]string{"": "TLP:AMBER", TLPClear: "TLP:CLEAR", TLPAmberStrict: "TLP:AMBER+STRICT", TLPRed: "TLP:RED", "purple": "TLP:RED"} {
+	for level, want := range map[tlp.Level]string{"": "TLP:AMBER", tlp.Clear: "TLP:CLEAR", tlp.AmberStrict: "TLP:AMBER+STRICT", tlp.Red: "TLP:RED", "purple": "TLP:RED"} {
 		o := options
-		o.TLP = tlp
+		o.TLP = level
 		if got := ofType(decoded(t, scans()["bare"], o), "marking-definition")[0]; got["name"] != want {
-			t.Errorf("%q is marked %v, want %s", tlp, got["name"], want)
+			t.Errorf("%q is marked %v, want %s", level, got["name"], want)
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"fentrace/server/tlp"
 )
 
 // Object is one STIX object, or a nested one.
@@ -49,24 +51,13 @@ func canonical(o Object) string {
 // timestamp writes a STIX timestamp: UTC, millisecond precision.
 func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// TLP is a Traffic Light Protocol 2.0 level.
-type TLP string
-
-const (
-	TLPClear       TLP = "clear"
-	TLPGreen       TLP = "green"
-	TLPAmber       TLP = "amber"
-	TLPAmberStrict TLP = "amber+strict"
-	TLPRed         TLP = "red"
-)
-
 // tlpIDs are the fixed marking ids of the OASIS common objects.
-var tlpIDs = map[TLP]string{
-	TLPClear:       "marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487",
-	TLPGreen:       "marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb",
-	TLPAmber:       "marking-definition--55d920b0-5e8b-4f79-9ee9-91f868d9b421",
-	TLPAmberStrict: "marking-definition--939a9414-2ddd-4d32-a0cd-375ea402b003",
-	TLPRed:         "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1",
+var tlpIDs = map[tlp.Level]string{
+	tlp.Clear:       "marking-definition--94868c89-83c2-464b-929b-a1a8aa3c8487",
+	tlp.Green:       "marking-definition--bab4a63c-aed9-4cf5-a766-dfca5abac2bb",
+	tlp.Amber:       "marking-definition--55d920b0-5e8b-4f79-9ee9-91f868d9b421",
+	tlp.AmberStrict: "marking-definition--939a9414-2ddd-4d32-a0cd-375ea402b003",
+	tlp.Red:         "marking-definition--e828b379-4e03-4974-9ac4-e53a884c97c1",
 }
 
 // tlpExtension is the extension that carries TLP 2.0 in STIX 2.1.
@@ -74,17 +65,17 @@ const tlpExtension = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d
 
 // marking returns the marking object itself: importers drop markings that a bundle only names. An unknown level
 // is treated as the strictest.
-func (t TLP) marking() Object {
+func marking(t tlp.Level) Object {
 	if t == "" {
-		t = TLPAmber
+		t = tlp.Amber
 	}
 	id, ok := tlpIDs[t]
 	if !ok {
-		t, id = TLPRed, tlpIDs[TLPRed]
+		t, id = tlp.Red, tlpIDs[tlp.Red]
 	}
 	return Object{
 		"type": "marking-definition", "spec_version": "2.1", "id": id, "created": "2022-10-01T00:00:00.000Z",
-		"name":       "TLP:" + strings.ToUpper(string(t)),
+		"name":       t.String(),
 		"extensions": Object{tlpExtension: Object{"extension_type": "property-extension", "tlp_2_0": string(t)}},
 	}
 }
