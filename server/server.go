@@ -173,6 +173,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start server: %w", err)
 	}
+	st.Clock = cfg.Clock
 	s := &Server{cfg: cfg, store: st, auth: auth.New(st, cfg.Clock, cfg.SessionIdle), instrument: newInstrument(cfg),
 		ending: make(chan struct{}), stored: make(chan struct{})}
 	s.looks.of, s.looks.turn = map[string]*looking{}, make(chan struct{}, 1)

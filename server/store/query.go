@@ -216,7 +216,7 @@ func (s *Store) siblings(ctx context.Context, scans []Scan) error {
 	for i, sc := range scans {
 		args[i] = sc.SHA256
 	}
-	rows, err := s.r.QueryContext(ctx, `SELECT sha256, id FROM scans WHERE sha256 IN (?`+strings.Repeat(",?", len(args)-1)+
+	rows, err := s.r.QueryContext(ctx, `SELECT sha256, id FROM scans WHERE sha256 IN (`+places(len(args))+
 		`) ORDER BY sha256, spectrum_index`, args...)
 	if err != nil {
 		return fmt.Errorf("read siblings: %w", err)
