@@ -135,6 +135,7 @@ type Server struct {
 	}
 	sender  *forward.Sender // nil: scans stay here
 	sending sync.WaitGroup
+	logKey  logKey
 
 	ending    chan struct{}
 	endOnce   sync.Once
@@ -179,6 +180,9 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	s.looks.of, s.looks.turn = map[string]*looking{}, make(chan struct{}, 1)
 	s.background, s.endWork = context.WithCancel(context.WithoutCancel(ctx))
 	if err := s.load(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("start server: %w", err), st.Close())
+	}
+	if s.logKey, err = openLogKey(cfg.DataDir); err != nil {
 		return nil, errors.Join(fmt.Errorf("start server: %w", err), st.Close())
 	}
 	if err := s.openArchive(ctx); err != nil {
@@ -304,6 +308,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.startLearning(ctx)
 	s.startLookingBack(ctx)
 	s.startChunked()
+	s.startCheckpoints()
 	if err := s.startMetrics(); err != nil {
 		return errors.Join(err, s.Close())
 	}

@@ -156,3 +156,9 @@ func (s *Store) now() time.Time {
 	}
 	return time.Now()
 }
+
+// logKey reads the detail of a leaf of kindLogKey.
+func logKey(l audit.Leaf) (k LogKey, err error) {
+	err = json.Unmarshal(l.Detail, &k)
+	return k, err
+}
