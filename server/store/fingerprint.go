@@ -27,19 +27,31 @@ type bound struct {
 	kind, words string
 	table       string
 	id          string // what the leaf calls the row: SQL
+	where       string // that the row is the one called so, given the parts of the id between slashes
 	order       string // column that tells rows apart and orders them
 	columns     string // what the hash is taken of
 }
 
 // bounds are all of these. A column that is added later is to be left out, or rows of before fail: put it into a table of its own.
 var bounds = []bound{
-	{"laboratory-result", "laboratory result", "laboratory_results", "id", "seq",
+	{"laboratory-result", "laboratory result", "laboratory_results", "id", "id = ?", "seq",
 		"id, scan_id, result, substances, pure, substance_id, technique, laboratory, note, entered_by, entered, not_proposed"},
-	{"proposal", "proposal", "reference_proposals", "id", "seq", "id, result_id, substance_id, substance, tier, reference_id"},
-	{"decision", "decision on proposal", "proposal_decisions", "proposal_id", "proposal_id", "proposal_id, accepted, reason, alone, decided_by, decided"},
-	{"library-change", "change of the library", "library_changes", "id", "seq", "id, noted, cause, before, after"},
-	{"field-answer", "field answer", "field_answers", "agency || '/' || sha256 || '/' || spectrum_index || '/' || scan_id", "seq",
+	{"proposal", "proposal", "reference_proposals", "id", "id = ?", "seq", "id, result_id, substance_id, substance, tier, reference_id"},
+	{"decision", "decision on proposal", "proposal_decisions", "proposal_id", "proposal_id = ?", "proposal_id", "proposal_id, accepted, reason, alone, decided_by, decided"},
+	{"library-change", "change of the library", "library_changes", "id", "id = ?", "seq", "id, noted, cause, before, after"},
+	{"field-answer", "field answer", "field_answers", "sha256 || '/' || spectrum_index || '/' || scan_id || '/' || agency",
+		"sha256 = ? AND CAST(spectrum_index AS TEXT) = ? AND scan_id = ? AND agency = ?", "seq",
 		"agency, sha256, spectrum_index, scan_id, answer"},
+}
+
+// parts are the values for where.
+func (b bound) parts(id string) []any {
+	n := strings.Count(b.where, "?")
+	out := make([]any, n)
+	for i, part := range strings.SplitN(id, "/", n) {
+		out[i] = part
+	}
+	return out
 }
 
 func boundOf(kind string) bound {
@@ -49,7 +61,7 @@ func boundOf(kind string) bound {
 // logBound notes in the log that a row of that kind was made, with the hash of what is stored and what else is to be said.
 func (q queries) logBound(ctx context.Context, action, kind, id string, more map[string]any) error {
 	b := boundOf(kind)
-	rows, err := q.QueryContext(ctx, "SELECT "+b.columns+" FROM "+b.table+" WHERE "+b.id+" = ?", id)
+	rows, err := q.QueryContext(ctx, "SELECT "+b.columns+" FROM "+b.table+" WHERE "+b.where, b.parts(id)...)
 	if err != nil {
 		return fmt.Errorf("read the %s %s: %w", b.words, id, err)
 	}
