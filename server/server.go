@@ -138,9 +138,10 @@ type Server struct {
 		of   map[string]*looking // those that run or wait, by id
 		turn chan struct{}       // full while one runs
 	}
-	sender  *forward.Sender // nil: scans stay here
-	sending sync.WaitGroup
-	logKey  logKey
+	sender    *forward.Sender // nil: scans stay here
+	sending   sync.WaitGroup
+	logKey    logKey
+	verifying verification
 
 	ending    chan struct{}
 	endOnce   sync.Once

@@ -70,6 +70,14 @@ type Backend interface {
 	Similar(ctx context.Context, scanID string, least float64, limit int) ([]lookback.Similar, error)
 	// STIX says for whom a bundle of a scan speaks, and how it is marked.
 	STIX(sc store.Scan) exchange.STIXOptions
+	// Checkpoint signs what the log of what was done is now.
+	Checkpoint(ctx context.Context) (store.StoredCheckpoint, error)
+	// LogKey is the public key of these checkpoints.
+	LogKey() string
+	// StartVerification begins to verify everything that is stored, unless that is being done.
+	StartVerification()
+	// Verification is the one that runs, or the last one.
+	Verification() VerificationState
 	// OwnMachine reports whether this machine, its spectrometer and its queue, is that of the agency of who asks.
 	OwnMachine(ctx context.Context) bool
 	// Stored returns a channel that is closed when, after this call, a scan is stored or sent on.
@@ -138,6 +146,7 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 	a.registerLookBack()
 	a.registerEvents()
 	a.registerAdmin()
+	a.registerLog()
 	for _, path := range []string{cfg.OpenAPIPath + ".json", cfg.OpenAPIPath + "-3.0.json", cfg.OpenAPIPath + ".yaml", cfg.OpenAPIPath + "-3.0.yaml"} {
 		au.Needs(http.MethodGet, path, auth.Account)
 	}
@@ -169,8 +178,12 @@ func register[I, O any](a *API, op huma.Operation, h func(context.Context, *I) (
 	}
 	op.Errors = append(op.Errors, http.StatusUnauthorized)
 	a.permitted(&op)
+	note := a.audited(&op)
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
+		if err == nil {
+			err = note(ctx, out)
+		}
 		if err != nil {
 			return nil, a.problem(ctx, op.OperationID, err)
 		}

@@ -84,7 +84,7 @@ var Permissions = map[string][]Permission{
 	RoleAdministrator: {Account, PeopleManage, SharesManage, AgenciesManage},
 	RolePublic:        {Account, LibraryRead, RecordsRead, IntelligenceRead},
 	RoleOperator: {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, ResultsEnter, ReferencesDecide, LookBack, Export,
-		PeopleManage, SharesManage},
+		PeopleManage, SharesManage, AuditRead},
 }
 
 // May reports whether a role has a permission.
