@@ -216,6 +216,30 @@ export interface QueuedFile {
   parked: string | null;
 }
 
+/** One entry of the log of what was done. */
+export interface LogEntry {
+  seq: number;
+  time: string;
+  actor: string;
+  role: string;
+  agency: string;
+  action: string;
+  kind: string;
+  id: string;
+  detail: Record<string, unknown> | null;
+}
+
+/** A verification that runs, or the last one. */
+export interface Verification {
+  running: boolean;
+  ended: string | null;
+  done: number;
+  total: number;
+  error: string;
+  faults: { kind: string; id: string; what: string }[] | null;
+  result: { leaves: number; checkpoints: number; files: number; scans: number; records: number; faults: number } | null;
+}
+
 export interface ScanList {
   scans: Scan[] | null;
   next_cursor: string;
@@ -491,6 +515,13 @@ export const api = {
   enterResult: async (scan: string, body: unknown) => (await (await postJSON(`/v1/scans/${encodeURIComponent(scan)}/laboratory-result`, body)).json()) as LaboratoryResult,
   queue: (signal?: AbortSignal) => getJSON<Queue & { files: QueuedFile[] | null }>("/v1/queue", signal),
   retryRefused: () => request("/v1/queue/retry", { method: "POST" }),
+  log: (query: URLSearchParams, signal?: AbortSignal) => getJSON<{ entries: LogEntry[] | null; next_cursor: string; size: number }>(`/v1/log?${query}`, signal),
+  verification: (signal?: AbortSignal) => getJSON<Verification>("/v1/log/verification", signal),
+  verify: async () => (await (await request("/v1/log/verification", { method: "POST" })).json()) as Verification,
+  checkpoint: async () => {
+    const text = await (await request("/v1/log/checkpoint")).text();
+    return { name: `fentrace-checkpoint-${text.split("\n")[1] ?? ""}.txt`, text };
+  },
   scan: (id: string) => getJSON<Scan>(`/v1/scans/${encodeURIComponent(id)}`),
   overlay: (id: string) => getJSON<Overlay>(`/v1/scans/${encodeURIComponent(id)}/overlay`),
   scans: (query: URLSearchParams, signal?: AbortSignal) => getJSON<ScanList>(`/v1/scans?${query}`, signal),

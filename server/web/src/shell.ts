@@ -8,10 +8,15 @@ import logoURL from "./icon.svg?url";
 
 const pages: [string, string][] = [["/", "Scan"], ["/scans", "Scans"], ["/library", "Library"], ["/map", "Map"]];
 
+/** The roles that read the log; the server decides. */
+const logReaders = ["auditor", "operator"];
+
 /** Builds the frame and returns the element that pages draw into, and a function that marks the present page. */
 export function shell(app: HTMLElement): { main: HTMLElement; entered: (title: string) => void } {
   const main = h("main", { id: "main", tabindex: -1 });
   const links = pages.map(([path, name]) => h("a", { href: path }, name));
+  const log = h("a", { href: "/log", hidden: true }, "Log");
+  links.push(log);
   const who = h("span", { class: "who" });
   const live = h("p", { class: "sr-only", role: "status" });
   const logout = h("button", {
@@ -31,7 +36,10 @@ export function shell(app: HTMLElement): { main: HTMLElement; entered: (title: s
     h("footer", { class: "presumptive", id: "presumptive" }, presumptive),
     live,
   );
-  api.me().then((me) => who.replaceChildren(h("a", { href: "/account" }, me.user)), () => undefined);
+  api.me().then((me) => {
+    who.replaceChildren(h("a", { href: "/account" }, me.user));
+    log.hidden = !logReaders.includes(me.role);
+  }, () => undefined);
   return {
     main,
     entered: (title) => {
