@@ -21,7 +21,8 @@ const (
 	auditNone  = "none"
 )
 
-// audits are those that are not as audited takes them to be: what only looks is consult, what changes something is store.
+// audits are those that are not as audited takes them to be: what only looks is consult, what changes something is store. An operation can
+// also name its own in Extensions.
 var audits = map[string]string{
 	// Handed to programs of partners.
 	"get-stix": audit.Disclose, "identifications-geojson": audit.Disclose,
@@ -53,7 +54,10 @@ type discloses interface {
 
 // audited says how a request of op is logged, and returns what does it. A record is handed out only once the log has it.
 func (a *API) audited(op *huma.Operation) func(ctx context.Context, out any) error {
-	action, ok := audits[op.OperationID]
+	action, ok := op.Extensions[auditKey].(string)
+	if !ok {
+		action, ok = audits[op.OperationID]
+	}
 	if !ok {
 		if action = auditStore; op.Method == http.MethodGet {
 			action = audit.Consult

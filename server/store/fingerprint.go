@@ -20,6 +20,8 @@ const (
 	KindFile = "file"
 	KindUser = "user"
 	KindLog  = "log"
+
+	kindFieldAnswer = "field-answer"
 )
 
 // bound is a table whose rows are never changed, each bound to the log by the hash in the leaf of its making.
@@ -39,7 +41,7 @@ var bounds = []bound{
 	{"proposal", "proposal", "reference_proposals", "id", "id = ?", "seq", "id, result_id, substance_id, substance, tier, reference_id"},
 	{"decision", "decision on proposal", "proposal_decisions", "proposal_id", "proposal_id = ?", "proposal_id", "proposal_id, accepted, reason, alone, decided_by, decided"},
 	{"library-change", "change of the library", "library_changes", "id", "id = ?", "seq", "id, noted, cause, before, after"},
-	{"field-answer", "field answer", "field_answers", "sha256 || '/' || spectrum_index || '/' || scan_id || '/' || agency",
+	{kindFieldAnswer, "field answer", "field_answers", "sha256 || '/' || spectrum_index || '/' || scan_id || '/' || agency",
 		"sha256 = ? AND CAST(spectrum_index AS TEXT) = ? AND scan_id = ? AND agency = ?", "seq",
 		"agency, sha256, spectrum_index, scan_id, answer"},
 }
