@@ -20,6 +20,7 @@ import (
 	"fentrace/server/audit"
 	"fentrace/server/auth"
 	"fentrace/server/store"
+	"fentrace/server/tlp"
 )
 
 type logPage struct {
@@ -372,4 +373,41 @@ func until(t *testing.T, is func() bool) {
 			t.Fatal("it did not come about within a minute")
 		}
 	}
+}
+
+func TestTheLogOfAnotherAgencyIsSeenByTheAuditorOfTheServerOnly(t *testing.T) {
+	onEach(t, func(t *testing.T, db func(*Config)) {
+		s := start(t, db).store
+		note := func(p store.Principal, id string) {
+			if err := s.Note(store.As(asProgram(t), p), store.Entry{Action: audit.Consult, Kind: "test", ID: id}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		note(store.Principal{User: "ada", Agency: "elsewhere"}, "elsewhere")
+		note(store.Principal{User: "bob", Agency: store.LocalAgency}, "here")
+		note(store.Principal{User: "work", Program: true}, "program")
+		for name, c := range map[string]struct {
+			p    store.Principal
+			want string
+		}{
+			"auditor of the server":            {store.Principal{User: "x", Role: auth.RoleAuditor, Agency: store.LocalAgency}, "program here elsewhere"},
+			"auditor elsewhere":                {store.Principal{User: "x", Role: auth.RoleAuditor, Agency: "elsewhere"}, "elsewhere"},
+			"operator":                         {store.Principal{User: "x", Role: auth.RoleOperator, Agency: store.LocalAgency, Clearance: tlp.Red}, "program here"},
+			"operator cleared for less":        {store.Principal{User: "x", Role: auth.RoleOperator, Agency: store.LocalAgency, Clearance: tlp.Amber}, ""},
+			"operator elsewhere":               {store.Principal{User: "x", Role: auth.RoleOperator, Agency: "elsewhere", Clearance: tlp.Red}, "elsewhere"},
+			"who did it, and cleared for less": {store.Principal{User: "bob", Role: auth.RoleOperator, Agency: store.LocalAgency, Clearance: tlp.Green}, "here"},
+		} {
+			entries, _, err := s.Log(store.As(asProgram(t), c.p), store.LogFilter{Kind: "test"}, 10, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, e := range entries {
+				got = append(got, e.ID)
+			}
+			if strings.Join(got, " ") != c.want {
+				t.Errorf("%s sees %v, want %s", name, got, c.want)
+			}
+		}
+	})
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"fentrace/server/audit"
+	"fentrace/server/tlp"
 )
 
 // LogFilter narrows the entries of the log. Zero fields do not narrow; texts are compared whole.
@@ -57,7 +58,8 @@ func foundBy(l audit.Leaf) columns {
 
 // Log returns up to limit entries before the cursor ("" starts), newest first, and the cursor of those before them, "" at the end.
 // What is added meanwhile makes no page repeat or skip one. ErrInvalid for a cursor that Log did not give.
-// An account sees what its agency did; one of LocalAgency also what the program did by itself, and an auditor there everything.
+// An auditor sees what the agency did, and one of LocalAgency everything. Another account sees that too, of LocalAgency also what the
+// program did by itself, if it is cleared for all records of its agency, and otherwise only what it did itself.
 func (s *Store) Log(ctx context.Context, f LogFilter, limit int, cursor string) (entries []LogEntry, next string, err error) {
 	see, seen, err := logSeen(ctx)
 	if err != nil {
@@ -88,6 +90,8 @@ func logSeen(ctx context.Context) (cond string, args []any, err error) {
 		return "", nil, ErrNobody
 	case p.Program || p.Agency == LocalAgency && p.Role == "auditor":
 		return "TRUE", nil, nil
+	case p.Role != "auditor" && p.Clearance != tlp.Red:
+		return "agency = ? AND actor = ?", []any{p.Agency, p.User}, nil
 	case p.Agency == LocalAgency:
 		return "agency IN (?, '')", []any{p.Agency}, nil
 	}
