@@ -105,7 +105,7 @@ func (s *Service) LoginCode(ctx context.Context, from, code string) (session str
 // LoginPassword trades a name and password, and where there is a second factor its code or a recovery code, for a session secret.
 // ErrSecondFactor: the password is right, and second was empty.
 func (s *Service) LoginPassword(ctx context.Context, from, user, password, second string) (session string, err error) {
-	keys := []string{"from " + from, "user " + user}
+	keys := []string{"from " + from, account(user)}
 	if err := s.throttle.check(keys...); err != nil {
 		return "", err
 	}
@@ -135,6 +135,7 @@ func (s *Service) LoginPassword(ctx context.Context, from, user, password, secon
 	if err != nil {
 		return "", err
 	}
+	s.throttle.succeeded(account(user))
 	return s.newSession(ctx, u.Name)
 }
 
