@@ -81,6 +81,34 @@ func argument(t *testing.T, of reflect.Type) reflect.Value {
 	return reflect.Zero(of)
 }
 
+// The spectra of one file may be marked differently, as after an amendment.
+func TestSiblingsAreThoseThatMayBeSeen(t *testing.T) {
+	onEach(t, func(t *testing.T, s *Store) {
+		raw := []byte("raw")
+		open, secret := scan(t, "open", 0, raw), scan(t, "secret", 1, raw)
+		open.TLP, secret.TLP = tlp.Amber, tlp.Red
+		if _, _, err := s.Put(asProgram(t), File{"f", raw}, []Scan{open, secret}, Arrival{}); err != nil {
+			t.Fatal(err)
+		}
+		for level, want := range map[tlp.Level]int{tlp.Amber: 0, tlp.Red: 1} {
+			ctx := As(t.Context(), Principal{User: "u", Role: "analyst", Agency: LocalAgency, Clearance: level})
+			one, err := s.Scan(ctx, "open")
+			list, listErr := s.List(ctx, Filter{}, 10, "")
+			same, sameErr := s.ByHash(ctx, open.SHA256)
+			if err := errors.Join(err, listErr, sameErr); err != nil {
+				t.Fatal(err)
+			}
+			if len(one.Siblings) != want || len(list.Scans) != want+1 || len(list.Scans[0].Siblings) != want || len(same) != want+1 || len(same[0].Siblings) != want {
+				t.Errorf("who is cleared for %s is told of %+v, %+v, %+v", level, one.Siblings, list.Scans, same)
+			}
+			_, err = s.Scan(ctx, "secret")
+			if errors.Is(err, ErrNotFound) != (want == 0) {
+				t.Errorf("who is cleared for %s: %v", level, err)
+			}
+		}
+	})
+}
+
 // principals are readers of every kind.
 func principals() (out []Principal) {
 	for _, role := range []string{"operator", "analyst", "public", "auditor", "administrator", "none"} {
