@@ -107,7 +107,7 @@ func (s *Service) LoginCode(ctx context.Context, from, code string) (session str
 // ErrSecondFactor: the password is right, and second was empty.
 func (s *Service) LoginPassword(ctx context.Context, from, user, password, second string) (session string, err error) {
 	defer s.watchLogIn(from, &err)
-	keys := []string{"from " + from, "user " + user}
+	keys := []string{"from " + from, account(user)}
 	if err := s.throttle.check(keys...); err != nil {
 		return "", err
 	}
@@ -137,6 +137,7 @@ func (s *Service) LoginPassword(ctx context.Context, from, user, password, secon
 	if err != nil {
 		return "", err
 	}
+	s.throttle.succeeded(account(user))
 	return s.newSession(ctx, u.Name)
 }
 

@@ -147,7 +147,7 @@ func (s *Sender) settle(ctx context.Context, u store.Unsent) error {
 		if noteErr := s.cfg.Store.Park(noting, u.Seq, err.Error(), s.cfg.Now()); noteErr != nil {
 			return fmt.Errorf("note that %s was refused: %w", u.Filename, noteErr)
 		}
-		s.cfg.Log.Warn("a scan was refused by the other server and is kept here", slog.String("file", u.Filename), slog.Any("error", err))
+		s.cfg.Log.Warn("a scan was refused by the other server and is kept here", slog.Int64("number", u.Seq)) // why is in the queue: it may name the file, and with it a case
 		return err
 	}
 	noteErr := s.cfg.Store.NotSent(noting, u.Seq, err.Error(), s.cfg.Now())
