@@ -6,6 +6,7 @@ import (
 
 	"fentrace/library/identify"
 	"fentrace/spectra"
+	"fentrace/spectra/format"
 )
 
 type identifyCommand struct {
@@ -112,7 +113,7 @@ func (env *environment) answerFile(id *identify.Identifier, path string) []answe
 	var answers []answer
 	for i, s := range spectra.Scans(read) {
 		ans, err := id.Identify(context.WithoutCancel(env.ctx), s)
-		ans.File = nameOf(path, s, i)
+		ans.File = format.SpectrumName(path, s, i)
 		if err != nil {
 			answers = append(answers, unread(ans.File, hash, err))
 			continue
@@ -150,7 +151,7 @@ func (env *environment) sameSample(id *identify.Identifier, files []string, prin
 			}
 		}
 		for i, s := range spectra.Scans(read) {
-			scans = append(scans, sampleScan{file: nameOf(path, s, i), Spectrum: s})
+			scans = append(scans, sampleScan{file: format.SpectrumName(path, s, i), Spectrum: s})
 		}
 	}
 	if len(scans) == 0 {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fentrace/spectra"
+	"fentrace/spectra/format"
 	"fentrace/spectra/picture"
 )
 
@@ -53,7 +54,7 @@ func (c *showCommand) Run(env *environment) error {
 		if err := env.ctx.Err(); err != nil {
 			return err
 		}
-		sheet.name(nameOf(c.File, s, i), s.Metadata.Simulated)
+		sheet.name(format.SpectrumName(c.File, s, i), s.Metadata.Simulated)
 		sheet.spectrum(s)
 	}
 	return sheet.err

@@ -50,13 +50,14 @@ type FilterQuery struct {
 	County    string `query:"county" maxLength:"200"`
 	State     string `query:"state" maxLength:"200"`
 	Simulated string `query:"simulated" enum:"true,false"`
+	SHA256    string `query:"sha256" pattern:"^[0-9a-f]{64}$" doc:"of the file the scans came in"`
 	Text      string `query:"q" maxLength:"200" doc:"part of file name, case, exhibit, officer, place, device, headline or finding"`
 }
 
 func (q FilterQuery) filter() (store.Filter, error) {
 	from, to, err := q.window()
 	f := store.Filter{Verdict: q.Verdict, Technique: q.Technique, Substance: q.Substance, Class: q.Class,
-		County: q.County, State: q.State, From: from, To: to, Text: q.Text}
+		County: q.County, State: q.State, From: from, To: to, Text: q.Text, SHA256: q.SHA256}
 	if q.Simulated != "" {
 		simulated := q.Simulated == "true"
 		f.Simulated = &simulated

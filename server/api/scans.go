@@ -67,7 +67,9 @@ func (a *API) registerScans() {
 		ov, err := a.backend.Overlay(ctx, sc)
 		return &overlay{ov}, err
 	})
-	register(a, about("get-raw", "/raw", "The file as it came"), a.raw)
+	whole := about("get-raw", "/raw", "The file as it came")
+	whole.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{"application/octet-stream": {}}}}
+	register(a, whole, a.raw)
 	op := about("get-stix", "/stix", "STIX 2.1 bundle of the scan")
 	op.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{exchange.STIXType: {}}}}
 	register(a, op, a.stix)

@@ -138,11 +138,11 @@ func (l Limits) weight(length string) int64 {
 }
 
 func (a *API) createScan(ctx context.Context, in *uploadInput) (*scanOutput, error) {
-	weight := a.limits.weight(in.request.Header("Content-Length"))
-	if err := a.uploads.Acquire(ctx, weight); err != nil {
+	release, err := a.room(ctx, in.request)
+	if err != nil {
 		return nil, err
 	}
-	defer a.uploads.Release(weight)
+	defer release()
 	key, err := requestKey(ctx, in.Key)
 	if err != nil {
 		return nil, err

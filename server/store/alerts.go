@@ -66,8 +66,23 @@ func (s *Store) RaiseAlert(ctx context.Context, a Alert) (raised bool, err error
 
 // Alerts are up to limit alerts, those not read first, then newest first.
 func (s *Store) Alerts(ctx context.Context, limit int) ([]Alert, error) {
+	return s.alerts(ctx, "TRUE", nil, limit)
+}
+
+// AlertPage is the same in pages; ErrInvalid for a cursor that it did not give.
+func (s *Store) AlertPage(ctx context.Context, cursor string, limit int) ([]Alert, string, error) {
+	cond, args, err := list{table: "alerts", id: "id", alias: "a", part: "CASE WHEN a.read IS NULL THEN 0 ELSE 1 END"}.after(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	alerts, err := s.alerts(ctx, cond, args, limit+1)
+	alerts, next := page(alerts, limit, func(a Alert) (string, bool) { return a.ID, a.Read != nil })
+	return alerts, next, err
+}
+
+func (s *Store) alerts(ctx context.Context, cond string, args []any, limit int) ([]Alert, error) {
 	rows, err := s.r.QueryContext(ctx, `SELECT id, created, substance, reference_id, scan_id, county, state, fips, simulated, first_seen, seen_before,
-		coalesce(read_by, ''), read FROM alerts ORDER BY read IS NOT NULL, seq DESC LIMIT ?`, limit)
+		coalesce(read_by, ''), read FROM alerts a WHERE `+cond+` ORDER BY read IS NOT NULL, seq DESC LIMIT ?`, append(args, limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("read alerts: %w", err)
 	}
