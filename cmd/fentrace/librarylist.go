@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"fentrace/library"
+	"fentrace/server/client/rest"
 )
 
 type libraryListCommand struct {
@@ -27,11 +28,10 @@ Examples:
 }
 
 func (c *libraryListCommand) Run(env *environment) error {
-	stack, err := c.open(env.ctx)
+	list, err := c.list(env)
 	if err != nil {
 		return err
 	}
-	list := stack.List(library.ListFilter{Class: c.Class, Controlled: c.Controlled, Missing: c.Missing})
 	if c.JSON {
 		return printJSON(env.stdout, list, false)
 	}
@@ -59,6 +59,20 @@ func (c *libraryListCommand) Run(env *environment) error {
 		}
 	}
 	return sheet.err
+}
+
+func (c *libraryListCommand) list(env *environment) (library.Listing, error) {
+	if env.remote != nil {
+		if err := ownOnly(c.set()); err != nil {
+			return library.Listing{}, err
+		}
+		return env.remote.LibraryContents(env.ctx, &rest.LibraryContentsParams{Class: &c.Class, Controlled: &c.Controlled, Missing: &c.Missing})
+	}
+	stack, err := c.open(env.ctx)
+	if err != nil {
+		return library.Listing{}, err
+	}
+	return stack.List(library.ListFilter{Class: c.Class, Controlled: c.Controlled, Missing: c.Missing}), nil
 }
 
 // substance prints one line of the list; a second mark goes below the first.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fentrace/library"
+	"fentrace/server/client/rest"
 	"fentrace/spectra"
 )
 
@@ -25,11 +26,7 @@ func (libraryShowCommand) Help() string {
 }
 
 func (c *libraryShowCommand) Run(env *environment) error {
-	stack, err := c.open(env.ctx)
-	if err != nil {
-		return err
-	}
-	out, err := stack.Show(env.ctx, c.Name)
+	out, err := c.show(env)
 	if err != nil {
 		return err
 	}
@@ -49,6 +46,20 @@ func (c *libraryShowCommand) Run(env *environment) error {
 		sheet.field("references", "none: nothing can be matched with this substance")
 	}
 	return sheet.err
+}
+
+func (c *libraryShowCommand) show(env *environment) (library.Shown, error) {
+	if env.remote != nil {
+		if err := ownOnly(c.set()); err != nil {
+			return library.Shown{}, err
+		}
+		return env.remote.LibrarySubstance(env.ctx, &rest.LibrarySubstanceParams{Name: c.Name})
+	}
+	stack, err := c.open(env.ctx)
+	if err != nil {
+		return library.Shown{}, err
+	}
+	return stack.Show(env.ctx, c.Name)
 }
 
 func (s *sheet) substanceFacts(sub library.Substance) {

@@ -13,7 +13,7 @@ import (
 )
 
 type showCommand struct {
-	File string `arg:"" help:"File of any readable format, or - for the standard input."`
+	File string `arg:"" help:"File of any readable format, or - for the standard input; with --server the id of a stored scan."`
 	JSON bool   `name:"json" help:"Print the spectra as JSON."`
 	PNG  string `name:"png" placeholder:"FILE.png" help:"Draw the spectra into a picture."`
 }
@@ -34,7 +34,7 @@ type spectraJSON struct {
 }
 
 func (c *showCommand) Run(env *environment) error {
-	read, _, err := env.readSpectra(c.File)
+	read, err := env.spectraOf(c.File)
 	if err != nil {
 		return err
 	}

@@ -189,8 +189,8 @@ func readUpload(in *uploadInput) (upload, error) {
 	if err == nil && len(up.Raw) == 0 {
 		err = fmt.Errorf("read %s: %w: it is empty", up.Name, ErrUnreadable)
 	}
-	if err == nil && up.Spectra == nil && isSpectrum(up.Raw) {
-		err = up.readSpectrum()
+	if err == nil {
+		up.Upload, err = WithSpectrum(up.Upload)
 	}
 	return up, err
 }
@@ -324,6 +324,16 @@ func (up *upload) readSpectrum() error {
 	}
 	up.Spectra = []spectra.Spectrum{s}
 	return nil
+}
+
+// WithSpectrum reads a file that is the JSON of a spectrum, which is no format of its own; any other is left as it is.
+func WithSpectrum(u Upload) (Upload, error) {
+	up := upload{u}
+	if up.Spectra == nil && isSpectrum(up.Raw) {
+		err := up.readSpectrum()
+		return up.Upload, err
+	}
+	return u, nil
 }
 
 // isSpectrum tells whether a file is the JSON of a spectrum, as stored here when it came in a JSON request.

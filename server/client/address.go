@@ -74,11 +74,16 @@ func ReadToken(name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read access token %s: %w", name, err)
 	}
-	token := strings.TrimSpace(string(raw))
+	return CheckToken(name, string(raw))
+}
+
+// CheckToken returns the access token that a file, or a variable, of this name holds.
+func CheckToken(name, text string) (string, error) {
+	token := strings.TrimSpace(text)
 	switch {
 	case token == "":
 		return "", fmt.Errorf("read access token %s: it is empty", name)
-	case len(raw) > maxToken, strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+	case len(text) > maxToken, strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f }):
 		return "", fmt.Errorf("read access token %s: it does not hold one token on one line", name)
 	}
 	return token, nil

@@ -130,3 +130,12 @@ func wait(ctx context.Context, d time.Duration) {
 	case <-ctx.Done():
 	}
 }
+
+// Get asks a path that is no operation of the interface, such as /healthz.
+func (c *Client) Get(ctx context.Context, path string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.cfg.Server.JoinPath(path).String(), http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	return c.Do(req)
+}

@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"fentrace/server/chunked"
 	"fentrace/server/store"
 	"fentrace/spectra"
@@ -68,7 +66,9 @@ func (c *Client) beginUpload(ctx context.Context, f File) (address string, err e
 	}
 	req.Header.Set("Upload-Length", strconv.Itoa(len(f.Raw)))
 	req.Header.Set("Upload-Metadata", strings.Join(meta, ","))
-	req.Header.Set("Idempotency-Key", strconv.Quote(uuid.NewString())) // beginning twice leaves an empty one, which the server tidies away
+	if err := Repeatable(ctx, req); err != nil { // beginning twice leaves an empty one, which the server tidies away
+		return "", err
+	}
 	res, err := c.Do(req)
 	if err != nil {
 		return "", err
@@ -107,9 +107,14 @@ func (c *Client) sendPieces(ctx context.Context, address string, raw []byte, pro
 		if failures++; ctx.Err() != nil || c.cfg.Patience < 0 || failures > 10 || !conflict && !passing(err) {
 			return "", err
 		}
-		if done, err = c.uploaded(ctx, address); err != nil {
+		has, err := c.uploaded(ctx, address)
+		if err != nil {
 			return "", err
 		}
+		if has > done {
+			failures = 0
+		}
+		done = has
 	}
 }
 

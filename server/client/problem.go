@@ -42,13 +42,14 @@ type Error struct {
 	// Ours: a Fentrace server said so, by RFC 9457; else a proxy or another program did.
 	Ours   bool
 	Detail string        // in a line, fit to be shown; empty when nothing was stated
+	Body   []byte        // as it came
 	Wait   time.Duration // after which the server wants to be asked again; 0: it does not say
 }
 
 // ReadError is what an answer with a status of 300 or more says. The body has been read.
 func ReadError(res *http.Response, body []byte) *Error {
 	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
-	e := &Error{Status: res.StatusCode, Ours: kind == api.ProblemType, Wait: retryAfter(res.Header.Get("Retry-After"))}
+	e := &Error{Status: res.StatusCode, Ours: kind == api.ProblemType, Body: body, Wait: retryAfter(res.Header.Get("Retry-After"))}
 	var p struct {
 		Detail string
 		Errors []struct{ Location, Message string }

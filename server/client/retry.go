@@ -9,7 +9,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // eventStream is the media type of an answer that does not end.
@@ -121,6 +124,12 @@ func repeatable(req *http.Request) bool {
 		return true
 	}
 	return req.Header.Get("Idempotency-Key") != ""
+}
+
+// Repeatable marks a request that may be sent again although its method does not say so.
+func Repeatable(_ context.Context, req *http.Request) error {
+	req.Header.Set("Idempotency-Key", strconv.Quote(uuid.NewString()))
+	return nil
 }
 
 // passing tells whether a failure may be over a little later.
