@@ -26,6 +26,7 @@ const (
 
 // commands is the command line. Each field is one command; its type holds the flags and Run.
 type commands struct {
+	Config settingsFlag `placeholder:"FILE.toml" help:"Read flags from a file: one line for each, such as server = \"https://fentrace.example.org\", at the top or in a table named like the command."`
 	remoteFlags
 	Identify      identifyCommand      `cmd:"" help:"Answer scans: ALARM, NO ANSWER or NOTHING CONTROLLED SEEN, with the reasons."`
 	Batch         batchCommand         `cmd:"" help:"Answer every scan of a folder into one table (CSV)."`

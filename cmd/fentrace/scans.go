@@ -193,7 +193,7 @@ func (c *scansGetCommand) write(env *environment, id string) error {
 	var stream func(w io.Writer) error
 	switch c.As {
 	case "raw":
-		res, err := env.remote.Client.GetRaw(env.ctx, id)
+		res, err := env.remote.Client.GetRaw(env.ctx, id, nil)
 		if err != nil {
 			return err
 		}

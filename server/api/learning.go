@@ -34,7 +34,7 @@ type SubstanceName struct {
 
 // ItemID is the path parameter of everything about one proposal or one change.
 type ItemID struct {
-	ID string `path:"id" format:"uuid"`
+	ID string `path:"id" format:"uuid" example:"3f2a9c50-5a0e-4a53-9b3c-6f1d2e8b7a90"`
 }
 
 type proposalOutput struct{ Body ProposedReference }

@@ -41,7 +41,7 @@ func (a *API) registerLibrary() {
 	register(a, huma.Operation{OperationID: "library-substance", Method: http.MethodGet, Path: "/v1/library/substance",
 		Summary: "One substance of the library with its references", Errors: []int{http.StatusNotFound}},
 		func(ctx context.Context, in *struct {
-			Name string `query:"name" required:"true" minLength:"1" maxLength:"200" doc:"name, synonym or CAS number"`
+			Name string `query:"name" required:"true" minLength:"1" maxLength:"200" example:"437-38-7" doc:"name, synonym or CAS number"`
 		}) (*substance, error) {
 			shown, err := a.backend.Stack().Show(ctx, in.Name)
 			return &substance{shown}, err

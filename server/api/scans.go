@@ -15,7 +15,7 @@ import (
 
 // ScanID is the path parameter of everything about one scan.
 type ScanID struct {
-	ID string `path:"id" format:"uuid"`
+	ID string `path:"id" format:"uuid" example:"8d1f5c1e-0f63-4c41-9d6b-8a4b5c9f0f11"`
 }
 
 type listInput struct {
@@ -34,6 +34,7 @@ type listOutput struct {
 
 type rawOutput struct {
 	ContentType string `header:"Content-Type"`
+	ETag        string `header:"ETag"`
 	Disposition string `header:"Content-Disposition"`
 	Body        []byte
 }
@@ -92,13 +93,20 @@ func (a *API) listScans(ctx context.Context, in *listInput) (*listOutput, error)
 	return out, nil
 }
 
-func (a *API) raw(ctx context.Context, in *ScanID) (*rawOutput, error) {
+func (a *API) raw(ctx context.Context, in *struct {
+	ScanID
+	IfNoneMatch string `header:"If-None-Match"`
+}) (*rawOutput, error) {
 	raw, name, err := a.store.Raw(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	// Never a type a browser would show: the bytes are whatever someone uploaded.
-	return &rawOutput{ContentType: "application/octet-stream", Disposition: attachment(name), Body: raw}, nil
+	tag := entityTag(raw)
+	if unchanged(in.IfNoneMatch, tag) {
+		return nil, huma.Status304NotModified()
+	}
+	return &rawOutput{ContentType: "application/octet-stream", ETag: tag, Disposition: attachment(name), Body: raw}, nil
 }
 
 func (a *API) stix(ctx context.Context, in *ScanID) (*stixOutput, error) {

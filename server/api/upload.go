@@ -76,8 +76,8 @@ func (q FieldsQuery) fields() store.Fields {
 
 type uploadInput struct {
 	FieldsQuery
-	Filename string `query:"filename" maxLength:"200" doc:"name of the file when the body is its bytes"`
-	Key      string `header:"Idempotency-Key" maxLength:"202" doc:"the same for every attempt to send one file; a quoted string, up to 200 printable ASCII characters"`
+	Filename string `query:"filename" maxLength:"200" example:"spot-1.jdx" doc:"name of the file when the body is its bytes"`
+	Key      string `header:"Idempotency-Key" maxLength:"202" example:"\"9b2f6c1c-1c1b-4d0e-8f0a-2b7a3c9d5e11\"" doc:"the same for every attempt to send one file; a quoted string, up to 200 printable ASCII characters"`
 	request  huma.Context
 }
 

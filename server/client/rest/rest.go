@@ -623,6 +623,11 @@ type GetScanParams struct {
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
+// GetRawParams defines parameters for GetRaw.
+type GetRawParams struct {
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
 // SimilarScansParams defines parameters for SimilarScans.
 type SimilarScansParams struct {
 	// Least correlation
@@ -1068,7 +1073,7 @@ type ClientInterface interface {
 	// GetRaw The file as it came
 	//
 	// Corresponds with GET /v1/scans/{id}/raw (the `GetRaw` operationId).
-	GetRaw(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetRaw(ctx context.Context, id string, params *GetRawParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SimilarScans Stored scans that look like this one
 	//
@@ -1935,8 +1940,8 @@ func (c *Client) GetOverlay(ctx context.Context, id string, reqEditors ...Reques
 // GetRaw The file as it came
 //
 // Corresponds with GET /v1/scans/{id}/raw (the `GetRaw` operationId).
-func (c *Client) GetRaw(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetRawRequest(c.Server, id)
+func (c *Client) GetRaw(ctx context.Context, id string, params *GetRawParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRawRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4307,7 +4312,7 @@ func NewGetOverlayRequest(server string, id string) (*http.Request, error) {
 }
 
 // NewGetRawRequest constructs an http.Request for the GetRaw method
-func NewGetRawRequest(server string, id string) (*http.Request, error) {
+func NewGetRawRequest(server string, id string, params *GetRawParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4335,6 +4340,21 @@ func NewGetRawRequest(server string, id string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
