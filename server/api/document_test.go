@@ -17,14 +17,13 @@ func TestExamplesAreValid(t *testing.T) {
 				continue
 			}
 			for _, p := range op.Parameters {
-				if p.Example == nil {
-					continue
-				}
-				examples++
-				r := &huma.ValidateResult{}
-				huma.Validate(doc.Components.Schemas, p.Schema, huma.NewPathBuffer([]byte{}, 0), huma.ModeWriteToServer, p.Example, r)
-				for _, err := range r.Errors {
-					t.Errorf("%s %s, %s: %v", method, path, p.Name, err)
+				for _, example := range p.Schema.Examples {
+					examples++
+					r := &huma.ValidateResult{}
+					huma.Validate(doc.Components.Schemas, p.Schema, huma.NewPathBuffer([]byte{}, 0), huma.ModeWriteToServer, example, r)
+					for _, err := range r.Errors {
+						t.Errorf("%s %s, %s: %v", method, path, p.Name, err)
+					}
 				}
 			}
 		}
