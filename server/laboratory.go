@@ -13,6 +13,7 @@ import (
 	"fentrace/server/api"
 	"fentrace/server/auth"
 	"fentrace/server/store"
+	"fentrace/server/tlp"
 	"fentrace/spectra"
 )
 
@@ -28,7 +29,7 @@ const overlaid = 3
 // that reference out of the library at once. Errors wrap store.ErrInvalid, store.ErrNotFound, store.ErrFull or, when the
 // result is stored, api.ErrNotLearnt.
 func (s *Server) EnterResult(ctx context.Context, in api.ResultInput) (store.LaboratoryResult, bool, error) {
-	sc, err := s.store.Scan(ctx, in.ScanID)
+	sc, err := s.store.OwnScan(ctx, in.ScanID)
 	if err != nil {
 		return store.LaboratoryResult{}, false, err
 	}
@@ -53,7 +54,7 @@ func (s *Server) EnterResult(ctx context.Context, in api.ResultInput) (store.Lab
 		return store.LaboratoryResult{}, false, err
 	}
 	if withdrew || !created { // said again, it may be because learning failed the first time
-		if err := s.learn(ctx, fmt.Sprintf("A later laboratory result has withdrawn the reference from scan %s.", sc.ID)); err != nil {
+		if err := s.learn(ctx, "A later laboratory result has withdrawn a reference."); err != nil {
 			return store.LaboratoryResult{}, false, fmt.Errorf("%w: a reference that the result contradicts is still in it: %w", api.ErrNotLearnt, err)
 		}
 	}
@@ -144,6 +145,8 @@ func consistent(lib *library.Stack, sc store.Scan, r store.LaboratoryResult) err
 // propose says whether the scan of r may become a reference, or why not.
 func (s *Server) propose(ctx context.Context, sc store.Scan, r store.LaboratoryResult) (*store.NewProposal, string, error) {
 	switch q := sc.Identification.Quality; {
+	case sc.TLP.Rank() > tlp.Amber.Rank():
+		return nil, fmt.Sprintf("the scan is marked %s, and the library is seen by every agency", sc.TLP), nil
 	case !r.Pure:
 		return nil, "the sample is not stated to be one pure substance; the result is kept to judge answers by", nil
 	case r.Substances[0].SubstanceID == "":
@@ -211,10 +214,18 @@ func (s *Server) ProposalOverlay(ctx context.Context, id string) (identify.Overl
 	}
 	k := s.know()
 	var shown identify.Identification
+	elsewhere, err := s.store.LearntElsewhere(ctx, p.SubstanceID)
+	if err != nil {
+		return identify.Overlay{}, err
+	}
 	for _, tier := range library.Tiers {
 		for _, r := range k.lib.References() {
 			if r.SubstanceID == p.SubstanceID && r.Tier == tier && r.Technique == sp.Technique && r.ID != p.ReferenceID && len(shown.Findings) < overlaid {
-				shown.Findings = append(shown.Findings, identify.Finding{Substance: cmp.Or(r.Provenance.Source, p.Substance), Tier: r.Tier, References: []string{r.ID}})
+				source := r.Provenance.Source // who found it, and where
+				if slices.Contains(elsewhere, r.ID) {
+					source = "learned from a laboratory result of another agency"
+				}
+				shown.Findings = append(shown.Findings, identify.Finding{Substance: cmp.Or(source, p.Substance), Tier: r.Tier, References: []string{r.ID}})
 			}
 		}
 	}

@@ -114,7 +114,7 @@ func (env *environment) checkRemoteClock(now func() time.Time) healthFinding {
 func (env *environment) checkRemoteLibrary() healthFinding {
 	l, err := env.remote.Library(env.ctx)
 	if err != nil {
-		return wrong("%v", err)
+		return notSeen(err)
 	}
 	text := fmt.Sprintf("%d substances, %d references, %d of %d controlled ones without a measured one", l.Substances, l.References, len(l.ControlledWithoutMeasured), l.Controlled)
 	if l.Controlled > 0 && len(l.ControlledWithoutMeasured) == l.Controlled {
@@ -127,11 +127,19 @@ func (env *environment) checkRemoteQueue() healthFinding {
 	q, err := env.remote.Queue(env.ctx, nil)
 	switch {
 	case err != nil:
-		return wrong("%v", err)
+		return notSeen(err)
 	case q.Parked > 0:
 		return wrong("%d scans were refused by the other server: `fentrace queue` says why", q.Parked)
 	case q.Waiting > 0:
 		return advice("%d scans wait to be sent on", q.Waiting)
 	}
 	return ok("nothing waits to be sent on")
+}
+
+// notSeen is what is said of something that could not be looked at.
+func notSeen(err error) healthFinding {
+	if errors.Is(err, client.ErrForbidden) {
+		return ok("not looked at: %v", err)
+	}
+	return wrong("%v", err)
 }

@@ -13,6 +13,7 @@ import (
 
 	"fentrace/device/emulator"
 	"fentrace/server/client"
+	"fentrace/server/store"
 	"fentrace/spectra/calibration"
 	"fentrace/spectra/interferogram"
 )
@@ -46,6 +47,7 @@ type commands struct {
 	Result        resultCommand        `cmd:"" help:"Enter at a server what a laboratory found."`
 	Backup        backupCommand        `cmd:"" help:"Copy all that a server has stored into one file, while it runs."`
 	Restore       restoreCommand       `cmd:"" help:"Make a data folder from a backup."`
+	Verify        verifyCommand        `cmd:"" help:"Check that everything a server has stored is as it was stored."`
 	Doctor        doctorCommand        `cmd:"" help:"Say what is wrong with this installation, and what to do about it."`
 	Demo          demoCommand          `cmd:"" help:"Show everything at work with SIMULATED data."`
 	Version       versionCommand       `cmd:"" help:"Say which version this is."`
@@ -88,7 +90,7 @@ type exited int
 // Run is the whole program: it parses args (without the program's name), does what they say until ctx ends, and
 // returns the exit code. Answers go to stdout; errors, warnings and progress to stderr.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
-	env := &environment{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr}
+	env := &environment{ctx: store.ByProgram(ctx, "fentrace"), stdin: stdin, stdout: stdout, stderr: stderr}
 	defer func() {
 		if r := recover(); r != nil {
 			e, ok := r.(exited)

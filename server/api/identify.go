@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"fentrace/library/identify"
+	"fentrace/server/auth"
 )
 
 // IdentifyPath answers without storing.
@@ -38,7 +39,7 @@ func (in *identifyInput) Resolve(ctx huma.Context) []error {
 
 func (a *API) registerIdentify() {
 	type output struct{ Body Identified }
-	register(a, huma.Operation{OperationID: "identify", Method: http.MethodPost, Path: IdentifyPath, Summary: "Answer a spectrum file and store nothing",
+	register(a, huma.Operation{OperationID: "identify", Extensions: needs(auth.ScansTake), Method: http.MethodPost, Path: IdentifyPath, Summary: "Answer a spectrum file and store nothing",
 		Description: "The file is sent as for POST /v1/scans. What is said of it besides is not looked at.",
 		Errors:      []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}},
 		func(ctx context.Context, in *identifyInput) (*output, error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"fentrace/library"
+	"fentrace/server/auth"
 )
 
 // About says what an answer depends on besides the scan, and what time it is for the server.
@@ -21,14 +22,14 @@ type About struct {
 
 func (a *API) registerLibrary() {
 	type about struct{ Body About }
-	register(a, huma.Operation{OperationID: "about", Method: http.MethodGet, Path: "/v1/about", Summary: "Which version answers, with what library, and what time it is there"},
+	register(a, huma.Operation{OperationID: "about", Extensions: needs(auth.Account), Method: http.MethodGet, Path: "/v1/about", Summary: "Which version answers, with what library, and what time it is there"},
 		func(context.Context, *struct{}) (*about, error) {
 			out := &about{a.backend.About()}
 			out.Body.MaxUpload = a.limits.MaxUpload
 			return out, nil
 		})
 	type contents struct{ Body library.Listing }
-	register(a, huma.Operation{OperationID: "library-contents", Method: http.MethodGet, Path: "/v1/library/contents",
+	register(a, huma.Operation{OperationID: "library-contents", Extensions: needs(auth.LibraryRead), Method: http.MethodGet, Path: "/v1/library/contents",
 		Summary: "Substances of the library with what speaks for them"},
 		func(_ context.Context, in *struct {
 			Class      string `query:"class" maxLength:"200"`
@@ -38,7 +39,7 @@ func (a *API) registerLibrary() {
 			return &contents{a.backend.Stack().List(library.ListFilter{Class: in.Class, Controlled: in.Controlled, Missing: in.Missing})}, nil
 		})
 	type substance struct{ Body library.Shown }
-	register(a, huma.Operation{OperationID: "library-substance", Method: http.MethodGet, Path: "/v1/library/substance",
+	register(a, huma.Operation{OperationID: "library-substance", Extensions: needs(auth.LibraryRead), Method: http.MethodGet, Path: "/v1/library/substance",
 		Summary: "One substance of the library with its references", Errors: []int{http.StatusNotFound}},
 		func(ctx context.Context, in *struct {
 			Name string `query:"name" required:"true" minLength:"1" maxLength:"200" example:"437-38-7" doc:"name, synonym or CAS number"`

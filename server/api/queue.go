@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"fentrace/server/auth"
 	"fentrace/server/store"
 )
 
@@ -44,7 +45,7 @@ type QueuedFile struct {
 func QueuedFiles(unsent []store.Unsent) []QueuedFile {
 	out := make([]QueuedFile, len(unsent))
 	for i, u := range unsent {
-		out[i] = QueuedFile{ScanID: u.Key, Filename: u.Filename, Headline: u.Headline, Scans: u.Scans, Simulated: u.Simulated, Stored: u.Stored,
+		out[i] = QueuedFile{ScanID: u.ScanID, Filename: u.Filename, Headline: u.Headline, Scans: u.Scans, Simulated: u.Simulated, Stored: u.Stored,
 			Attempts: u.Attempts, Error: u.Error, Parked: u.Parked}
 	}
 	return out
@@ -60,7 +61,7 @@ type QueuePage struct {
 type queueOutput struct{ Body QueuePage }
 
 func (a *API) registerQueue() {
-	register(a, huma.Operation{OperationID: "queue", Method: http.MethodGet, Path: "/v1/queue", Summary: "Scans that wait to be sent to another server"},
+	register(a, huma.Operation{OperationID: "queue", Extensions: needs(auth.ScansTake), Method: http.MethodGet, Path: "/v1/queue", Summary: "Scans that wait to be sent to another server"},
 		func(ctx context.Context, in *PageQuery) (*queueOutput, error) {
 			out := &queueOutput{}
 			var err error
@@ -72,7 +73,7 @@ func (a *API) registerQueue() {
 			out.Body.Files = QueuedFiles(unsent)
 			return out, err
 		})
-	register(a, huma.Operation{OperationID: "retry-refused", Method: http.MethodPost, Path: "/v1/queue/retry", DefaultStatus: http.StatusNoContent,
+	register(a, huma.Operation{OperationID: "retry-refused", Extensions: needs(auth.ScansTake), Method: http.MethodPost, Path: "/v1/queue/retry", DefaultStatus: http.StatusNoContent,
 		Summary: "Try again to send what the other server refused"},
 		func(ctx context.Context, _ *struct{}) (*struct{}, error) { return nil, a.backend.RetryRefused(ctx) })
 }

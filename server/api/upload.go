@@ -19,7 +19,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"fentrace/device/acquire"
+	"fentrace/server/auth"
 	"fentrace/server/store"
+	"fentrace/server/tlp"
 	"fentrace/spectra"
 )
 
@@ -64,13 +66,14 @@ type FieldsQuery struct {
 	Case       string        `query:"case" maxLength:"200"`
 	Exhibit    string        `query:"exhibit" maxLength:"200"`
 	Officer    string        `query:"officer" maxLength:"200"`
+	TLP        string        `query:"tlp" enum:"clear,green,amber,amber+strict,red" doc:"marking by the Traffic Light Protocol 2.0; without one it is the server's for uploads"`
 }
 
 func (q FieldsQuery) fields() store.Fields {
 	return store.Fields{
 		Location: store.Location{Latitude: q.Latitude.pointer(), Longitude: q.Longitude.pointer(), PrecisionM: q.PrecisionM.pointer(),
 			County: q.County, State: q.State, FIPS: q.FIPS},
-		Case: q.Case, Exhibit: q.Exhibit, Officer: q.Officer,
+		Case: q.Case, Exhibit: q.Exhibit, Officer: q.Officer, TLP: tlp.Level(q.TLP),
 	}
 }
 
@@ -93,7 +96,7 @@ type scanOutput struct {
 }
 
 func (a *API) registerUpload() {
-	register(a, huma.Operation{OperationID: "create-scan", Method: http.MethodPost, Path: uploadPath,
+	register(a, huma.Operation{OperationID: "create-scan", Extensions: needs(auth.ScansTake), Method: http.MethodPost, Path: uploadPath,
 		Summary: "Answer and store a spectrum file",
 		Description: "Idempotent by the SHA-256 of the file's bytes: 201 when stored, 200 with the stored scan when it was known. " +
 			"A file of several spectra stores one scan each. With an Idempotency-Key a repeated request is answered as the first one was, " +
@@ -108,7 +111,7 @@ func (a *API) registerUpload() {
 	for _, n := range []string{"latitude", "longitude", "precision_m"} {
 		form.Properties[n] = &huma.Schema{Type: huma.TypeNumber}
 	}
-	for _, n := range []string{"county", "state", "fips", "case", "exhibit", "officer"} {
+	for _, n := range []string{"county", "state", "fips", "case", "exhibit", "officer", "tlp"} {
 		form.Properties[n] = &huma.Schema{Type: huma.TypeString}
 	}
 	form.Properties["answers"] = registry.Schema(reflect.TypeFor[[]store.FieldAnswer](), true, "FieldAnswers")
@@ -285,6 +288,14 @@ func setField(f *store.Fields, name, value string) error {
 			return huma.Error422UnprocessableEntity(fmt.Sprintf("%s: %q is not a number", name, value))
 		}
 		*dst = &v
+		return nil
+	}
+	if name == "tlp" {
+		level, err := tlp.Parse(value)
+		if err != nil {
+			return huma.Error422UnprocessableEntity(err.Error())
+		}
+		f.TLP = level
 		return nil
 	}
 	dst := map[string]*string{"county": &f.County, "state": &f.State, "fips": &f.FIPS,

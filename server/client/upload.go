@@ -66,7 +66,7 @@ func stated(f store.Fields) []field {
 		return strconv.FormatFloat(*v, 'g', -1, 64)
 	}
 	return []field{{"case", f.Case}, {"exhibit", f.Exhibit}, {"officer", f.Officer}, {"latitude", number(f.Latitude)},
-		{"longitude", number(f.Longitude)}, {"precision_m", number(f.PrecisionM)}, {"county", f.County}, {"state", f.State}, {"fips", f.FIPS}}
+		{"longitude", number(f.Longitude)}, {"precision_m", number(f.PrecisionM)}, {"county", f.County}, {"state", f.State}, {"fips", f.FIPS}, {"tlp", string(f.TLP)}}
 }
 
 // Upload has a file answered and stored. When it returns without error the server has it on the disk. The scan is the first one of the

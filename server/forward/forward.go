@@ -21,6 +21,7 @@ import (
 
 	"fentrace/server/client"
 	"fentrace/server/store"
+	"fentrace/server/tlp"
 )
 
 const (
@@ -95,6 +96,7 @@ type Result struct {
 // for good are parked with the reason and passed over.
 func (s *Sender) Flush(ctx context.Context, progress func(Result)) (Result, error) {
 	var r Result
+	ctx = store.ByProgram(ctx, "forward")
 	for {
 		u, err := s.cfg.Store.NextUnsent(ctx)
 		if errors.Is(err, store.ErrNotFound) {
@@ -192,6 +194,7 @@ func cause(ctx context.Context, err error) error {
 
 // form is the upload of one file: its bytes, the circumstances as stated here, and every answer given so far.
 func (s *Sender) form(ctx context.Context, u store.Unsent) (body []byte, contentType string, err error) {
+	ctx = store.As(ctx, store.Principal{User: "forward", Program: true, Agency: u.Agency})
 	file, err := s.cfg.Store.File(ctx, u.SHA256)
 	if err != nil {
 		return nil, "", err
@@ -207,8 +210,10 @@ func (s *Sender) form(ctx context.Context, u store.Unsent) (body []byte, content
 	if l := scans[0].Location; l != nil {
 		send.Fields.Location = *l
 	}
+	send.Fields.TLP = scans[0].TLP
 	for _, sc := range scans {
 		send.Answers = append(send.Answers, sc.Answers()...)
+		send.Fields.TLP = tlp.Strictest(send.Fields.TLP, sc.TLP)
 	}
 	return send.Form()
 }

@@ -17,6 +17,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/pressly/goose/v3"
 
+	"fentrace/server/audit"
 	"fentrace/spectra"
 )
 
@@ -50,7 +51,11 @@ type Store struct {
 	r    queries // on pool
 	id   string
 
+	// Clock tells the time for the log; time.Now when nil. It is set before the store is used.
+	Clock func() time.Time
+
 	together group
+	edge     audit.Edge                           // of the log when this program has added to it last; the leader of the group alone uses it
 	recent   *lru.Cache[string, spectra.Spectrum] // by id of the scan: those stored last are looked at once more
 }
 
@@ -87,13 +92,31 @@ func newStore(ctx context.Context, d *dialect, w, pool *sql.DB) (*Store, error) 
 			return nil, errors.Join(fmt.Errorf("ask which database it is: %w", err), s.Close())
 		}
 	}
+	if err := s.takeOver(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
 }
 
 // ID tells databases apart that may be used with one data folder: an empty text for the one inside it, else a UUID.
 func (s *Store) ID() string { return s.id }
 
-func (d *dialect) migrate(ctx context.Context, db *sql.DB) error {
+// migrate brings the tables up to date. db has one connection only.
+func (d *dialect) migrate(ctx context.Context, db *sql.DB) (err error) {
+	if before, after := d.rebuilding[0], d.rebuilding[1]; before != "" {
+		if _, err := db.ExecContext(ctx, before); err != nil {
+			return err
+		}
+		defer func() {
+			_, e := db.ExecContext(ctx, after)
+			err = errors.Join(err, e)
+		}()
+	}
+	return d.up(ctx, db)
+}
+
+// up runs the migrations that are missing.
+func (d *dialect) up(ctx context.Context, db *sql.DB) error {
 	files, err := fs.Sub(migrations, d.migrations)
 	if err != nil {
 		return err

@@ -28,6 +28,26 @@ import (
 // About defines model for About.
 type About = api.About
 
+// AddShareRequest defines model for Add-shareRequest.
+type AddShareRequest struct {
+	// Aggregates counts only
+	Aggregates *bool `json:"aggregates,omitempty"`
+
+	// From your own agency without it
+	From *string `json:"from,omitempty"`
+	Tlp  *string `json:"tlp,omitempty"`
+	To   string  `json:"to"`
+}
+
+// AgenciesBody defines model for AgenciesBody.
+type AgenciesBody struct {
+	// Agencies by name
+	Agencies []Agency `json:"agencies"`
+}
+
+// Agency defines model for Agency.
+type Agency = store.Agency
+
 // Alert defines model for Alert.
 type Alert = store.Alert
 
@@ -102,6 +122,9 @@ type ConfirmedBody struct {
 	RecoveryCodes []string `json:"recovery_codes"`
 }
 
+// Count defines model for Count.
+type Count = intel.Count
+
 // CreateTokenRequest defines model for Create-tokenRequest.
 type CreateTokenRequest struct {
 	// Days after which it expires; without it does not by itself
@@ -166,6 +189,9 @@ type Documented struct {
 	PrecisionM *float64 `json:"precision_m,omitempty"`
 	Spectrum   Spectrum `json:"spectrum"`
 	State      *string  `json:"state,omitempty"`
+
+	// Tlp marking by the Traffic Light Protocol 2.0; without one it is the server's for uploads
+	Tlp *string `json:"tlp,omitempty"`
 }
 
 // FieldAnswer defines model for FieldAnswer.
@@ -190,6 +216,9 @@ type FirstSeenOutputBody struct {
 	// Scans scans in the window in a named region: what the items are out of
 	Scans int64 `json:"scans"`
 
+	// Shared what agencies count that share numbers with yours and no records; of whole months (UTC), whatever the window
+	Shared []Count `json:"shared"`
+
 	// WithoutRegion scans in the window that name no such region
 	WithoutRegion int64 `json:"without_region"`
 }
@@ -208,6 +237,20 @@ type Identified = api.Identified
 
 // Info defines model for Info.
 type Info = device.Info
+
+// InputBody defines model for InputBody.
+type InputBody struct {
+	// Contact whom another agency may ask
+	Contact *string `json:"contact,omitempty"`
+	Name    string  `json:"name"`
+}
+
+// InvitedBody defines model for InvitedBody.
+type InvitedBody struct {
+	// Code one-time log-in code, shown this once
+	Code   string `json:"code"`
+	Person Person `json:"person"`
+}
 
 // LaboratoryResult defines model for LaboratoryResult.
 type LaboratoryResult = store.LaboratoryResult
@@ -275,9 +318,14 @@ type LookBackHit = store.LookBackHit
 
 // MeOutputBody defines model for MeOutputBody.
 type MeOutputBody struct {
-	Role         string `json:"role"`
-	SecondFactor bool   `json:"second_factor"`
-	User         string `json:"user"`
+	Agency string `json:"agency"`
+
+	// Clearance the strictest marking you may see in your agency
+	Clearance    string   `json:"clearance"`
+	Permissions  []string `json:"permissions"`
+	Role         string   `json:"role"`
+	SecondFactor bool     `json:"second_factor"`
+	User         string   `json:"user"`
 }
 
 // Metadata defines model for Metadata.
@@ -291,6 +339,37 @@ type Overlay = identify.Overlay
 
 // Peak defines model for Peak.
 type Peak = library.Peak
+
+// PeopleBody defines model for PeopleBody.
+type PeopleBody struct {
+	// People by name; of your own agency, or of all for who looks after all
+	People []Person `json:"people"`
+
+	// Roles that you may give
+	Roles []string `json:"roles"`
+}
+
+// Person defines model for Person.
+type Person = store.Person
+
+// PersonChange defines model for PersonChange.
+type PersonChange struct {
+	Agency    *string `json:"agency,omitempty"`
+	Clearance *string `json:"clearance,omitempty"`
+	Locked    *bool   `json:"locked,omitempty"`
+	Role      *string `json:"role,omitempty"`
+}
+
+// PersonInput defines model for PersonInput.
+type PersonInput struct {
+	// Agency your own without it
+	Agency *string `json:"agency,omitempty"`
+
+	// Clearance that of the role without it
+	Clearance *string `json:"clearance,omitempty"`
+	Name      string  `json:"name"`
+	Role      string  `json:"role"`
+}
 
 // ProposalsBody defines model for ProposalsBody.
 type ProposalsBody struct {
@@ -365,6 +444,15 @@ type SetupBody struct {
 
 	// Uri otpauth:// address of the same
 	Uri string `json:"uri"`
+}
+
+// Share defines model for Share.
+type Share = store.Share
+
+// SharesBody defines model for SharesBody.
+type SharesBody struct {
+	// Shares those that hold first, then the newest first
+	Shares []Share `json:"shares"`
 }
 
 // Shown defines model for Shown.
@@ -463,6 +551,7 @@ type IdentifyMultipartBody struct {
 	Officer    *string       `json:"officer,omitempty"`
 	PrecisionM *float32      `json:"precision_m,omitempty"`
 	State      *string       `json:"state,omitempty"`
+	Tlp        *string       `json:"tlp,omitempty"`
 }
 
 // IdentifyParams defines parameters for Identify.
@@ -516,6 +605,33 @@ type LibraryProposalsParams struct {
 type LibrarySubstanceParams struct {
 	// Name name, synonym or CAS number
 	Name string `form:"name" json:"name"`
+}
+
+// MapParams defines parameters for Map.
+type MapParams struct {
+	// From first time of acquisition: RFC 3339, or a date (UTC)
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// To acquired before this time; a plain date includes that day (UTC)
+	To        *string `form:"to,omitempty" json:"to,omitempty"`
+	Verdict   *string `form:"verdict,omitempty" json:"verdict,omitempty"`
+	Technique *string `form:"technique,omitempty" json:"technique,omitempty"`
+
+	// Substance name of a finding
+	Substance *string `form:"substance,omitempty" json:"substance,omitempty"`
+
+	// Class class of a finding
+	Class     *string `form:"class,omitempty" json:"class,omitempty"`
+	County    *string `form:"county,omitempty" json:"county,omitempty"`
+	State     *string `form:"state,omitempty" json:"state,omitempty"`
+	Simulated *string `form:"simulated,omitempty" json:"simulated,omitempty"`
+
+	// Sha256 of the file the scans came in
+	Sha256 *string `form:"sha256,omitempty" json:"sha256,omitempty"`
+
+	// Q part of file name, case, exhibit, officer, place, device, headline or finding
+	Q     *string `form:"q,omitempty" json:"q,omitempty"`
+	Limit *int64  `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // QueueParams defines parameters for Queue.
@@ -585,6 +701,7 @@ type CreateScanMultipartBody struct {
 	Officer    *string       `json:"officer,omitempty"`
 	PrecisionM *float32      `json:"precision_m,omitempty"`
 	State      *string       `json:"state,omitempty"`
+	Tlp        *string       `json:"tlp,omitempty"`
 }
 
 // CreateScanParams defines parameters for CreateScan.
@@ -605,6 +722,9 @@ type CreateScanParams struct {
 	Case    *string `form:"case,omitempty" json:"case,omitempty"`
 	Exhibit *string `form:"exhibit,omitempty" json:"exhibit,omitempty"`
 	Officer *string `form:"officer,omitempty" json:"officer,omitempty"`
+
+	// Tlp marking by the Traffic Light Protocol 2.0; without one it is the server's for uploads
+	Tlp *string `form:"tlp,omitempty" json:"tlp,omitempty"`
 
 	// Filename name of the file when the body is its bytes
 	Filename *string `form:"filename,omitempty" json:"filename,omitempty"`
@@ -634,6 +754,21 @@ type SimilarScansParams struct {
 	Least *float64 `form:"least,omitempty" json:"least,omitempty"`
 	Limit *int64   `form:"limit,omitempty" json:"limit,omitempty"`
 }
+
+// AddAgencyJSONRequestBody defines body for AddAgency for application/json ContentType.
+type AddAgencyJSONRequestBody = InputBody
+
+// ChangeAgencyJSONRequestBody defines body for ChangeAgency for application/json ContentType.
+type ChangeAgencyJSONRequestBody = InputBody
+
+// AddPersonJSONRequestBody defines body for AddPerson for application/json ContentType.
+type AddPersonJSONRequestBody = PersonInput
+
+// ChangePersonJSONRequestBody defines body for ChangePerson for application/json ContentType.
+type ChangePersonJSONRequestBody = PersonChange
+
+// AddShareJSONRequestBody defines body for AddShare for application/json ContentType.
+type AddShareJSONRequestBody = AddShareRequest
 
 // DeviceScanJSONRequestBody defines body for DeviceScan for application/json ContentType.
 type DeviceScanJSONRequestBody = Fields
@@ -753,34 +888,176 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/about (the `About` operationId).
 	About(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// Agencies All agencies
+	//
+	// Needs the permission people.manage, which these roles have: administrator, operator.
+	//
+	// Corresponds with GET /v1/admin/agencies (the `Agencies` operationId).
+	Agencies(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddAgencyWithBody Add an agency
+	//
+	// Needs the permission agencies.manage, which these roles have: administrator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/admin/agencies/{id} (the `AddAgency` operationId).
+	AddAgencyWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddAgency Add an agency
+	//
+	// Needs the permission agencies.manage, which these roles have: administrator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/admin/agencies/{id} (the `AddAgency` operationId).
+	AddAgency(ctx context.Context, id string, body AddAgencyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeAgencyWithBody Give an agency another name or contact
+	//
+	// Needs the permission agencies.manage, which these roles have: administrator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/admin/agencies/{id} (the `ChangeAgency` operationId).
+	ChangeAgencyWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangeAgency Give an agency another name or contact
+	//
+	// Needs the permission agencies.manage, which these roles have: administrator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/admin/agencies/{id} (the `ChangeAgency` operationId).
+	ChangeAgency(ctx context.Context, id string, body ChangeAgencyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// People People with their roles
+	//
+	// Needs the permission people.manage, which these roles have: administrator, operator.
+	//
+	// Corresponds with GET /v1/admin/people (the `People` operationId).
+	People(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddPersonWithBody Add an account, and a code that opens it once, within 15 minutes
+	//
+	// Needs the permission people.manage, which these roles have: administrator, operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/admin/people (the `AddPerson` operationId).
+	AddPersonWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddPerson Add an account, and a code that opens it once, within 15 minutes
+	//
+	// Needs the permission people.manage, which these roles have: administrator, operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/admin/people (the `AddPerson` operationId).
+	AddPerson(ctx context.Context, body AddPersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangePersonWithBody Change role, agency or clearance of an account, lock or unlock it
+	//
+	// Needs the permission people.manage, which these roles have: administrator, operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/admin/people/{name} (the `ChangePerson` operationId).
+	ChangePersonWithBody(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangePerson Change role, agency or clearance of an account, lock or unlock it
+	//
+	// Needs the permission people.manage, which these roles have: administrator, operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/admin/people/{name} (the `ChangePerson` operationId).
+	ChangePerson(ctx context.Context, name string, body ChangePersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EndSessions Log an account out everywhere
+	//
+	// Needs the permission people.manage, which these roles have: administrator, operator.
+	//
+	// Corresponds with POST /v1/admin/people/{name}/end-sessions (the `EndSessions` operationId).
+	EndSessions(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeTokens Revoke all access tokens of an account
+	//
+	// Needs the permission people.manage, which these roles have: administrator, operator.
+	//
+	// Corresponds with POST /v1/admin/people/{name}/revoke-tokens (the `RevokeTokens` operationId).
+	RevokeTokens(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Shares What agencies share, now and before
+	//
+	// Needs the permission shares.manage, which these roles have: administrator, operator.
+	//
+	// Corresponds with GET /v1/admin/shares (the `Shares` operationId).
+	Shares(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddShareWithBody Let another agency see records, or only counts
+	//
+	// Records marked AMBER+STRICT or RED never leave their agency. With aggregates the other agency is told counts in first-seen, and no record. Needs the permission shares.manage, which these roles have: administrator, operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/admin/shares (the `AddShare` operationId).
+	AddShareWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddShare Let another agency see records, or only counts
+	//
+	// Records marked AMBER+STRICT or RED never leave their agency. With aggregates the other agency is told counts in first-seen, and no record. Needs the permission shares.manage, which these roles have: administrator, operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/admin/shares (the `AddShare` operationId).
+	AddShare(ctx context.Context, body AddShareJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeShare End a share; it stays on record
+	//
+	// Needs the permission shares.manage, which these roles have: administrator, operator.
+	//
+	// Corresponds with POST /v1/admin/shares/{id}/revoke (the `RevokeShare` operationId).
+	RevokeShare(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// Alerts Where a substance was earlier than was known
 	//
-	// Found by looking through the past with a reference that was not there at the time. Presumptive, as every answer is. Scans whose county is not known count together, by state where that is known.
+	// Found by looking through the past with a reference that was not there at the time. Presumptive, as every answer is. Scans whose county is not known count together, by state where that is known. Needs the permission intelligence.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/alerts (the `Alerts` operationId).
 	Alerts(ctx context.Context, params *AlertsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReadAlert Say that you have read an alert
 	//
+	// Needs the permission intelligence.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
 	// Corresponds with POST /v1/alerts/{id}/read (the `ReadAlert` operationId).
 	ReadAlert(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Device State of the spectrometer
+	//
+	// Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
 	//
 	// Corresponds with GET /v1/device (the `Device` operationId).
 	Device(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DevicePreviewStop End the preview; answered when the laser is off
 	//
+	// Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
+	//
 	// Corresponds with DELETE /v1/device/preview (the `DevicePreviewStop` operationId).
 	DevicePreviewStop(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DevicePreview Show live frames on /v1/events: switches the laser on, for a minute at most
 	//
+	// Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
+	//
 	// Corresponds with POST /v1/device/preview (the `DevicePreview` operationId).
 	DevicePreview(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeviceScanWithBody Take a scan, answer and store it
+	//
+	// Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -789,6 +1066,8 @@ type ClientInterface interface {
 
 	// DeviceScan Take a scan, answer and store it
 	//
+	// Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
+	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/device/scan (the `DeviceScan` operationId).
@@ -796,19 +1075,21 @@ type ClientInterface interface {
 
 	// Events Live events: one per stored scan, and frames while the spectrometer works
 	//
-	// Each event of a scan has an increasing id, the name scan and the data {"id","verdict"}. Events named queue have no id; their data is the state of the queue of unsent scans, without its files: first as it is, then whenever it has changed. Events named alerts, without id, say in the same way how many alerts nobody has read: {"unread"}. Events named rescreen, without id, are looks through the past, each as GET /v1/rescreens lists it: first those that run, then whenever one has begun, got further or ended; one of another program on the same database is told a little later. Events named frame, without id and not kept, are what the detector sees, thinned out.
+	// Each event of a scan has an increasing id, the name scan and the data {"id","verdict"}. Events named queue have no id; their data is the state of the queue of unsent scans, without its files: first as it is, then whenever it has changed. Events named alerts, without id, say in the same way how many alerts nobody has read: {"unread"}. Events named rescreen, without id, are looks through the past, each as GET /v1/rescreens lists it: first those that run, then whenever one has begun, got further or ended; one of another program on the same database is told a little later. Events named frame, without id and not kept, are what the detector sees, thinned out. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/events (the `Events` operationId).
 	Events(ctx context.Context, params *EventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// IdentificationsGeojson Answered scans as GeoJSON points
+	// IdentificationsGeojson Answered scans as GeoJSON points, for partners outside
+	//
+	// Of what may be seen, what may be handed on: nothing marked AMBER+STRICT or RED, and nothing of another agency that is AMBER. The same for the map of the pages, with all that may be seen, is GET /v1/map. Needs the permission records.export, which these roles have: disseminator, operator.
 	//
 	// Corresponds with GET /v1/identifications.geojson (the `IdentificationsGeojson` operationId).
 	IdentificationsGeojson(ctx context.Context, params *IdentificationsGeojsonParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// IdentifyWithBody Answer a spectrum file and store nothing
 	//
-	// The file is sent as for POST /v1/scans. What is said of it besides is not looked at.
+	// The file is sent as for POST /v1/scans. What is said of it besides is not looked at. Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -817,7 +1098,7 @@ type ClientInterface interface {
 
 	// Identify Answer a spectrum file and store nothing
 	//
-	// The file is sent as for POST /v1/scans. What is said of it besides is not looked at.
+	// The file is sent as for POST /v1/scans. What is said of it besides is not looked at. Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -826,46 +1107,56 @@ type ClientInterface interface {
 
 	// FirstSeen Where and when each substance was seen first
 	//
-	// Rests on findings, never on mere candidates. What was seen before the window is not new in it. With no scan in the region before, first seen says only first looked.
+	// Rests on findings, never on mere candidates. What was seen before the window is not new in it. With no scan in the region before, first seen says only first looked. Needs the permission intelligence.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/intelligence/first-seen (the `FirstSeen` operationId).
 	FirstSeen(ctx context.Context, params *FirstSeenParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Library What the library holds and lacks
 	//
+	// Needs the permission library.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
 	// Corresponds with GET /v1/library (the `Library` operationId).
 	Library(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// LibraryChanges What changed with each version of the library this server has answered with
+	//
+	// Needs the permission library.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/library/changes (the `LibraryChanges` operationId).
 	LibraryChanges(ctx context.Context, params *LibraryChangesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// LibraryChange One change of the library and what it does to scans with a laboratory result
 	//
-	// Every scan whose content a laboratory has stated is answered again and compared with the answer of the library before (the first time, with the one stored). Scans that are references themselves are left out: they would agree with themselves. Stored answers are not changed.
+	// Every scan whose content a laboratory has stated is answered again and compared with the answer of the library before (the first time, with the one stored). Scans that are references themselves are left out: they would agree with themselves. Stored answers are not changed. Needs the permission library.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/library/changes/{id} (the `LibraryChange` operationId).
 	LibraryChange(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CancelComparison End the comparison of a change; what it has found is kept
 	//
+	// Needs the permission references.decide, which these roles have: reviewer, operator.
+	//
 	// Corresponds with POST /v1/library/changes/{id}/cancel (the `CancelComparison` operationId).
 	CancelComparison(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// LibraryContents Substances of the library with what speaks for them
+	//
+	// Needs the permission library.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/library/contents (the `LibraryContents` operationId).
 	LibraryContents(ctx context.Context, params *LibraryContentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// LibraryProposals Scans proposed as references by laboratory results
 	//
+	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
 	// Corresponds with GET /v1/library/proposals (the `LibraryProposals` operationId).
 	LibraryProposals(ctx context.Context, params *LibraryProposalsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DecideProposalWithBody Accept or reject a proposed reference
 	//
-	// For the roles reviewer and operator, once for each proposal. Whoever entered the laboratory result may reject it; to accept it takes a second person. Where no other account may review, the same person may accept with alone and a reason, which is recorded. An accepted scan answers from then on as a reference; answers given before stay as they are, with the version of their library.
+	// Once for each proposal. Whoever entered the laboratory result may reject it; to accept it takes a second person. Where no other account may review, the same person may accept with alone and a reason, which is recorded. An accepted scan answers from then on as a reference; answers given before stay as they are, with the version of their library. Needs the permission references.decide, which these roles have: reviewer, operator.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -874,7 +1165,7 @@ type ClientInterface interface {
 
 	// DecideProposal Accept or reject a proposed reference
 	//
-	// For the roles reviewer and operator, once for each proposal. Whoever entered the laboratory result may reject it; to accept it takes a second person. Where no other account may review, the same person may accept with alone and a reason, which is recorded. An accepted scan answers from then on as a reference; answers given before stay as they are, with the version of their library.
+	// Once for each proposal. Whoever entered the laboratory result may reject it; to accept it takes a second person. Where no other account may review, the same person may accept with alone and a reason, which is recorded. An accepted scan answers from then on as a reference; answers given before stay as they are, with the version of their library. Needs the permission references.decide, which these roles have: reviewer, operator.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -883,20 +1174,28 @@ type ClientInterface interface {
 
 	// ProposalOverlay A proposed scan and the references of the same substance, prepared for plotting
 	//
+	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
 	// Corresponds with GET /v1/library/proposals/{id}/overlay (the `ProposalOverlay` operationId).
 	ProposalOverlay(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// LibrarySubstance One substance of the library with its references
+	//
+	// Needs the permission library.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/library/substance (the `LibrarySubstance` operationId).
 	LibrarySubstance(ctx context.Context, params *LibrarySubstanceParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// LibrarySubstances Substances the library knows
 	//
+	// Needs the permission library.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
 	// Corresponds with GET /v1/library/substances (the `LibrarySubstances` operationId).
 	LibrarySubstances(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// LibraryValidation What answers from the library are worth
+	//
+	// Needs the permission library.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/library/validation (the `LibraryValidation` operationId).
 	LibraryValidation(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -919,6 +1218,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/logout (the `Logout` operationId).
 	Logout(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Map Answered scans as points, for the map
+	//
+	// Needs the permission intelligence.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/map (the `Map` operationId).
+	Map(ctx context.Context, params *MapParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Me Who is asking
 	//
@@ -974,24 +1280,28 @@ type ClientInterface interface {
 
 	// Queue Scans that wait to be sent to another server
 	//
+	// Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
+	//
 	// Corresponds with GET /v1/queue (the `Queue` operationId).
 	Queue(ctx context.Context, params *QueueParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RetryRefused Try again to send what the other server refused
+	//
+	// Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
 	//
 	// Corresponds with POST /v1/queue/retry (the `RetryRefused` operationId).
 	RetryRefused(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Rescreens Looks through the past, and how far they are
 	//
-	// GET /v1/events tells whenever one of them has changed.
+	// GET /v1/events tells whenever one of them has changed. Needs the permission intelligence.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/rescreens (the `Rescreens` operationId).
 	Rescreens(ctx context.Context, params *RescreensParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// BeginRescreenWithBody Look through all stored scans with references of the library
 	//
-	// For the roles reviewer and operator. Every stored scan that agrees with a reference by a correlation of 0.5 is answered again with the library as it is now. What agrees is listed with the reference; where the answer of now rests on its substance, first-seen dates move back, and an alert is raised where one does. Stored answers stay as they were given. A substance that makes up little of a mixture is not found this way. A look-back that was cancelled goes on where it stopped. One that has ended is not done again while library and algorithm are the same: what it stored is used (reused counts that), and only scans stored since are looked at.
+	// Every stored scan that agrees with a reference by a correlation of 0.5 is answered again with the library as it is now. What agrees is listed with the reference; where the answer of now rests on its substance, first-seen dates move back, and an alert is raised where one does. Stored answers stay as they were given. A substance that makes up little of a mixture is not found this way. A look-back that was cancelled goes on where it stopped. One that has ended is not done again while library and algorithm are the same: what it stored is used (reused counts that), and only scans stored since are looked at. Needs the permission lookback.run, which these roles have: reviewer, analyst, operator.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1000,7 +1310,7 @@ type ClientInterface interface {
 
 	// BeginRescreen Look through all stored scans with references of the library
 	//
-	// For the roles reviewer and operator. Every stored scan that agrees with a reference by a correlation of 0.5 is answered again with the library as it is now. What agrees is listed with the reference; where the answer of now rests on its substance, first-seen dates move back, and an alert is raised where one does. Stored answers stay as they were given. A substance that makes up little of a mixture is not found this way. A look-back that was cancelled goes on where it stopped. One that has ended is not done again while library and algorithm are the same: what it stored is used (reused counts that), and only scans stored since are looked at.
+	// Every stored scan that agrees with a reference by a correlation of 0.5 is answered again with the library as it is now. What agrees is listed with the reference; where the answer of now rests on its substance, first-seen dates move back, and an alert is raised where one does. Stored answers stay as they were given. A substance that makes up little of a mixture is not found this way. A look-back that was cancelled goes on where it stopped. One that has ended is not done again while library and algorithm are the same: what it stored is used (reused counts that), and only scans stored since are looked at. Needs the permission lookback.run, which these roles have: reviewer, analyst, operator.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1009,24 +1319,28 @@ type ClientInterface interface {
 
 	// Rescreen One look through the past with what it found
 	//
+	// Needs the permission intelligence.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
 	// Corresponds with GET /v1/rescreens/{id} (the `Rescreen` operationId).
 	Rescreen(ctx context.Context, id string, params *RescreenParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CancelRescreen End a look through the past; what it has found is kept
 	//
-	// One that fentrace rescreen runs on the same database ends a few scans later.
+	// One that fentrace rescreen runs on the same database ends a few scans later. Needs the permission lookback.run, which these roles have: reviewer, analyst, operator.
 	//
 	// Corresponds with POST /v1/rescreens/{id}/cancel (the `CancelRescreen` operationId).
 	CancelRescreen(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListScans List scans
 	//
+	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
 	// Corresponds with GET /v1/scans (the `ListScans` operationId).
 	ListScans(ctx context.Context, params *ListScansParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateScanWithBody Answer and store a spectrum file
 	//
-	// Idempotent by the SHA-256 of the file's bytes: 201 when stored, 200 with the stored scan when it was known. A file of several spectra stores one scan each. With an Idempotency-Key a repeated request is answered as the first one was, also after a restart; the same key with another file is refused (422). Answers that were given to the spectra before are sent as the form field "answers", a JSON array, and kept beside those given here.
+	// Idempotent by the SHA-256 of the file's bytes: 201 when stored, 200 with the stored scan when it was known. A file of several spectra stores one scan each. With an Idempotency-Key a repeated request is answered as the first one was, also after a restart; the same key with another file is refused (422). Answers that were given to the spectra before are sent as the form field "answers", a JSON array, and kept beside those given here. Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1035,7 +1349,7 @@ type ClientInterface interface {
 
 	// CreateScan Answer and store a spectrum file
 	//
-	// Idempotent by the SHA-256 of the file's bytes: 201 when stored, 200 with the stored scan when it was known. A file of several spectra stores one scan each. With an Idempotency-Key a repeated request is answered as the first one was, also after a restart; the same key with another file is refused (422). Answers that were given to the spectra before are sent as the form field "answers", a JSON array, and kept beside those given here.
+	// Idempotent by the SHA-256 of the file's bytes: 201 when stored, 200 with the stored scan when it was known. A file of several spectra stores one scan each. With an Idempotency-Key a repeated request is answered as the first one was, also after a restart; the same key with another file is refused (422). Answers that were given to the spectra before are sent as the form field "answers", a JSON array, and kept beside those given here. Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1044,12 +1358,14 @@ type ClientInterface interface {
 
 	// GetScan One scan with its answer, in the form asked for
 	//
+	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
 	// Corresponds with GET /v1/scans/{id} (the `GetScan` operationId).
 	GetScan(ctx context.Context, id string, params *GetScanParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// EnterLaboratoryResultWithBody Enter what a laboratory found in the sample of a scan
 	//
-	// For the roles chemist, reviewer and operator. Results are kept for good: a later one about the same scan counts instead of the earlier one, and the presumptive answer stays as it was given beside them. 201 when stored, 200 when the same person has said the very same last. A pure sample whose scan is good enough is proposed as a reference (proposal), else not_proposed says why not. A result that contradicts an accepted reference of the scan takes it out of the library.
+	// Results are kept for good: a later one about the same scan counts instead of the earlier one, and the presumptive answer stays as it was given beside them. 201 when stored, 200 when the same person has said the very same last. A pure sample whose scan is good enough is proposed as a reference (proposal), else not_proposed says why not. A result that contradicts an accepted reference of the scan takes it out of the library. Needs the permission results.enter, which these roles have: chemist, reviewer, operator.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1058,7 +1374,7 @@ type ClientInterface interface {
 
 	// EnterLaboratoryResult Enter what a laboratory found in the sample of a scan
 	//
-	// For the roles chemist, reviewer and operator. Results are kept for good: a later one about the same scan counts instead of the earlier one, and the presumptive answer stays as it was given beside them. 201 when stored, 200 when the same person has said the very same last. A pure sample whose scan is good enough is proposed as a reference (proposal), else not_proposed says why not. A result that contradicts an accepted reference of the scan takes it out of the library.
+	// Results are kept for good: a later one about the same scan counts instead of the earlier one, and the presumptive answer stays as it was given beside them. 201 when stored, 200 when the same person has said the very same last. A pure sample whose scan is good enough is proposed as a reference (proposal), else not_proposed says why not. A result that contradicts an accepted reference of the scan takes it out of the library. Needs the permission results.enter, which these roles have: chemist, reviewer, operator.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1067,25 +1383,35 @@ type ClientInterface interface {
 
 	// GetOverlay Scan and references, prepared for plotting
 	//
+	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
 	// Corresponds with GET /v1/scans/{id}/overlay (the `GetOverlay` operationId).
 	GetOverlay(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetRaw The file as it came
+	//
+	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/scans/{id}/raw (the `GetRaw` operationId).
 	GetRaw(ctx context.Context, id string, params *GetRawParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SimilarScans Stored scans that look like this one
 	//
+	// Needs the permission intelligence.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
 	// Corresponds with GET /v1/scans/{id}/similar (the `SimilarScans` operationId).
 	SimilarScans(ctx context.Context, id string, params *SimilarScansParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetSpectrum Its spectrum
 	//
+	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
 	// Corresponds with GET /v1/scans/{id}/spectrum (the `GetSpectrum` operationId).
 	GetSpectrum(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetStix STIX 2.1 bundle of the scan
+	//
+	// For partners outside: marked as the scan, or as the server's bundles when that is stricter. What is marked AMBER+STRICT or RED, and what is another agency's AMBER, is not handed out (403). Needs the permission records.export, which these roles have: disseminator, operator.
 	//
 	// Corresponds with GET /v1/scans/{id}/stix (the `GetStix` operationId).
 	GetStix(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1130,9 +1456,301 @@ func (c *Client) About(ctx context.Context, reqEditors ...RequestEditorFn) (*htt
 	return c.Client.Do(req)
 }
 
+// Agencies All agencies
+//
+// Needs the permission people.manage, which these roles have: administrator, operator.
+//
+// Corresponds with GET /v1/admin/agencies (the `Agencies` operationId).
+func (c *Client) Agencies(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAgenciesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddAgencyWithBody Add an agency
+//
+// Needs the permission agencies.manage, which these roles have: administrator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/admin/agencies/{id} (the `AddAgency` operationId).
+func (c *Client) AddAgencyWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddAgencyRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddAgency Add an agency
+//
+// Needs the permission agencies.manage, which these roles have: administrator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/admin/agencies/{id} (the `AddAgency` operationId).
+func (c *Client) AddAgency(ctx context.Context, id string, body AddAgencyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddAgencyRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeAgencyWithBody Give an agency another name or contact
+//
+// Needs the permission agencies.manage, which these roles have: administrator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/admin/agencies/{id} (the `ChangeAgency` operationId).
+func (c *Client) ChangeAgencyWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeAgencyRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangeAgency Give an agency another name or contact
+//
+// Needs the permission agencies.manage, which these roles have: administrator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/admin/agencies/{id} (the `ChangeAgency` operationId).
+func (c *Client) ChangeAgency(ctx context.Context, id string, body ChangeAgencyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangeAgencyRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// People People with their roles
+//
+// Needs the permission people.manage, which these roles have: administrator, operator.
+//
+// Corresponds with GET /v1/admin/people (the `People` operationId).
+func (c *Client) People(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPeopleRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddPersonWithBody Add an account, and a code that opens it once, within 15 minutes
+//
+// Needs the permission people.manage, which these roles have: administrator, operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/admin/people (the `AddPerson` operationId).
+func (c *Client) AddPersonWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddPersonRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddPerson Add an account, and a code that opens it once, within 15 minutes
+//
+// Needs the permission people.manage, which these roles have: administrator, operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/admin/people (the `AddPerson` operationId).
+func (c *Client) AddPerson(ctx context.Context, body AddPersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddPersonRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangePersonWithBody Change role, agency or clearance of an account, lock or unlock it
+//
+// Needs the permission people.manage, which these roles have: administrator, operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/admin/people/{name} (the `ChangePerson` operationId).
+func (c *Client) ChangePersonWithBody(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangePersonRequestWithBody(c.Server, name, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangePerson Change role, agency or clearance of an account, lock or unlock it
+//
+// Needs the permission people.manage, which these roles have: administrator, operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/admin/people/{name} (the `ChangePerson` operationId).
+func (c *Client) ChangePerson(ctx context.Context, name string, body ChangePersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangePersonRequest(c.Server, name, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EndSessions Log an account out everywhere
+//
+// Needs the permission people.manage, which these roles have: administrator, operator.
+//
+// Corresponds with POST /v1/admin/people/{name}/end-sessions (the `EndSessions` operationId).
+func (c *Client) EndSessions(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEndSessionsRequest(c.Server, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeTokens Revoke all access tokens of an account
+//
+// Needs the permission people.manage, which these roles have: administrator, operator.
+//
+// Corresponds with POST /v1/admin/people/{name}/revoke-tokens (the `RevokeTokens` operationId).
+func (c *Client) RevokeTokens(ctx context.Context, name string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeTokensRequest(c.Server, name)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Shares What agencies share, now and before
+//
+// Needs the permission shares.manage, which these roles have: administrator, operator.
+//
+// Corresponds with GET /v1/admin/shares (the `Shares` operationId).
+func (c *Client) Shares(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSharesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddShareWithBody Let another agency see records, or only counts
+//
+// Records marked AMBER+STRICT or RED never leave their agency. With aggregates the other agency is told counts in first-seen, and no record. Needs the permission shares.manage, which these roles have: administrator, operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/admin/shares (the `AddShare` operationId).
+func (c *Client) AddShareWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddShareRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddShare Let another agency see records, or only counts
+//
+// Records marked AMBER+STRICT or RED never leave their agency. With aggregates the other agency is told counts in first-seen, and no record. Needs the permission shares.manage, which these roles have: administrator, operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/admin/shares (the `AddShare` operationId).
+func (c *Client) AddShare(ctx context.Context, body AddShareJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddShareRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeShare End a share; it stays on record
+//
+// Needs the permission shares.manage, which these roles have: administrator, operator.
+//
+// Corresponds with POST /v1/admin/shares/{id}/revoke (the `RevokeShare` operationId).
+func (c *Client) RevokeShare(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeShareRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // Alerts Where a substance was earlier than was known
 //
-// Found by looking through the past with a reference that was not there at the time. Presumptive, as every answer is. Scans whose county is not known count together, by state where that is known.
+// Found by looking through the past with a reference that was not there at the time. Presumptive, as every answer is. Scans whose county is not known count together, by state where that is known. Needs the permission intelligence.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/alerts (the `Alerts` operationId).
 func (c *Client) Alerts(ctx context.Context, params *AlertsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1149,6 +1767,8 @@ func (c *Client) Alerts(ctx context.Context, params *AlertsParams, reqEditors ..
 
 // ReadAlert Say that you have read an alert
 //
+// Needs the permission intelligence.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
 // Corresponds with POST /v1/alerts/{id}/read (the `ReadAlert` operationId).
 func (c *Client) ReadAlert(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReadAlertRequest(c.Server, id)
@@ -1163,6 +1783,8 @@ func (c *Client) ReadAlert(ctx context.Context, id string, reqEditors ...Request
 }
 
 // Device State of the spectrometer
+//
+// Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
 //
 // Corresponds with GET /v1/device (the `Device` operationId).
 func (c *Client) Device(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1179,6 +1801,8 @@ func (c *Client) Device(ctx context.Context, reqEditors ...RequestEditorFn) (*ht
 
 // DevicePreviewStop End the preview; answered when the laser is off
 //
+// Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
+//
 // Corresponds with DELETE /v1/device/preview (the `DevicePreviewStop` operationId).
 func (c *Client) DevicePreviewStop(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDevicePreviewStopRequest(c.Server)
@@ -1194,6 +1818,8 @@ func (c *Client) DevicePreviewStop(ctx context.Context, reqEditors ...RequestEdi
 
 // DevicePreview Show live frames on /v1/events: switches the laser on, for a minute at most
 //
+// Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
+//
 // Corresponds with POST /v1/device/preview (the `DevicePreview` operationId).
 func (c *Client) DevicePreview(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDevicePreviewRequest(c.Server)
@@ -1208,6 +1834,8 @@ func (c *Client) DevicePreview(ctx context.Context, reqEditors ...RequestEditorF
 }
 
 // DeviceScanWithBody Take a scan, answer and store it
+//
+// Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1226,6 +1854,8 @@ func (c *Client) DeviceScanWithBody(ctx context.Context, contentType string, bod
 
 // DeviceScan Take a scan, answer and store it
 //
+// Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
+//
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/device/scan (the `DeviceScan` operationId).
@@ -1243,7 +1873,7 @@ func (c *Client) DeviceScan(ctx context.Context, body DeviceScanJSONRequestBody,
 
 // Events Live events: one per stored scan, and frames while the spectrometer works
 //
-// Each event of a scan has an increasing id, the name scan and the data {"id","verdict"}. Events named queue have no id; their data is the state of the queue of unsent scans, without its files: first as it is, then whenever it has changed. Events named alerts, without id, say in the same way how many alerts nobody has read: {"unread"}. Events named rescreen, without id, are looks through the past, each as GET /v1/rescreens lists it: first those that run, then whenever one has begun, got further or ended; one of another program on the same database is told a little later. Events named frame, without id and not kept, are what the detector sees, thinned out.
+// Each event of a scan has an increasing id, the name scan and the data {"id","verdict"}. Events named queue have no id; their data is the state of the queue of unsent scans, without its files: first as it is, then whenever it has changed. Events named alerts, without id, say in the same way how many alerts nobody has read: {"unread"}. Events named rescreen, without id, are looks through the past, each as GET /v1/rescreens lists it: first those that run, then whenever one has begun, got further or ended; one of another program on the same database is told a little later. Events named frame, without id and not kept, are what the detector sees, thinned out. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/events (the `Events` operationId).
 func (c *Client) Events(ctx context.Context, params *EventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1258,7 +1888,9 @@ func (c *Client) Events(ctx context.Context, params *EventsParams, reqEditors ..
 	return c.Client.Do(req)
 }
 
-// IdentificationsGeojson Answered scans as GeoJSON points
+// IdentificationsGeojson Answered scans as GeoJSON points, for partners outside
+//
+// Of what may be seen, what may be handed on: nothing marked AMBER+STRICT or RED, and nothing of another agency that is AMBER. The same for the map of the pages, with all that may be seen, is GET /v1/map. Needs the permission records.export, which these roles have: disseminator, operator.
 //
 // Corresponds with GET /v1/identifications.geojson (the `IdentificationsGeojson` operationId).
 func (c *Client) IdentificationsGeojson(ctx context.Context, params *IdentificationsGeojsonParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1275,7 +1907,7 @@ func (c *Client) IdentificationsGeojson(ctx context.Context, params *Identificat
 
 // IdentifyWithBody Answer a spectrum file and store nothing
 //
-// The file is sent as for POST /v1/scans. What is said of it besides is not looked at.
+// The file is sent as for POST /v1/scans. What is said of it besides is not looked at. Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1294,7 +1926,7 @@ func (c *Client) IdentifyWithBody(ctx context.Context, params *IdentifyParams, c
 
 // Identify Answer a spectrum file and store nothing
 //
-// The file is sent as for POST /v1/scans. What is said of it besides is not looked at.
+// The file is sent as for POST /v1/scans. What is said of it besides is not looked at. Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1313,7 +1945,7 @@ func (c *Client) Identify(ctx context.Context, params *IdentifyParams, body Iden
 
 // FirstSeen Where and when each substance was seen first
 //
-// Rests on findings, never on mere candidates. What was seen before the window is not new in it. With no scan in the region before, first seen says only first looked.
+// Rests on findings, never on mere candidates. What was seen before the window is not new in it. With no scan in the region before, first seen says only first looked. Needs the permission intelligence.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/intelligence/first-seen (the `FirstSeen` operationId).
 func (c *Client) FirstSeen(ctx context.Context, params *FirstSeenParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1330,6 +1962,8 @@ func (c *Client) FirstSeen(ctx context.Context, params *FirstSeenParams, reqEdit
 
 // Library What the library holds and lacks
 //
+// Needs the permission library.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
 // Corresponds with GET /v1/library (the `Library` operationId).
 func (c *Client) Library(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewLibraryRequest(c.Server)
@@ -1344,6 +1978,8 @@ func (c *Client) Library(ctx context.Context, reqEditors ...RequestEditorFn) (*h
 }
 
 // LibraryChanges What changed with each version of the library this server has answered with
+//
+// Needs the permission library.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/library/changes (the `LibraryChanges` operationId).
 func (c *Client) LibraryChanges(ctx context.Context, params *LibraryChangesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1360,7 +1996,7 @@ func (c *Client) LibraryChanges(ctx context.Context, params *LibraryChangesParam
 
 // LibraryChange One change of the library and what it does to scans with a laboratory result
 //
-// Every scan whose content a laboratory has stated is answered again and compared with the answer of the library before (the first time, with the one stored). Scans that are references themselves are left out: they would agree with themselves. Stored answers are not changed.
+// Every scan whose content a laboratory has stated is answered again and compared with the answer of the library before (the first time, with the one stored). Scans that are references themselves are left out: they would agree with themselves. Stored answers are not changed. Needs the permission library.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/library/changes/{id} (the `LibraryChange` operationId).
 func (c *Client) LibraryChange(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1377,6 +2013,8 @@ func (c *Client) LibraryChange(ctx context.Context, id string, reqEditors ...Req
 
 // CancelComparison End the comparison of a change; what it has found is kept
 //
+// Needs the permission references.decide, which these roles have: reviewer, operator.
+//
 // Corresponds with POST /v1/library/changes/{id}/cancel (the `CancelComparison` operationId).
 func (c *Client) CancelComparison(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCancelComparisonRequest(c.Server, id)
@@ -1391,6 +2029,8 @@ func (c *Client) CancelComparison(ctx context.Context, id string, reqEditors ...
 }
 
 // LibraryContents Substances of the library with what speaks for them
+//
+// Needs the permission library.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/library/contents (the `LibraryContents` operationId).
 func (c *Client) LibraryContents(ctx context.Context, params *LibraryContentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1407,6 +2047,8 @@ func (c *Client) LibraryContents(ctx context.Context, params *LibraryContentsPar
 
 // LibraryProposals Scans proposed as references by laboratory results
 //
+// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
 // Corresponds with GET /v1/library/proposals (the `LibraryProposals` operationId).
 func (c *Client) LibraryProposals(ctx context.Context, params *LibraryProposalsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewLibraryProposalsRequest(c.Server, params)
@@ -1422,7 +2064,7 @@ func (c *Client) LibraryProposals(ctx context.Context, params *LibraryProposalsP
 
 // DecideProposalWithBody Accept or reject a proposed reference
 //
-// For the roles reviewer and operator, once for each proposal. Whoever entered the laboratory result may reject it; to accept it takes a second person. Where no other account may review, the same person may accept with alone and a reason, which is recorded. An accepted scan answers from then on as a reference; answers given before stay as they are, with the version of their library.
+// Once for each proposal. Whoever entered the laboratory result may reject it; to accept it takes a second person. Where no other account may review, the same person may accept with alone and a reason, which is recorded. An accepted scan answers from then on as a reference; answers given before stay as they are, with the version of their library. Needs the permission references.decide, which these roles have: reviewer, operator.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1441,7 +2083,7 @@ func (c *Client) DecideProposalWithBody(ctx context.Context, id string, contentT
 
 // DecideProposal Accept or reject a proposed reference
 //
-// For the roles reviewer and operator, once for each proposal. Whoever entered the laboratory result may reject it; to accept it takes a second person. Where no other account may review, the same person may accept with alone and a reason, which is recorded. An accepted scan answers from then on as a reference; answers given before stay as they are, with the version of their library.
+// Once for each proposal. Whoever entered the laboratory result may reject it; to accept it takes a second person. Where no other account may review, the same person may accept with alone and a reason, which is recorded. An accepted scan answers from then on as a reference; answers given before stay as they are, with the version of their library. Needs the permission references.decide, which these roles have: reviewer, operator.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1460,6 +2102,8 @@ func (c *Client) DecideProposal(ctx context.Context, id string, body DecidePropo
 
 // ProposalOverlay A proposed scan and the references of the same substance, prepared for plotting
 //
+// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
 // Corresponds with GET /v1/library/proposals/{id}/overlay (the `ProposalOverlay` operationId).
 func (c *Client) ProposalOverlay(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewProposalOverlayRequest(c.Server, id)
@@ -1474,6 +2118,8 @@ func (c *Client) ProposalOverlay(ctx context.Context, id string, reqEditors ...R
 }
 
 // LibrarySubstance One substance of the library with its references
+//
+// Needs the permission library.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/library/substance (the `LibrarySubstance` operationId).
 func (c *Client) LibrarySubstance(ctx context.Context, params *LibrarySubstanceParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1490,6 +2136,8 @@ func (c *Client) LibrarySubstance(ctx context.Context, params *LibrarySubstanceP
 
 // LibrarySubstances Substances the library knows
 //
+// Needs the permission library.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
 // Corresponds with GET /v1/library/substances (the `LibrarySubstances` operationId).
 func (c *Client) LibrarySubstances(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewLibrarySubstancesRequest(c.Server)
@@ -1504,6 +2152,8 @@ func (c *Client) LibrarySubstances(ctx context.Context, reqEditors ...RequestEdi
 }
 
 // LibraryValidation What answers from the library are worth
+//
+// Needs the permission library.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/library/validation (the `LibraryValidation` operationId).
 func (c *Client) LibraryValidation(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1557,6 +2207,23 @@ func (c *Client) Login(ctx context.Context, body LoginJSONRequestBody, reqEditor
 // Corresponds with POST /v1/logout (the `Logout` operationId).
 func (c *Client) Logout(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewLogoutRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Map Answered scans as points, for the map
+//
+// Needs the permission intelligence.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/map (the `Map` operationId).
+func (c *Client) Map(ctx context.Context, params *MapParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewMapRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1701,6 +2368,8 @@ func (c *Client) RemoveSecondFactor(ctx context.Context, body RemoveSecondFactor
 
 // Queue Scans that wait to be sent to another server
 //
+// Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
+//
 // Corresponds with GET /v1/queue (the `Queue` operationId).
 func (c *Client) Queue(ctx context.Context, params *QueueParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewQueueRequest(c.Server, params)
@@ -1715,6 +2384,8 @@ func (c *Client) Queue(ctx context.Context, params *QueueParams, reqEditors ...R
 }
 
 // RetryRefused Try again to send what the other server refused
+//
+// Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
 //
 // Corresponds with POST /v1/queue/retry (the `RetryRefused` operationId).
 func (c *Client) RetryRefused(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1731,7 +2402,7 @@ func (c *Client) RetryRefused(ctx context.Context, reqEditors ...RequestEditorFn
 
 // Rescreens Looks through the past, and how far they are
 //
-// GET /v1/events tells whenever one of them has changed.
+// GET /v1/events tells whenever one of them has changed. Needs the permission intelligence.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/rescreens (the `Rescreens` operationId).
 func (c *Client) Rescreens(ctx context.Context, params *RescreensParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1748,7 +2419,7 @@ func (c *Client) Rescreens(ctx context.Context, params *RescreensParams, reqEdit
 
 // BeginRescreenWithBody Look through all stored scans with references of the library
 //
-// For the roles reviewer and operator. Every stored scan that agrees with a reference by a correlation of 0.5 is answered again with the library as it is now. What agrees is listed with the reference; where the answer of now rests on its substance, first-seen dates move back, and an alert is raised where one does. Stored answers stay as they were given. A substance that makes up little of a mixture is not found this way. A look-back that was cancelled goes on where it stopped. One that has ended is not done again while library and algorithm are the same: what it stored is used (reused counts that), and only scans stored since are looked at.
+// Every stored scan that agrees with a reference by a correlation of 0.5 is answered again with the library as it is now. What agrees is listed with the reference; where the answer of now rests on its substance, first-seen dates move back, and an alert is raised where one does. Stored answers stay as they were given. A substance that makes up little of a mixture is not found this way. A look-back that was cancelled goes on where it stopped. One that has ended is not done again while library and algorithm are the same: what it stored is used (reused counts that), and only scans stored since are looked at. Needs the permission lookback.run, which these roles have: reviewer, analyst, operator.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1767,7 +2438,7 @@ func (c *Client) BeginRescreenWithBody(ctx context.Context, contentType string, 
 
 // BeginRescreen Look through all stored scans with references of the library
 //
-// For the roles reviewer and operator. Every stored scan that agrees with a reference by a correlation of 0.5 is answered again with the library as it is now. What agrees is listed with the reference; where the answer of now rests on its substance, first-seen dates move back, and an alert is raised where one does. Stored answers stay as they were given. A substance that makes up little of a mixture is not found this way. A look-back that was cancelled goes on where it stopped. One that has ended is not done again while library and algorithm are the same: what it stored is used (reused counts that), and only scans stored since are looked at.
+// Every stored scan that agrees with a reference by a correlation of 0.5 is answered again with the library as it is now. What agrees is listed with the reference; where the answer of now rests on its substance, first-seen dates move back, and an alert is raised where one does. Stored answers stay as they were given. A substance that makes up little of a mixture is not found this way. A look-back that was cancelled goes on where it stopped. One that has ended is not done again while library and algorithm are the same: what it stored is used (reused counts that), and only scans stored since are looked at. Needs the permission lookback.run, which these roles have: reviewer, analyst, operator.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1786,6 +2457,8 @@ func (c *Client) BeginRescreen(ctx context.Context, body BeginRescreenJSONReques
 
 // Rescreen One look through the past with what it found
 //
+// Needs the permission intelligence.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
 // Corresponds with GET /v1/rescreens/{id} (the `Rescreen` operationId).
 func (c *Client) Rescreen(ctx context.Context, id string, params *RescreenParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRescreenRequest(c.Server, id, params)
@@ -1801,7 +2474,7 @@ func (c *Client) Rescreen(ctx context.Context, id string, params *RescreenParams
 
 // CancelRescreen End a look through the past; what it has found is kept
 //
-// One that fentrace rescreen runs on the same database ends a few scans later.
+// One that fentrace rescreen runs on the same database ends a few scans later. Needs the permission lookback.run, which these roles have: reviewer, analyst, operator.
 //
 // Corresponds with POST /v1/rescreens/{id}/cancel (the `CancelRescreen` operationId).
 func (c *Client) CancelRescreen(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1818,6 +2491,8 @@ func (c *Client) CancelRescreen(ctx context.Context, id string, reqEditors ...Re
 
 // ListScans List scans
 //
+// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
 // Corresponds with GET /v1/scans (the `ListScans` operationId).
 func (c *Client) ListScans(ctx context.Context, params *ListScansParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListScansRequest(c.Server, params)
@@ -1833,7 +2508,7 @@ func (c *Client) ListScans(ctx context.Context, params *ListScansParams, reqEdit
 
 // CreateScanWithBody Answer and store a spectrum file
 //
-// Idempotent by the SHA-256 of the file's bytes: 201 when stored, 200 with the stored scan when it was known. A file of several spectra stores one scan each. With an Idempotency-Key a repeated request is answered as the first one was, also after a restart; the same key with another file is refused (422). Answers that were given to the spectra before are sent as the form field "answers", a JSON array, and kept beside those given here.
+// Idempotent by the SHA-256 of the file's bytes: 201 when stored, 200 with the stored scan when it was known. A file of several spectra stores one scan each. With an Idempotency-Key a repeated request is answered as the first one was, also after a restart; the same key with another file is refused (422). Answers that were given to the spectra before are sent as the form field "answers", a JSON array, and kept beside those given here. Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1852,7 +2527,7 @@ func (c *Client) CreateScanWithBody(ctx context.Context, params *CreateScanParam
 
 // CreateScan Answer and store a spectrum file
 //
-// Idempotent by the SHA-256 of the file's bytes: 201 when stored, 200 with the stored scan when it was known. A file of several spectra stores one scan each. With an Idempotency-Key a repeated request is answered as the first one was, also after a restart; the same key with another file is refused (422). Answers that were given to the spectra before are sent as the form field "answers", a JSON array, and kept beside those given here.
+// Idempotent by the SHA-256 of the file's bytes: 201 when stored, 200 with the stored scan when it was known. A file of several spectra stores one scan each. With an Idempotency-Key a repeated request is answered as the first one was, also after a restart; the same key with another file is refused (422). Answers that were given to the spectra before are sent as the form field "answers", a JSON array, and kept beside those given here. Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1871,6 +2546,8 @@ func (c *Client) CreateScan(ctx context.Context, params *CreateScanParams, body 
 
 // GetScan One scan with its answer, in the form asked for
 //
+// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
 // Corresponds with GET /v1/scans/{id} (the `GetScan` operationId).
 func (c *Client) GetScan(ctx context.Context, id string, params *GetScanParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetScanRequest(c.Server, id, params)
@@ -1886,7 +2563,7 @@ func (c *Client) GetScan(ctx context.Context, id string, params *GetScanParams, 
 
 // EnterLaboratoryResultWithBody Enter what a laboratory found in the sample of a scan
 //
-// For the roles chemist, reviewer and operator. Results are kept for good: a later one about the same scan counts instead of the earlier one, and the presumptive answer stays as it was given beside them. 201 when stored, 200 when the same person has said the very same last. A pure sample whose scan is good enough is proposed as a reference (proposal), else not_proposed says why not. A result that contradicts an accepted reference of the scan takes it out of the library.
+// Results are kept for good: a later one about the same scan counts instead of the earlier one, and the presumptive answer stays as it was given beside them. 201 when stored, 200 when the same person has said the very same last. A pure sample whose scan is good enough is proposed as a reference (proposal), else not_proposed says why not. A result that contradicts an accepted reference of the scan takes it out of the library. Needs the permission results.enter, which these roles have: chemist, reviewer, operator.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1905,7 +2582,7 @@ func (c *Client) EnterLaboratoryResultWithBody(ctx context.Context, id string, c
 
 // EnterLaboratoryResult Enter what a laboratory found in the sample of a scan
 //
-// For the roles chemist, reviewer and operator. Results are kept for good: a later one about the same scan counts instead of the earlier one, and the presumptive answer stays as it was given beside them. 201 when stored, 200 when the same person has said the very same last. A pure sample whose scan is good enough is proposed as a reference (proposal), else not_proposed says why not. A result that contradicts an accepted reference of the scan takes it out of the library.
+// Results are kept for good: a later one about the same scan counts instead of the earlier one, and the presumptive answer stays as it was given beside them. 201 when stored, 200 when the same person has said the very same last. A pure sample whose scan is good enough is proposed as a reference (proposal), else not_proposed says why not. A result that contradicts an accepted reference of the scan takes it out of the library. Needs the permission results.enter, which these roles have: chemist, reviewer, operator.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1924,6 +2601,8 @@ func (c *Client) EnterLaboratoryResult(ctx context.Context, id string, body Ente
 
 // GetOverlay Scan and references, prepared for plotting
 //
+// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
 // Corresponds with GET /v1/scans/{id}/overlay (the `GetOverlay` operationId).
 func (c *Client) GetOverlay(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetOverlayRequest(c.Server, id)
@@ -1938,6 +2617,8 @@ func (c *Client) GetOverlay(ctx context.Context, id string, reqEditors ...Reques
 }
 
 // GetRaw The file as it came
+//
+// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/scans/{id}/raw (the `GetRaw` operationId).
 func (c *Client) GetRaw(ctx context.Context, id string, params *GetRawParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1954,6 +2635,8 @@ func (c *Client) GetRaw(ctx context.Context, id string, params *GetRawParams, re
 
 // SimilarScans Stored scans that look like this one
 //
+// Needs the permission intelligence.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
 // Corresponds with GET /v1/scans/{id}/similar (the `SimilarScans` operationId).
 func (c *Client) SimilarScans(ctx context.Context, id string, params *SimilarScansParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewSimilarScansRequest(c.Server, id, params)
@@ -1969,6 +2652,8 @@ func (c *Client) SimilarScans(ctx context.Context, id string, params *SimilarSca
 
 // GetSpectrum Its spectrum
 //
+// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
 // Corresponds with GET /v1/scans/{id}/spectrum (the `GetSpectrum` operationId).
 func (c *Client) GetSpectrum(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetSpectrumRequest(c.Server, id)
@@ -1983,6 +2668,8 @@ func (c *Client) GetSpectrum(ctx context.Context, id string, reqEditors ...Reque
 }
 
 // GetStix STIX 2.1 bundle of the scan
+//
+// For partners outside: marked as the scan, or as the server's bundles when that is stricter. What is marked AMBER+STRICT or RED, and what is another agency's AMBER, is not handed out (403). Needs the permission records.export, which these roles have: disseminator, operator.
 //
 // Corresponds with GET /v1/scans/{id}/stix (the `GetStix` operationId).
 func (c *Client) GetStix(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2081,6 +2768,410 @@ func NewAboutRequest(server string) (*http.Request, error) {
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAgenciesRequest constructs an http.Request for the Agencies method
+func NewAgenciesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/agencies")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddAgencyRequest calls the generic AddAgency builder with application/json body
+func NewAddAgencyRequest(server string, id string, body AddAgencyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddAgencyRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewAddAgencyRequestWithBody constructs an http.Request for the AddAgency method, with any body, and a specified content type
+func NewAddAgencyRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/agencies/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewChangeAgencyRequest calls the generic ChangeAgency builder with application/json body
+func NewChangeAgencyRequest(server string, id string, body ChangeAgencyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewChangeAgencyRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewChangeAgencyRequestWithBody constructs an http.Request for the ChangeAgency method, with any body, and a specified content type
+func NewChangeAgencyRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/agencies/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewPeopleRequest constructs an http.Request for the People method
+func NewPeopleRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/people")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddPersonRequest calls the generic AddPerson builder with application/json body
+func NewAddPersonRequest(server string, body AddPersonJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddPersonRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewAddPersonRequestWithBody constructs an http.Request for the AddPerson method, with any body, and a specified content type
+func NewAddPersonRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/people")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewChangePersonRequest calls the generic ChangePerson builder with application/json body
+func NewChangePersonRequest(server string, name string, body ChangePersonJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewChangePersonRequestWithBody(server, name, "application/json", bodyReader)
+}
+
+// NewChangePersonRequestWithBody constructs an http.Request for the ChangePerson method, with any body, and a specified content type
+func NewChangePersonRequestWithBody(server string, name string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/people/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewEndSessionsRequest constructs an http.Request for the EndSessions method
+func NewEndSessionsRequest(server string, name string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/people/%s/end-sessions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRevokeTokensRequest constructs an http.Request for the RevokeTokens method
+func NewRevokeTokensRequest(server string, name string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/people/%s/revoke-tokens", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSharesRequest constructs an http.Request for the Shares method
+func NewSharesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/shares")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddShareRequest calls the generic AddShare builder with application/json body
+func NewAddShareRequest(server string, body AddShareJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddShareRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewAddShareRequestWithBody constructs an http.Request for the AddShare method, with any body, and a specified content type
+func NewAddShareRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/shares")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRevokeShareRequest constructs an http.Request for the RevokeShare method
+func NewRevokeShareRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/shares/%s/revoke", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -3275,6 +4366,192 @@ func NewLogoutRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewMapRequest constructs an http.Request for the Map method
+func NewMapRequest(server string, params *MapParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/map")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Verdict != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "verdict", *params.Verdict, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Technique != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "technique", *params.Technique, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Substance != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "substance", *params.Substance, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Class != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "class", *params.Class, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.County != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "county", *params.County, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Simulated != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "simulated", *params.Simulated, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sha256 != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sha256", *params.Sha256, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewMeRequest constructs an http.Request for the Me method
 func NewMeRequest(server string) (*http.Request, error) {
 	var err error
@@ -4100,6 +5377,18 @@ func NewCreateScanRequestWithBody(server string, params *CreateScanParams, conte
 
 		}
 
+		if params.Tlp != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "tlp", *params.Tlp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Filename != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "filename", *params.Filename, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -4626,6 +5915,72 @@ type Operations struct {
 func (o Operations) About(ctx context.Context) (About, error) {
 	rsp, err := o.Client.About(ctx)
 	return answer[About](rsp, err)
+}
+
+// Agencies: All agencies.
+func (o Operations) Agencies(ctx context.Context) (AgenciesBody, error) {
+	rsp, err := o.Client.Agencies(ctx)
+	return answer[AgenciesBody](rsp, err)
+}
+
+// AddAgency: Add an agency.
+func (o Operations) AddAgency(ctx context.Context, id string, body AddAgencyJSONRequestBody) error {
+	rsp, err := o.Client.AddAgency(ctx, id, body)
+	return nothing(rsp, err)
+}
+
+// ChangeAgency: Give an agency another name or contact.
+func (o Operations) ChangeAgency(ctx context.Context, id string, body ChangeAgencyJSONRequestBody) error {
+	rsp, err := o.Client.ChangeAgency(ctx, id, body)
+	return nothing(rsp, err)
+}
+
+// People: People with their roles.
+func (o Operations) People(ctx context.Context) (PeopleBody, error) {
+	rsp, err := o.Client.People(ctx)
+	return answer[PeopleBody](rsp, err)
+}
+
+// AddPerson: Add an account, and a code that opens it once, within 15 minutes.
+func (o Operations) AddPerson(ctx context.Context, body AddPersonJSONRequestBody) (InvitedBody, error) {
+	rsp, err := o.Client.AddPerson(ctx, body)
+	return answer[InvitedBody](rsp, err)
+}
+
+// ChangePerson: Change role, agency or clearance of an account, lock or unlock it.
+func (o Operations) ChangePerson(ctx context.Context, name string, body ChangePersonJSONRequestBody) (Person, error) {
+	rsp, err := o.Client.ChangePerson(ctx, name, body)
+	return answer[Person](rsp, err)
+}
+
+// EndSessions: Log an account out everywhere.
+func (o Operations) EndSessions(ctx context.Context, name string) (Person, error) {
+	rsp, err := o.Client.EndSessions(ctx, name)
+	return answer[Person](rsp, err)
+}
+
+// RevokeTokens: Revoke all access tokens of an account.
+func (o Operations) RevokeTokens(ctx context.Context, name string) (Person, error) {
+	rsp, err := o.Client.RevokeTokens(ctx, name)
+	return answer[Person](rsp, err)
+}
+
+// Shares: What agencies share, now and before.
+func (o Operations) Shares(ctx context.Context) (SharesBody, error) {
+	rsp, err := o.Client.Shares(ctx)
+	return answer[SharesBody](rsp, err)
+}
+
+// AddShare: Let another agency see records, or only counts.
+func (o Operations) AddShare(ctx context.Context, body AddShareJSONRequestBody) (Share, error) {
+	rsp, err := o.Client.AddShare(ctx, body)
+	return answer[Share](rsp, err)
+}
+
+// RevokeShare: End a share; it stays on record.
+func (o Operations) RevokeShare(ctx context.Context, id string) error {
+	rsp, err := o.Client.RevokeShare(ctx, id)
+	return nothing(rsp, err)
 }
 
 // Alerts: Where a substance was earlier than was known.
