@@ -35,7 +35,6 @@ type serveCommand struct {
 	Of        string `name:"machine-agency" default:"local" placeholder:"ID" help:"Whose machine this is: the agency whose people use --port, and whose scans --upstream sends on (${default})."`
 	MaxUpload string `default:"32MiB" placeholder:"SIZE" help:"Largest file accepted (${default})."`
 
-	Config    settingsFlag  `placeholder:"FILE.toml" help:"Read flags from a file, see below."`
 	Idle      time.Duration `name:"session-idle" placeholder:"TIME" help:"After how long a browser that does nothing has to log in again, such as 30m. By default that is 30m, with --port never: gloves are in the way."`
 	LogLevel  string        `default:"warn" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"What is logged: ${enum}; info has a line for each request (${default})."`
 	LogFormat string        `default:"text" enum:"text,json" placeholder:"FORMAT" help:"How: ${enum} (${default})."`

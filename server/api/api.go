@@ -29,6 +29,11 @@ type Backend interface {
 	// content was stored before, unless by the request with the same key. Errors: ErrUnreadable, store.ErrInvalid,
 	// store.ErrKeyUsed, store.ErrFull.
 	Receive(ctx context.Context, u Upload) (sc store.Scan, created bool, err error)
+	// Identify answers a file and stores nothing. Errors: ErrUnreadable.
+	Identify(ctx context.Context, u Upload) (Identified, error)
+	// Stack is the library that scans are answered with.
+	Stack() *library.Stack
+	About() About
 	// Overlay prepares the plot of a stored scan.
 	Overlay(ctx context.Context, sc store.Scan) (identify.Overlay, error)
 	// Sheet prepares the report of a stored scan.
@@ -136,9 +141,11 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 	a.huma = humaecho.New(e, cfg)
 	a.registerLogin()
 	a.registerUpload()
+	a.registerIdentify()
 	a.registerScans()
 	a.registerIntelligence()
 	a.registerDevice()
+	a.registerLibrary()
 	a.registerQueue()
 	a.registerLaboratory()
 	a.registerLearning()

@@ -15,11 +15,11 @@ type ResultInput struct {
 	ScanID       string   `json:"-"`
 	EnteredBy    string   `json:"-"`
 	Result       string   `json:"result" enum:"confirmed,refuted,corrected" doc:"confirmed: what the presumptive answer rests on is there; refuted: none of it is; corrected: something else or more is"`
-	Substances   []string `json:"substances,omitempty" maxItems:"50" doc:"present according to the laboratory, by name, synonym or CAS number"`
+	Substances   []string `json:"substances,omitempty" maxItems:"50" example:"[\"acetylfentanyl\"]" doc:"present according to the laboratory, by name, synonym or CAS number"`
 	Pure         bool     `json:"pure,omitempty" doc:"the sample is this one substance and nothing else: a good scan of it is proposed as a reference"`
 	AllowUnknown bool     `json:"allow_unknown,omitempty" doc:"keep names that no library has; without it they are refused"`
-	Technique    string   `json:"technique" minLength:"1" maxLength:"200" doc:"the second technique, such as GC-MS"`
-	Laboratory   string   `json:"laboratory" minLength:"1" maxLength:"200"`
+	Technique    string   `json:"technique" minLength:"1" maxLength:"200" example:"GC-MS" doc:"the second technique, such as GC-MS"`
+	Laboratory   string   `json:"laboratory" minLength:"1" maxLength:"200" example:"State Laboratory"`
 	Note         string   `json:"note,omitempty" maxLength:"2000"`
 }
 

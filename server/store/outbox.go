@@ -108,6 +108,17 @@ func (s *Store) Unsent(ctx context.Context, limit int) ([]Unsent, error) {
 	return s.unsent(ctx, `ORDER BY o.parked IS NOT NULL, o.seq LIMIT ?`, limit)
 }
 
+// UnsentPage is the same in pages; ErrInvalid for a cursor that it did not give.
+func (s *Store) UnsentPage(ctx context.Context, cursor string, limit int) ([]Unsent, string, error) {
+	cond, args, err := list{table: "outbox", id: "key", alias: "o", part: "CASE WHEN o.parked IS NULL THEN 0 ELSE 1 END", upwards: true}.after(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	unsent, err := s.unsent(ctx, "AND "+cond+" ORDER BY o.parked IS NOT NULL, o.seq LIMIT ?", append(args, limit+1)...)
+	unsent, next := page(unsent, limit, func(u Unsent) (string, bool) { return u.Key, u.Parked != nil })
+	return unsent, next, err
+}
+
 // NextUnsent returns the file to be sent next, ErrNotFound when none waits.
 func (s *Store) NextUnsent(ctx context.Context) (Unsent, error) {
 	u, err := s.unsent(ctx, `AND o.parked IS NULL ORDER BY o.seq LIMIT 1`)
