@@ -240,7 +240,7 @@ Ctrl-C ends the demo.
 `
 
 func (d *demo) farewell() string {
-	n, err := d.server.Count(context.Background())
+	n, err := d.server.Count(store.ByProgram(context.Background(), "demo"))
 	if err != nil {
 		return "The demo ends."
 	}
