@@ -74,7 +74,7 @@ func TestAnUploadIsMarkedAsItSaysOrAsTheServerDoes(t *testing.T) {
 		tech.do("POST", "/v1/scans?tlp=purple", jsonSpectrum("Three")).want(t, http.StatusUnprocessableEntity)
 		// A colleague has marked the same file more strictly: neither its answer nor anything else of it is told.
 		secret := w.scan(red.do("POST", "/v1/scans?tlp=red&case=SECRET", jsonSpectrum("Four")).want(t, http.StatusCreated))
-		got := tech.do("POST", "/v1/scans", jsonSpectrum("Four"), "Idempotency-Key", "9").want(t, http.StatusConflict)
+		got := tech.do("POST", "/v1/scans", jsonSpectrum("Four"), "Idempotency-Key", "9").want(t, http.StatusUnprocessableEntity)
 		for _, c := range []string{secret.ID, "SECRET", "ALARM"} {
 			if strings.Contains(got.told(), c) {
 				t.Errorf("%s is told: %s", c, got.told())

@@ -18,7 +18,7 @@ import (
 )
 
 // worlds is how many random worlds are tried on each database: each is a server of its own, asked some thousand times.
-const worlds = "6"
+const worlds = "4"
 
 func TestNoOneIsToldAnythingOfARecordThatMayNotBeSeen(t *testing.T) {
 	for name, db := range map[string]func(t *testing.T) func(*Config){

@@ -57,7 +57,7 @@ var statuses = []struct {
 	{store.ErrClosed, http.StatusConflict},
 	{store.ErrElsewhere, http.StatusForbidden},
 	{store.ErrMarked, http.StatusForbidden},
-	{store.ErrWithheld, http.StatusConflict},
+	{store.ErrWithheld, http.StatusUnprocessableEntity}, // not a conflict, which whoever sends on would try again
 	{store.ErrSecondPerson, http.StatusForbidden},
 	{store.ErrAlone, http.StatusConflict},
 	{store.ErrFull, http.StatusInsufficientStorage},

@@ -20,6 +20,9 @@ var unasked = map[string]bool{
 	"Factor": true, "ProposeFactor": true, "ConfirmFactor": true, "UseFactor": true, "UseRecovery": true, "RemoveFactor": true,
 	"Agencies": true, "PutAgency": true, "People": true, "Person": true, "AddPerson": true, "ChangePerson": true, "EndSessions": true, "RevokeTokens": true,
 	"Shares": true, "Share": true, "AddShare": true, "RevokeShare": true,
+	// The log, which only those read who may read all of it.
+	"Checkpoints": true, "LastCheckpoint": true, "Log": true, "LogAbout": true, "LogFrom": true, "LogKeys": true, "LogRoot": true, "LogSize": true, "LogTree": true, "Note": true,
+	"NoteLogKey": true, "Verify": true, "AddCheckpoint": true, "LogStart": true,
 	// What the program notes of its own work; it tells nothing.
 	"Sent": true, "NotSent": true, "Park": true, "RaiseAlert": true, "BeginComparison": true, "EndComparison": true, "AddTruthAnswer": true, "SaveRescreen": true, "EndRescreen": true,
 }
