@@ -32,6 +32,7 @@ import (
 	"fentrace/server/forward"
 	"fentrace/server/lookback"
 	"fentrace/server/observe"
+	"fentrace/server/seal"
 	"fentrace/server/store"
 	"fentrace/server/tlp"
 	"fentrace/server/web"
@@ -67,6 +68,8 @@ type Config struct {
 	// Database is the address of a PostgreSQL database to be used in place of the one in DataDir (see store.OpenPostgres);
 	// DataDir then holds only what is made from it. Empty: SQLite.
 	Database string
+	// Keys encrypt the bytes and spectra that are stored (see store.WithKeys); nil: they are stored plain.
+	Keys *seal.Ring
 	// Listen is host:port; DefaultListen when empty, port 0 picks a free one.
 	// Without Certificate, anything but a loopback address sends scans and log-ins over the network in the clear: put TLS before it.
 	Listen string
@@ -169,7 +172,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	st, err := store.OpenDatabase(ctx, cfg.DataDir, cfg.Database)
+	st, err := store.OpenDatabase(ctx, cfg.DataDir, cfg.Database, store.WithKeys(cfg.Keys))
 	if err != nil {
 		return nil, fmt.Errorf("start server: %w", err)
 	}

@@ -47,7 +47,8 @@ type serveCommand struct {
 func (serveCommand) Help() string {
 	return `Prints a link that logs in once, within 15 minutes. Ctrl-C lets running requests finish and ends it. With --port the
 pages can scan. With --upstream every scan stored here is sent on to that server, in order, as soon as it can be reached;
-what waits is kept in the folder. Every flag can also be set by an environment variable, FENTRACE_LISTEN for
+what waits is kept in the folder. With --encryption-key-file raw
+bytes and spectra are stored encrypted (fentrace help key new). Every flag can also be set by an environment variable, FENTRACE_LISTEN for
 --listen, or in the file that --config names: one line for each, such as listen = "127.0.0.1:8080". The command
 line counts most, then the environment. GET /healthz and /readyz say whether the server is well.
 
@@ -155,6 +156,10 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 	if err != nil {
 		return server.Config{}, err
 	}
+	ring, err := c.ring()
+	if err != nil {
+		return server.Config{}, err
+	}
 	upstream, err := c.upstreamFlags.config()
 	if err != nil {
 		return server.Config{}, err
@@ -164,7 +169,7 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 		return server.Config{}, err
 	}
 	config := server.Config{
-		DataDir: dir, Database: database, Upstream: upstream, Listen: c.Listen, Library: stack, MaxUpload: size,
+		DataDir: dir, Database: database, Keys: ring, Upstream: upstream, Listen: c.Listen, Library: stack, MaxUpload: size,
 		Acquire: c.settings(c.portFlags), Logger: c.logger(env.stderr), MetricsListen: c.Metrics, Certificate: c.TLSCert, Key: c.TLSKey, SessionIdle: c.idle(), Version: programVersion().Version,
 	}
 	if c.Port != "" {
@@ -208,6 +213,11 @@ func printLogin(env *environment, s *server.Server, user string) error {
 
 // warnings says what the person who starts the server has to know.
 func (c *serveCommand) warnings(env *environment) {
+	if dir, err := c.folder(); err == nil {
+		if path := c.inFolder(dir); path != "" {
+			fmt.Fprintf(env.stderr, "Warning: the key %s lies in the folder that it protects: move it to another place.\n", plain(path))
+		}
+	}
 	if c.TLSCert != "" {
 		return
 	}

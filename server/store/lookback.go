@@ -70,7 +70,8 @@ type LookBackHit struct {
 type SearchableScan struct {
 	Seq    int64
 	ID     string
-	stored []byte
+	stored sealed
+	store  *Store
 	recent *spectra.Spectrum // nil: it has to be read from stored
 }
 
@@ -79,7 +80,11 @@ func (sc SearchableScan) Spectrum() (sp spectra.Spectrum, err error) {
 	if sc.recent != nil {
 		return *sc.recent, nil
 	}
-	if err := json.Unmarshal(sc.stored, &sp); err != nil {
+	plain, err := sc.store.open(sc.stored, spectrumOf(sc.ID))
+	if err != nil {
+		return spectra.Spectrum{}, err
+	}
+	if err := json.Unmarshal(plain, &sp); err != nil {
 		return spectra.Spectrum{}, fmt.Errorf("stored spectrum of scan %s: %w", sc.ID, err)
 	}
 	return sp, nil
@@ -93,14 +98,14 @@ func (s *Store) ScansAfter(ctx context.Context, technique string, after, to int6
 			return nil, 0, err
 		}
 	}
-	rows, err := s.r.QueryContext(ctx, "SELECT seq, id, spectrum FROM scans WHERE seq > ? AND seq <= ? AND technique = ? ORDER BY seq LIMIT ?", after, upTo, technique, limit)
+	rows, err := s.r.QueryContext(ctx, "SELECT seq, id, spectrum, spectrum_key FROM scans WHERE seq > ? AND seq <= ? AND technique = ? AND length(spectrum) > 0 ORDER BY seq LIMIT ?", after, upTo, technique, limit)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read scans after %d: %w", after, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var sc SearchableScan
-		if err := rows.Scan(&sc.Seq, &sc.ID, &sc.stored); err != nil {
+		sc := SearchableScan{store: s}
+		if err := rows.Scan(&sc.Seq, &sc.ID, &sc.stored.value, &sc.stored.key); err != nil {
 			return nil, 0, fmt.Errorf("read scans after %d: %w", after, err)
 		}
 		if sp, ok := s.recent.Get(sc.ID); ok {

@@ -160,12 +160,21 @@ func (s *Store) QueueStored(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// File returns the bytes of a stored file by their SHA-256; ErrNotFound when there is none.
+// File returns the bytes of a stored file by their SHA-256; ErrNotFound when there is none, ErrErased when they were erased.
 func (s *Store) File(ctx context.Context, sum string) (File, error) {
 	var f File
-	err := s.r.QueryRowContext(ctx, `SELECT name, raw FROM files WHERE sha256 = ?`, sum).Scan(&f.Name, &f.Raw)
-	if errors.Is(err, sql.ErrNoRows) {
+	var v sealed
+	var erased bool
+	err := s.r.QueryRowContext(ctx, `SELECT name, raw, raw_key, EXISTS (SELECT 1 FROM erasures e WHERE e.sha256 = files.sha256) FROM files WHERE sha256 = ?`, sum).
+		Scan(&f.Name, &v.value, &v.key, &erased)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
 		return File{}, fmt.Errorf("file %.12s: %w", sum, ErrNotFound)
+	case err != nil:
+		return File{}, err
+	case erased:
+		return File{}, fmt.Errorf("file %.12s %w", sum, ErrErased)
 	}
+	f.Raw, err = s.open(v, rawOf(sum))
 	return f, err
 }

@@ -140,9 +140,11 @@ func (s *Store) complete(ctx context.Context, scans []Scan) error {
 // warnings fills in what the spectra say is wrong with them.
 func (s *Store) warnings(ctx context.Context, scans []Scan) error {
 	for i := range scans {
-		var stored []byte
 		var said struct{ Metadata struct{ Warnings []string } }
-		err := s.r.QueryRowContext(ctx, "SELECT spectrum FROM scans WHERE id = ?", scans[i].ID).Scan(&stored)
+		stored, err := s.spectrum(ctx, scans[i].ID)
+		if errors.Is(err, ErrErased) {
+			continue
+		}
 		if err == nil {
 			err = json.Unmarshal(stored, &said)
 		}
