@@ -12,6 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"fentrace/device/emulator"
+	"fentrace/server/store"
 	"fentrace/spectra/calibration"
 	"fentrace/spectra/interferogram"
 )
@@ -166,7 +167,7 @@ func (env *environment) fail(err error) int {
 		message = strings.Join(wrap(message, 0), "\n")
 	}
 	fmt.Fprintln(env.stderr, message)
-	if errors.As(err, &usage) {
+	if errors.As(err, &usage) || errors.Is(err, store.ErrKeyNeeded) {
 		return exitUsage
 	}
 	return exitFailed

@@ -353,4 +353,3 @@ func BenchmarkPut(b *testing.B) {
 		})
 	}
 }
-
