@@ -1,0 +1,109 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Hold says why a scan must not be erased, whatever the policy says.
+type Hold struct {
+	ID         string     `json:"id" doc:"UUID"`
+	ScanID     string     `json:"scan_id"`
+	Reason     string     `json:"reason"`
+	SetBy      string     `json:"set_by"`
+	SetAt      time.Time  `json:"set_at"`
+	ReleasedBy string     `json:"released_by,omitempty"`
+	ReleasedAt *time.Time `json:"released_at,omitempty" doc:"absent: it stands"`
+	ReleaseWhy string     `json:"release_reason,omitempty"`
+}
+
+// SetHold keeps a scan from being erased until the hold is released. Errors wrap ErrNotFound, ErrErased, ErrExists when it is held
+// already, and ErrInvalid.
+func (s *Store) SetHold(ctx context.Context, scanID, reason, by string, now time.Time) (Hold, error) {
+	h := Hold{ID: uuid.NewString(), ScanID: scanID, Reason: reason, SetBy: by, SetAt: fromMicros(micros(now))}
+	if err := needReason(reason); err != nil {
+		return h, err
+	}
+	err := s.write(ctx, func(tx queries) error {
+		var erased bool
+		err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM erasures e WHERE e.scan_id = s.id) FROM scans s WHERE s.id = ?", scanID).Scan(&erased)
+		if err = found(err, erased, scanID); err != nil {
+			return err
+		}
+		n, err := changed(tx.ExecContext(ctx, "INSERT INTO holds (id, scan_id, reason, set_by, set_at) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
+			h.ID, scanID, reason, by, micros(now)))
+		if err == nil && n == 0 {
+			err = fmt.Errorf("a hold on scan %s %w; release it before another is set", scanID, ErrExists)
+		}
+		return err
+	})
+	return h, err
+}
+
+// ReleaseHold lets a scan be erased again. Errors wrap ErrNotFound when it is not held, and ErrInvalid.
+func (s *Store) ReleaseHold(ctx context.Context, scanID, why, by string, now time.Time) error {
+	if err := needReason(why); err != nil {
+		return err
+	}
+	return s.write(ctx, func(tx queries) error {
+		n, err := changed(tx.ExecContext(ctx, "UPDATE holds SET released_by = ?, released_at = ?, release_why = ? WHERE scan_id = ? AND released_at IS NULL", by, micros(now), why, scanID))
+		if err == nil && n == 0 {
+			err = fmt.Errorf("a hold on scan %s: %w", scanID, ErrNotFound)
+		}
+		return err
+	})
+}
+
+func needReason(text string) error {
+	if text == "" {
+		return fmt.Errorf("%w: say the reason", ErrInvalid)
+	}
+	return ValidText("reason", text)
+}
+
+// Holds are all holds there ever were on a scan, first one first.
+func (s *Store) Holds(ctx context.Context, scanID string) ([]Hold, error) {
+	rows, err := s.r.QueryContext(ctx, "SELECT id, scan_id, reason, set_by, set_at, released_by, released_at, release_why FROM holds WHERE scan_id = ? ORDER BY seq", scanID)
+	if err != nil {
+		return nil, fmt.Errorf("read holds: %w", err)
+	}
+	defer rows.Close()
+	out := []Hold{}
+	for rows.Next() {
+		var h Hold
+		var set int64
+		var released sql.NullInt64
+		if err := rows.Scan(&h.ID, &h.ScanID, &h.Reason, &h.SetBy, &set, &h.ReleasedBy, &released, &h.ReleaseWhy); err != nil {
+			return nil, fmt.Errorf("read holds: %w", err)
+		}
+		h.SetAt, h.ReleasedAt = fromMicros(set), instant(released)
+		out = append(out, h)
+	}
+	return out, rows.Err()
+}
+
+// keeping fills in whether scans are held, or were erased.
+func (s *Store) keeping(ctx context.Context, scans []Scan) error {
+	for i := range scans {
+		var e Erasure
+		var at int64
+		err := s.r.QueryRowContext(ctx, "SELECT erased, policy, erased_by FROM erasures WHERE scan_id = ?", scans[i].ID).Scan(&at, &e.Policy, &e.By)
+		if err == nil {
+			e.At = fromMicros(at)
+			scans[i].Erased = &e
+		} else if !errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("read erasures: %w", err)
+		}
+		holds, err := s.Holds(ctx, scans[i].ID)
+		if err != nil {
+			return err
+		}
+		scans[i].Holds = holds
+	}
+	return nil
+}
