@@ -22,7 +22,7 @@ func keptScan(t *testing.T, dir, id string, raw []byte, keys ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := store.Open(t.Context(), dir, store.WithKeys(ring))
+	st, err := store.Open(store.ByProgram(t.Context(), "test"), dir, store.WithKeys(ring))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func keptScan(t *testing.T, dir, id string, raw []byte, keys ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = st.Put(t.Context(), store.File{Name: "f.jdx", Raw: raw}, []store.Scan{sc}, store.Arrival{})
+	_, _, err = st.Put(store.ByProgram(t.Context(), "test"), store.File{Name: "f.jdx", Raw: raw}, []store.Scan{sc}, store.Arrival{})
 	if err = errors.Join(err, st.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -23,8 +23,9 @@ type Erasure struct {
 // erasedWords are the headline of what was erased.
 const erasedWords = "ERASED under a retention policy"
 
-// Due is a file whose scans are all past their term.
+// Due is a file, as one agency holds it, whose scans are all past their term.
 type Due struct {
+	Agency string
 	SHA256 string
 	Scans  []string // ids
 	Policy string   // the rule that decides about its first scan
@@ -38,27 +39,31 @@ type Erased struct {
 	Waiting      int // files past their term that have yet to be sent to another server
 }
 
-// eraseAtOnce is how many scans are looked at in one go.
+// eraseAtOnce is how many files are looked at in one go.
 const eraseAtOnce = 500
 
-// EraseDue erases every file whose scans are all past their term at now: bytes, spectra, findings, field answers, names and places. What is
-// kept of each scan is its id, hash, times, case and exhibit, and its laboratory results. What is under a hold, or has yet to be sent
-// on, stays. With dry it only looks. each hears of every file.
+// EraseDue erases every file whose scans are all past their term at now: bytes, spectra, findings, field answers, names and places. What
+// is kept of each scan is its id, hash, times, case and exhibit, and its laboratory results, which are never deleted. What is under a
+// hold, or has yet to be sent on, stays; bytes that another agency holds as well stay for that one. With dry it only looks. each
+// hears of every file. Only the program itself may ask for it.
 func (s *Store) EraseDue(ctx context.Context, p retention.Policy, now time.Time, by string, dry bool, each func(Due)) (Erased, error) {
 	var e Erased
-	shortest, any := p.Shortest()
-	if !any {
+	if err := onlyProgram(ctx); err != nil {
+		return e, err
+	}
+	shortest, some := p.Shortest()
+	if !some {
 		return e, nil
 	}
 	for after := int64(0); ; {
-		sums, last, err := s.maybeDue(ctx, after, now.Add(-shortest))
-		if err != nil || len(sums) == 0 {
+		files, last, err := s.maybeDue(ctx, after, now.Add(-shortest))
+		if err != nil || len(files) == 0 {
 			return e, errors.Join(err, s.scrubAfter(ctx, e, dry))
 		}
 		after = last
-		for _, sum := range sums {
-			if err := s.eraseOne(ctx, sum, p, now, by, dry, &e, each); err != nil {
-				return e, fmt.Errorf("erase the file %.12s: %w", sum, err)
+		for _, f := range files {
+			if err := s.eraseOne(ctx, f, p, now, by, dry, &e, each); err != nil {
+				return e, fmt.Errorf("erase the file %.12s: %w", f.SHA256, err)
 			}
 		}
 	}
@@ -72,46 +77,47 @@ func (s *Store) scrubAfter(ctx context.Context, e Erased, dry bool) error {
 }
 
 // maybeDue are files stored before a time whose first scan is behind after, and the number of that of the last one.
-func (s *Store) maybeDue(ctx context.Context, after int64, before time.Time) (sums []string, last int64, err error) {
-	rows, err := s.r.QueryContext(ctx, `SELECT s.seq, s.sha256 FROM scans s WHERE s.seq > ? AND s.created <= ?
-		AND s.spectrum_index = (SELECT min(spectrum_index) FROM scans t WHERE t.sha256 = s.sha256) AND NOT EXISTS (SELECT 1 FROM erasures e WHERE e.scan_id = s.id) ORDER BY s.seq LIMIT ?`, after, micros(before), eraseAtOnce)
+func (s *Store) maybeDue(ctx context.Context, after int64, before time.Time) (files []Due, last int64, err error) {
+	rows, err := s.r.QueryContext(ctx, `SELECT s.seq, s.agency, s.sha256 FROM scans s WHERE s.seq > ? AND s.created <= ?
+		AND s.spectrum_index = (SELECT min(spectrum_index) FROM scans t WHERE t.agency = s.agency AND t.sha256 = s.sha256)
+		AND NOT EXISTS (SELECT 1 FROM erasures e WHERE e.scan_id = s.id) ORDER BY s.seq LIMIT ?`, after, micros(before), eraseAtOnce)
 	if err != nil {
 		return nil, after, err
 	}
 	defer rows.Close()
 	last = after
 	for rows.Next() {
-		var sum string
-		if err := rows.Scan(&last, &sum); err != nil {
+		var d Due
+		if err := rows.Scan(&last, &d.Agency, &d.SHA256); err != nil {
 			return nil, after, err
 		}
-		sums = append(sums, sum)
+		files = append(files, d)
 	}
-	return sums, last, rows.Err()
+	return files, last, rows.Err()
 }
 
-// eraseOne erases a file if all its scans are past their term, which it finds out in the transaction that erases it.
-func (s *Store) eraseOne(ctx context.Context, sum string, p retention.Policy, now time.Time, by string, dry bool, e *Erased, each func(Due)) error {
+// eraseOne erases a file if all its scans are past their term, which it finds out again in the transaction that erases it.
+func (s *Store) eraseOne(ctx context.Context, f Due, p retention.Policy, now time.Time, by string, dry bool, e *Erased, each func(Due)) error {
 	var due Due
-	var held, waiting bool
+	var past, held, waiting bool
 	look := func(q queries) (err error) {
-		if due, err = dueFile(ctx, q, sum, p, now); err != nil || due.SHA256 == "" {
+		if due, past, err = dueFile(ctx, q, f, p, now); err != nil || !past {
 			return err
 		}
-		return q.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM holds h JOIN scans s ON s.id = h.scan_id WHERE s.sha256 = ? AND h.released_at IS NULL),
-			EXISTS (SELECT 1 FROM outbox WHERE sha256 = ? AND sent IS NULL)`, sum, sum).Scan(&held, &waiting)
+		return q.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM holds h JOIN scans s ON s.id = h.scan_id WHERE s.agency = ? AND s.sha256 = ? AND h.released_at IS NULL),
+			EXISTS (SELECT 1 FROM outbox WHERE agency = ? AND sha256 = ? AND sent IS NULL)`, f.Agency, f.SHA256, f.Agency, f.SHA256).Scan(&held, &waiting)
 	}
 	err := look(s.r)
-	if err == nil && due.SHA256 != "" && !held && !waiting && !dry {
+	if err == nil && past && !held && !waiting && !dry {
 		err = s.write(ctx, func(tx queries) error {
-			if err := look(tx); err != nil || due.SHA256 == "" || held || waiting {
+			if err := look(tx); err != nil || !past || held || waiting {
 				return err
 			}
 			return eraseFile(ctx, tx, due, by, now)
 		})
 	}
 	switch {
-	case err != nil || due.SHA256 == "":
+	case err != nil || !past:
 		return err
 	case held:
 		e.Held++
@@ -128,48 +134,32 @@ func (s *Store) eraseOne(ctx context.Context, sum string, p retention.Policy, no
 	return nil
 }
 
-// dueFile is a file all of whose scans are past their term; its SHA256 is empty when one is not.
-func dueFile(ctx context.Context, q queries, sum string, p retention.Policy, now time.Time) (Due, error) {
-	rows, err := q.QueryContext(ctx, `SELECT s.id, s.created, s.simulated, s.verdict, s.case_number, f.size, EXISTS (SELECT 1 FROM erasures e WHERE e.scan_id = s.id)
-		FROM scans s JOIN files f USING (sha256) WHERE s.sha256 = ? ORDER BY s.spectrum_index`, sum)
+// dueFile tells whether all scans of a file are past their term.
+func dueFile(ctx context.Context, q queries, f Due, p retention.Policy, now time.Time) (due Due, past bool, err error) {
+	rows, err := q.QueryContext(ctx, `SELECT s.id, s.created, s.simulated, s.verdict, s.case_number, s.tlp, f.size, EXISTS (SELECT 1 FROM erasures e WHERE e.scan_id = s.id)
+		FROM scans s JOIN files f ON f.sha256 = s.sha256 WHERE s.agency = ? AND s.sha256 = ? ORDER BY s.spectrum_index`, f.Agency, f.SHA256)
 	if err != nil {
-		return Due{}, err
+		return due, false, err
 	}
 	defer rows.Close()
-	due := Due{SHA256: sum}
-	var of []retention.Scan
+	due, past = f, true
 	for rows.Next() {
 		var id string
 		var created int64
+		var rank int
 		var erased bool
 		var sc retention.Scan
-		if err := rows.Scan(&id, &created, &sc.Simulated, &sc.Verdict, &sc.Case, &due.Size, &erased); err != nil {
-			return Due{}, err
+		if err := rows.Scan(&id, &created, &sc.Simulated, &sc.Verdict, &sc.Case, &rank, &due.Size, &erased); err != nil {
+			return due, false, err
 		}
-		if erased {
-			return Due{}, nil
-		}
-		sc.Stored = fromMicros(created)
-		due.Scans, of = append(due.Scans, id), append(of, sc)
-	}
-	if err := rows.Err(); err != nil {
-		return Due{}, err
-	}
-	for i, sc := range of {
-		_, rank, err := markingOf(ctx, q, due.Scans[i])
-		if err != nil {
-			return Due{}, err
-		}
-		sc.TLP = tlp.OfRank(rank)
-		rule, past := p.Past(sc, now)
-		if !past {
-			return Due{}, nil
-		}
-		if i == 0 {
+		sc.Stored, sc.TLP = fromMicros(created), tlp.OfRank(rank)
+		rule, over := p.Past(sc, now)
+		past = past && over && !erased
+		if due.Scans = append(due.Scans, id); len(due.Scans) == 1 {
 			due.Policy = rule.Text
 		}
 	}
-	return due, nil
+	return due, past && len(due.Scans) > 0, rows.Err()
 }
 
 // eraseFile leaves the tombstones of a file and its scans.
@@ -184,26 +174,34 @@ func eraseFile(ctx context.Context, tx queries, due Due, by string, now time.Tim
 			return err
 		}
 	}
-	if _, err := tx.ExecContext(ctx, `UPDATE scans SET filename = '', device_type = '', device_model = '', device_serial = '', latitude = NULL, longitude = NULL,
-			precision_m = NULL, county = '', state = '', fips = '', officer = '', verdict = ?, headline = ?, summary = '', identification = ?, spectrum = ?, spectrum_key = ''
-		WHERE sha256 = ?`, string(identify.Inconclusive), erasedWords, string(blank), []byte{}, due.SHA256); err != nil {
-		return err
-	}
-	if _, err := tx.ExecContext(ctx, "UPDATE files SET name = '', raw = ?, raw_key = '' WHERE sha256 = ?", []byte{}, due.SHA256); err != nil {
-		return err
-	}
 	ids := make([]any, len(due.Scans))
 	for i, id := range due.Scans {
 		ids[i] = id
 	}
-	these := "(?" + strings.Repeat(",?", len(ids)-1) + ")"
-	for _, table := range []string{"findings", "lookback_hits", "alerts", "truth_answers"} {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE scan_id IN "+these, ids...); err != nil {
-			return fmt.Errorf("%s: %w", table, err)
+	of := []any{due.Agency, due.SHA256}
+	these := " IN (?" + strings.Repeat(",?", len(ids)-1) + ")"
+	for _, step := range []struct {
+		do   string
+		args []any
+	}{
+		{`UPDATE scans SET filename = '', device_type = '', device_model = '', device_serial = '', latitude = NULL, longitude = NULL,
+			precision_m = NULL, county = '', state = '', fips = '', officer = '', verdict = ?, headline = ?, summary = '', identification = ?, spectrum = ?, spectrum_key = ?
+			WHERE agency = ? AND sha256 = ?`, append([]any{string(identify.Inconclusive), erasedWords, string(blank), []byte{}, erasedKey}, of...)},
+		{"UPDATE holdings SET name = '' WHERE agency = ? AND sha256 = ?", of},
+		{"UPDATE files SET name = '', raw = ?, raw_key = ? WHERE sha256 = ? AND NOT EXISTS (SELECT 1 FROM scans s WHERE s.sha256 = files.sha256 AND s.spectrum_key <> ?)",
+			[]any{[]byte{}, erasedKey, due.SHA256, erasedKey}},
+		{"DELETE FROM field_answers WHERE agency = ? AND sha256 = ?", of},
+		{"DELETE FROM findings WHERE scan_id" + these, ids},
+		{"DELETE FROM lookback_hits WHERE scan_id" + these, ids},
+		{"DELETE FROM truth_answers WHERE scan_id" + these, ids},
+		{"DELETE FROM alert_reads WHERE alert_id IN (SELECT id FROM alerts WHERE scan_id" + these + ")", ids},
+		{"DELETE FROM alerts WHERE scan_id" + these, ids},
+	} {
+		if _, err := tx.ExecContext(ctx, step.do, step.args...); err != nil {
+			return err
 		}
 	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM field_answers WHERE sha256 = ?", due.SHA256)
-	return err
+	return nil
 }
 
 // LastErasure is when something was erased last; zero: never.

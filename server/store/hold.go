@@ -30,9 +30,7 @@ func (s *Store) SetHold(ctx context.Context, scanID, reason, by string, now time
 		return h, err
 	}
 	err := s.write(ctx, func(tx queries) error {
-		var erased bool
-		err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM erasures e WHERE e.scan_id = s.id) FROM scans s WHERE s.id = ?", scanID).Scan(&erased)
-		if err = found(err, erased, scanID); err != nil {
+		if err := holdable(ctx, tx, scanID); err != nil {
 			return err
 		}
 		n, err := changed(tx.ExecContext(ctx, "INSERT INTO holds (id, scan_id, reason, set_by, set_at) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
@@ -51,12 +49,26 @@ func (s *Store) ReleaseHold(ctx context.Context, scanID, why, by string, now tim
 		return err
 	}
 	return s.write(ctx, func(tx queries) error {
+		if err := holdable(ctx, tx, scanID); err != nil {
+			return err
+		}
 		n, err := changed(tx.ExecContext(ctx, "UPDATE holds SET released_by = ?, released_at = ?, release_why = ? WHERE scan_id = ? AND released_at IS NULL", by, micros(now), why, scanID))
 		if err == nil && n == 0 {
 			err = fmt.Errorf("a hold on scan %s: %w", scanID, ErrNotFound)
 		}
 		return err
 	})
+}
+
+// holdable reports why holds on a scan are not for whoever asks to set or to release.
+func holdable(ctx context.Context, tx queries, scanID string) error {
+	may, args, err := own(ctx, "s")
+	if err != nil {
+		return err
+	}
+	var key string
+	err = tx.QueryRowContext(ctx, "SELECT s.spectrum_key FROM scans s WHERE s.id = ? AND "+may, append([]any{scanID}, args...)...).Scan(&key)
+	return found(err, key, scanID)
 }
 
 func needReason(text string) error {
@@ -66,8 +78,8 @@ func needReason(text string) error {
 	return ValidText("reason", text)
 }
 
-// Holds are all holds there ever were on a scan, first one first.
-func (s *Store) Holds(ctx context.Context, scanID string) ([]Hold, error) {
+// holds are all there ever were on a scan that may be seen, first one first.
+func (s *Store) holds(ctx context.Context, scanID string) ([]Hold, error) {
 	rows, err := s.r.QueryContext(ctx, "SELECT id, scan_id, reason, set_by, set_at, released_by, released_at, release_why FROM holds WHERE scan_id = ? ORDER BY seq", scanID)
 	if err != nil {
 		return nil, fmt.Errorf("read holds: %w", err)
@@ -99,7 +111,7 @@ func (s *Store) keeping(ctx context.Context, scans []Scan) error {
 		} else if !errors.Is(err, sql.ErrNoRows) {
 			return fmt.Errorf("read erasures: %w", err)
 		}
-		holds, err := s.Holds(ctx, scans[i].ID)
+		holds, err := s.holds(ctx, scans[i].ID)
 		if err != nil {
 			return err
 		}

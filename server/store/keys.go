@@ -19,6 +19,9 @@ var (
 	ErrErased = errors.New("was erased under a retention policy; its hash and the record of the erasure are kept")
 )
 
+// erasedKey stands in the place of a key where nothing is left that could be encrypted.
+const erasedKey = "erased"
+
 // Option changes how a store is opened.
 type Option func(*Store)
 
@@ -129,11 +132,10 @@ func (s *Store) KeysInUse(ctx context.Context) ([]KeyUse, error) {
 	return out, rows.Err()
 }
 
-// What was erased is empty, and counts as no key's.
 const keysInUse = `SELECT k.id, coalesce(f.n, 0), coalesce(c.n, 0), k.retired
 	FROM (SELECT id, retired, noted FROM encryption_keys UNION ALL SELECT '', NULL, 0) k
-	LEFT JOIN (SELECT raw_key, count(*) AS n FROM files WHERE NOT EXISTS (SELECT 1 FROM erasures e WHERE e.sha256 = files.sha256) GROUP BY raw_key) f ON f.raw_key = k.id
-	LEFT JOIN (SELECT spectrum_key, count(*) AS n FROM scans WHERE NOT EXISTS (SELECT 1 FROM erasures e WHERE e.scan_id = scans.id) GROUP BY spectrum_key) c ON c.spectrum_key = k.id
+	LEFT JOIN (SELECT raw_key, count(*) AS n FROM files GROUP BY raw_key) f ON f.raw_key = k.id
+	LEFT JOIN (SELECT spectrum_key, count(*) AS n FROM scans GROUP BY spectrum_key) c ON c.spectrum_key = k.id
 	ORDER BY k.noted, k.id`
 
 // chunkBytes and chunkRows bound what Rotate holds in memory, and how long others wait for it to write.
@@ -190,9 +192,8 @@ func (s *Store) rotateTable(ctx context.Context, t table, done func()) error {
 		changed := make([]bool, len(rows))
 		err = s.write(ctx, func(tx queries) error {
 			for i, r := range rows {
-				// The length tells a plain row from one that was emptied meanwhile.
-				res, err := tx.ExecContext(ctx, "UPDATE "+t.name+" SET "+t.value+" = ?, "+t.key+" = ? WHERE "+t.id+" = ? AND "+t.key+" = ? AND length("+t.value+") = ?",
-					r.new.value, r.new.key, r.id, r.old.key, len(r.old.value))
+				res, err := tx.ExecContext(ctx, "UPDATE "+t.name+" SET "+t.value+" = ?, "+t.key+" = ? WHERE "+t.id+" = ? AND "+t.key+" = ?",
+					r.new.value, r.new.key, r.id, r.old.key)
 				if err != nil {
 					return err
 				}
@@ -218,8 +219,8 @@ func (s *Store) rotateTable(ctx context.Context, t table, done func()) error {
 
 // nextToRotate reads the rows behind after that another key, or none, has encrypted, and encrypts them.
 func (s *Store) nextToRotate(ctx context.Context, t table, after string) ([]sealedRow, error) {
-	rows, err := s.r.QueryContext(ctx, "SELECT "+t.id+", "+t.value+", "+t.key+" FROM "+t.name+" WHERE "+t.id+" > ? AND "+t.key+" <> ? AND length("+t.value+") > 0 ORDER BY "+
-		t.id+" LIMIT ?", after, s.keys.Current(), chunkRows)
+	rows, err := s.r.QueryContext(ctx, "SELECT "+t.id+", "+t.value+", "+t.key+" FROM "+t.name+" WHERE "+t.id+" > ? AND "+t.key+" NOT IN (?, ?) ORDER BY "+
+		t.id+" LIMIT ?", after, s.keys.Current(), erasedKey, chunkRows)
 	if err != nil {
 		return nil, err
 	}

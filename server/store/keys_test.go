@@ -40,7 +40,7 @@ func onEachKeyed(t *testing.T, f func(t *testing.T, dir, address string, open fu
 	t.Parallel()
 	run := func(t *testing.T, dir, address string) {
 		f(t, dir, address, func(keys ...string) (*Store, error) {
-			s, err := OpenDatabase(t.Context(), dir, address, WithKeys(ringOf(t, keys...)))
+			s, err := OpenDatabase(asProgram(t), dir, address, WithKeys(ringOf(t, keys...)))
 			if err == nil {
 				t.Cleanup(func() { s.Close() })
 			}
@@ -63,7 +63,7 @@ func putCanary(t *testing.T, s *Store, i int) (id string, raw []byte) {
 		sp.Metadata.SampleName = canary
 		sp.Metadata.Warnings = []string{"warned"}
 	})
-	if _, _, err := s.Put(t.Context(), File{Name: "f", Raw: raw}, []Scan{sc}, Arrival{}); err != nil {
+	if _, _, err := s.Put(asProgram(t), File{Name: "f", Raw: raw}, []Scan{sc}, Arrival{}); err != nil {
 		t.Fatal(err)
 	}
 	return id, raw
@@ -73,19 +73,19 @@ func putCanary(t *testing.T, s *Store, i int) (id string, raw []byte) {
 func readable(t *testing.T, s *Store, id string, raw []byte) {
 	t.Helper()
 	s.recent.Purge() // what was just stored is in memory
-	if got, _, err := s.Raw(t.Context(), id); err != nil || !bytes.Equal(got, raw) {
+	if got, _, err := s.Raw(asProgram(t), id); err != nil || !bytes.Equal(got, raw) {
 		t.Errorf("the bytes of %s: %.40q, %v", id, got, err)
 	}
-	if f, err := s.File(t.Context(), spectra.HashBytes(raw)); err != nil || !bytes.Equal(f.Raw, raw) {
+	if f, err := s.File(asProgram(t), spectra.HashBytes(raw)); err != nil || !bytes.Equal(f.Raw, raw) {
 		t.Errorf("the file of %s: %.40q, %v", id, f.Raw, err)
 	}
-	if sp, err := s.Spectrum(t.Context(), id); err != nil || sp.Metadata.SampleName != canary {
+	if sp, err := s.Spectrum(asProgram(t), id); err != nil || sp.Metadata.SampleName != canary {
 		t.Errorf("the spectrum of %s: %+v, %v", id, sp, err)
 	}
-	if sc, err := s.Scan(t.Context(), id); err != nil || len(sc.Warnings) != 1 {
+	if sc, err := s.Scan(asProgram(t), id); err != nil || len(sc.Warnings) != 1 {
 		t.Errorf("the warnings of %s: %v, %v", id, sc.Warnings, err)
 	}
-	list, _, err := s.ScansAfter(t.Context(), "raman", 0, 0, 1000)
+	list, _, err := s.ScansAfter(asProgram(t), "raman", 0, 0, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func onDisk(t *testing.T, s *Store, dir, address, text string) bool {
 		return false
 	}
 	for _, query := range []string{"SELECT raw FROM files", "SELECT spectrum FROM scans"} {
-		rows, err := s.r.QueryContext(t.Context(), query)
+		rows, err := s.r.QueryContext(asProgram(t), query)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -181,7 +181,7 @@ func TestAnEncryptedDatabaseIsNotOpenedWithoutItsKey(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		use, err := s.KeysInUse(t.Context())
+		use, err := s.KeysInUse(asProgram(t))
 		if err != nil || len(use) != 2 {
 			t.Errorf("the wrong key was noted: %+v, %v", use, err)
 		}
@@ -203,7 +203,7 @@ func TestNoProgramStoresPlainIntoAnEncryptedDatabase(t *testing.T) {
 			t.Fatal(err)
 		}
 		raw := []byte(canary)
-		_, _, err = early.Put(t.Context(), File{Name: "f", Raw: raw}, []Scan{scan(t, "00000000-0000-4000-8000-000000000001", 0, raw)}, Arrival{})
+		_, _, err = early.Put(asProgram(t), File{Name: "f", Raw: raw}, []Scan{scan(t, "00000000-0000-4000-8000-000000000001", 0, raw)}, Arrival{})
 		if err == nil || !strings.Contains(err.Error(), "encrypted") {
 			t.Errorf("stored plain: %v", err)
 		}
@@ -221,20 +221,20 @@ func TestARowPutInThePlaceOfAnotherIsNoticed(t *testing.T) {
 		}
 		one, _ := putCanary(t, s, 1)
 		two, raw := putCanary(t, s, 2)
-		err = s.write(t.Context(), func(tx queries) error {
-			_, err := tx.ExecContext(t.Context(), "UPDATE files SET raw = (SELECT raw FROM files WHERE sha256 = ?) WHERE sha256 <> ?", spectra.HashBytes(raw), spectra.HashBytes(raw))
+		err = s.write(asProgram(t), func(tx queries) error {
+			_, err := tx.ExecContext(asProgram(t), "UPDATE files SET raw = (SELECT raw FROM files WHERE sha256 = ?) WHERE sha256 <> ?", spectra.HashBytes(raw), spectra.HashBytes(raw))
 			if err == nil {
-				_, err = tx.ExecContext(t.Context(), "UPDATE scans SET spectrum = (SELECT spectrum FROM scans WHERE id = ?) WHERE id = ?", two, one)
+				_, err = tx.ExecContext(asProgram(t), "UPDATE scans SET spectrum = (SELECT spectrum FROM scans WHERE id = ?) WHERE id = ?", two, one)
 			}
 			return err
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := s.Raw(t.Context(), one); !errors.Is(err, seal.ErrSealed) {
+		if _, _, err := s.Raw(asProgram(t), one); !errors.Is(err, seal.ErrSealed) {
 			t.Errorf("bytes of another file: %v", err)
 		}
-		if _, err := s.Spectrum(t.Context(), one); !errors.Is(err, seal.ErrSealed) {
+		if _, err := s.Spectrum(asProgram(t), one); !errors.Is(err, seal.ErrSealed) {
 			t.Errorf("spectrum of another scan: %v", err)
 		}
 		readable(t, s, two, raw)
@@ -272,7 +272,7 @@ func TestRotatingEncryptsWhatIsPlainOrHasAnotherKeyWhileOthersWrite(t *testing.T
 					}
 				}
 			}()
-			ctx, cancel := context.WithCancel(t.Context())
+			ctx, cancel := context.WithCancel(asProgram(t))
 			done := 0
 			_, err = s.Rotate(ctx, noon, func(n int) {
 				if done = n; n == 70 {
@@ -282,7 +282,7 @@ func TestRotatingEncryptsWhatIsPlainOrHasAnotherKeyWhileOthersWrite(t *testing.T
 			if !errors.Is(err, context.Canceled) || done < 70 || done >= want {
 				t.Errorf("interrupted after %d: %v", done, err)
 			}
-			r, err := s.Rotate(t.Context(), noon, func(int) {})
+			r, err := s.Rotate(asProgram(t), noon, func(int) {})
 			close(stop)
 			<-stopped
 			if err != nil || r.Files+r.Spectra+done != want {
@@ -291,7 +291,7 @@ func TestRotatingEncryptsWhatIsPlainOrHasAnotherKeyWhileOthersWrite(t *testing.T
 			for id, raw := range of {
 				readable(t, s, id, raw)
 			}
-			if r, err := s.Rotate(t.Context(), noon, func(int) {}); err != nil || r != (Rotated{}) {
+			if r, err := s.Rotate(asProgram(t), noon, func(int) {}); err != nil || r != (Rotated{}) {
 				t.Errorf("once more: %+v, %v", r, err)
 			}
 			if onDisk(t, s, dir, address, canary) {
@@ -308,7 +308,7 @@ func TestRotatingEncryptsWhatIsPlainOrHasAnotherKeyWhileOthersWrite(t *testing.T
 		for id, raw := range of {
 			readable(t, s, id, raw)
 		}
-		use, err := s.KeysInUse(t.Context())
+		use, err := s.KeysInUse(asProgram(t))
 		if err != nil || len(use) != 3 || use[0].Files != 0 || use[1].Retired.IsZero() || use[2].Files != len(of) || use[2].Spectra != len(of) || !use[2].Current {
 			t.Errorf("keys in use: %+v, %v", use, err)
 		}
@@ -329,7 +329,7 @@ func BenchmarkPut(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			s, err := Open(b.Context(), b.TempDir(), WithKeys(r))
+			s, err := Open(ByProgram(b.Context(), "test"), b.TempDir(), WithKeys(r))
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -346,7 +346,7 @@ func BenchmarkPut(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				if _, _, err := s.Put(b.Context(), File{Name: "f", Raw: raw}, []Scan{sc}, Arrival{}); err != nil {
+				if _, _, err := s.Put(ByProgram(b.Context(), "test"), File{Name: "f", Raw: raw}, []Scan{sc}, Arrival{}); err != nil {
 					b.Fatal(err)
 				}
 			}

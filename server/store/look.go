@@ -66,5 +66,5 @@ func (l *Look) encryption(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	return db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM encryption_keys WHERE retired IS NULL),
-		(SELECT count(*) FROM files WHERE raw_key = '' AND length(raw) > 0) + (SELECT count(*) FROM scans WHERE spectrum_key = '' AND length(spectrum) > 0)`).Scan(&l.Keys, &l.Plain)
+		(SELECT count(*) FROM files WHERE raw_key = '') + (SELECT count(*) FROM scans WHERE spectrum_key = '')`).Scan(&l.Keys, &l.Plain)
 }

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
+	"fentrace/server/tlp"
 	"fentrace/spectra"
 )
 
@@ -18,10 +20,16 @@ type File struct {
 }
 
 // Put stores a file and the scans of its spectra with their findings, all in one transaction. It is idempotent
-// by content: a scan whose (SHA-256, index) is stored already stays as it is. It returns the stored scans of
-// the file in index order, and whether this request stored any (see Arrive). ErrFull when there is no room.
+// by content within an agency: a scan whose (agency, SHA-256, index) is stored already stays as it is, and of what another agency
+// holds nothing is seen. The scans are marked as they say, AMBER when they do not, and belong to the agency of who asks. It returns the
+// stored scans of the file in index order, and whether this request stored any (see Arrive). ErrFull when there is no room,
+// ErrInvalid when a marking is above the clearance of who asks, ErrWithheld when that of what is stored is.
 func (s *Store) Put(ctx context.Context, f File, scans []Scan, a Arrival) (stored []Scan, created bool, err error) {
 	sum, all := spectra.HashBytes(f.Raw), false // all: nothing of the file was there
+	agency, scans, err := marked(ctx, scans)
+	if err != nil {
+		return nil, false, err
+	}
 	raw := s.seal(f.Raw, rawOf(sum))
 	blobs, err := s.sealSpectra(scans)
 	if err != nil {
@@ -36,12 +44,9 @@ func (s *Store) Put(ctx context.Context, f File, scans []Scan, a Arrival) (store
 		if len(scans) == 0 {
 			return fmt.Errorf("%w: no scan", ErrInvalid)
 		}
-		n, err := changed(tx.ExecContext(ctx, `INSERT INTO files (sha256, name, size, created, raw, raw_key) VALUES (?,?,?,?,?,?)
-			ON CONFLICT DO NOTHING`, sum, f.Name, len(f.Raw), micros(scans[0].Created), raw.value, raw.key))
-		if err != nil {
+		if all, err = insertFile(ctx, tx, agency, sum, f.Name, len(f.Raw), raw, scans[0].Created); err != nil {
 			return fmt.Errorf("store file %s: %w", f.Name, err)
 		}
-		all = n == 1
 		for i, sc := range scans {
 			isNew, err := insertScan(ctx, tx, sc, blobs[i])
 			if err != nil {
@@ -49,7 +54,12 @@ func (s *Store) Put(ctx context.Context, f File, scans []Scan, a Arrival) (store
 			}
 			created, all = created || isNew, all && isNew
 		}
-		created, err = arrive(ctx, tx, sum, a, created, scans[0].Created)
+		if !created {
+			if err := withheld(ctx, tx, agency, sum); err != nil {
+				return err
+			}
+		}
+		created, err = arrive(ctx, tx, agency, sum, a, created, scans[0].Created)
 		return err
 	})
 	if err != nil {
@@ -63,6 +73,53 @@ func (s *Store) Put(ctx context.Context, f File, scans []Scan, a Arrival) (store
 	}
 	stored, err = s.ByHash(ctx, sum)
 	return stored, created, err
+}
+
+// marked are the scans with what belongs to them because of who asks.
+func marked(ctx context.Context, scans []Scan) (agency string, out []Scan, err error) {
+	if agency, err = holder(ctx); err != nil {
+		return "", nil, err
+	}
+	p, _ := Asking(ctx)
+	out = slices.Clone(scans)
+	for i := range out {
+		sc := &out[i]
+		if sc.TLP == "" {
+			sc.TLP = tlp.Amber
+		}
+		sc.Agency = agency
+		if !p.Program && sc.TLP.Rank() > p.Clearance.Rank() {
+			return "", nil, fmt.Errorf("%w: tlp: a scan marked %s is above your clearance, %s: you could not see its answer", ErrInvalid, sc.TLP, p.Clearance)
+		}
+	}
+	return agency, out, nil
+}
+
+// insertFile stores the bytes, unless an agency has brought them before, and that this one has; isNew: it had not.
+// What another agency has erased is stored anew.
+func insertFile(ctx context.Context, tx queries, agency, sum, name string, size int, raw sealed, now time.Time) (isNew bool, err error) {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO files (sha256, name, size, created, raw, raw_key) VALUES (?,?,?,?,?,?)
+		ON CONFLICT (sha256) DO UPDATE SET name = excluded.name, created = excluded.created, raw = excluded.raw, raw_key = excluded.raw_key
+		WHERE files.raw_key = '`+erasedKey+`' AND NOT EXISTS (SELECT 1 FROM holdings WHERE agency = ? AND sha256 = ?)`,
+		sum, name, size, micros(now), raw.value, raw.key, agency, sum); err != nil {
+		return false, err
+	}
+	n, err := changed(tx.ExecContext(ctx, "INSERT INTO holdings (agency, sha256, name, created) VALUES (?,?,?,?) ON CONFLICT DO NOTHING", agency, sum, name, micros(now)))
+	return n == 1, err
+}
+
+// withheld is ErrWithheld when of a file of the agency there is no scan that whoever asks may see.
+func withheld(ctx context.Context, tx queries, agency, sum string) error {
+	see, args, err := visible(ctx, "s")
+	if err != nil {
+		return err
+	}
+	var some bool
+	err = tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM scans s WHERE s.agency = ? AND s.sha256 = ? AND "+see+")", append([]any{agency, sum}, args...)...).Scan(&some)
+	if err == nil && !some {
+		err = ErrWithheld
+	}
+	return err
 }
 
 // asStored are scans of one file that were all stored just now, as ByHash would read them.
@@ -111,11 +168,11 @@ func insertScan(ctx context.Context, tx queries, sc Scan, spectrum sealed) (bool
 	}
 	res, err := tx.ExecContext(ctx, `INSERT INTO scans (id, sha256, spectrum_index, filename, created, acquired, technique,
 			simulated, device_type, device_model, device_serial, latitude, longitude, precision_m, county, state, fips,
-			case_number, exhibit, officer, verdict, headline, summary, identification, spectrum, spectrum_key)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (sha256, spectrum_index) DO NOTHING`,
+			case_number, exhibit, officer, verdict, headline, summary, agency, tlp, identification, spectrum, spectrum_key)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (agency, sha256, spectrum_index) DO NOTHING`,
 		sc.ID, sc.SHA256, sc.SpectrumIndex, sc.Filename, micros(sc.Created), micros(sc.Acquired), sc.Technique,
 		sc.Simulated, dev.Type, dev.Model, dev.SerialNumber, loc.Latitude, loc.Longitude, loc.PrecisionM, loc.County,
-		loc.State, loc.FIPS, sc.Case, sc.Exhibit, sc.Officer, sc.Verdict, sc.Headline, sc.Summary, string(ans), spectrum.value, spectrum.key)
+		loc.State, loc.FIPS, sc.Case, sc.Exhibit, sc.Officer, sc.Verdict, sc.Headline, sc.Summary, sc.Agency, sc.TLP.Rank(), string(ans), spectrum.value, spectrum.key)
 	if err != nil {
 		return false, err
 	}
@@ -134,11 +191,15 @@ func insertScan(ctx context.Context, tx queries, sc Scan, spectrum sealed) (bool
 // Raw returns the bytes of the file a scan came from and the file's name, which for a scan from an archive is that of the
 // archive; ErrNotFound when there is no such scan, ErrErased when they were erased.
 func (s *Store) Raw(ctx context.Context, scanID string) (raw []byte, filename string, err error) {
+	see, args, err := visible(ctx, "s")
+	if err != nil {
+		return nil, "", err
+	}
 	var v sealed
-	var sum string
-	var erased bool
-	err = s.r.QueryRowContext(ctx, `SELECT f.sha256, f.raw, f.raw_key, f.name, EXISTS (SELECT 1 FROM erasures e WHERE e.scan_id = s.id)
-		FROM scans s JOIN files f USING (sha256) WHERE s.id = ?`, scanID).Scan(&sum, &v.value, &v.key, &filename, &erased)
+	var sum, erased string
+	err = s.r.QueryRowContext(ctx, `SELECT f.sha256, f.raw, f.raw_key, h.name, s.spectrum_key FROM scans s JOIN files f ON f.sha256 = s.sha256
+		JOIN holdings h ON h.agency = s.agency AND h.sha256 = s.sha256 WHERE s.id = ? AND `+see, append([]any{scanID}, args...)...).
+		Scan(&sum, &v.value, &v.key, &filename, &erased)
 	if err = found(err, erased, scanID); err != nil {
 		return nil, "", err
 	}
@@ -160,22 +221,24 @@ func (s *Store) Spectrum(ctx context.Context, scanID string) (sp spectra.Spectru
 
 // spectrum is that of a scan as JSON.
 func (s *Store) spectrum(ctx context.Context, scanID string) ([]byte, error) {
+	see, args, err := visible(ctx, "s")
+	if err != nil {
+		return nil, err
+	}
 	var v sealed
-	var erased bool
-	err := s.r.QueryRowContext(ctx, `SELECT spectrum, spectrum_key, EXISTS (SELECT 1 FROM erasures e WHERE e.scan_id = scans.id) FROM scans WHERE id = ?`, scanID).
-		Scan(&v.value, &v.key, &erased)
-	if err = found(err, erased, scanID); err != nil {
+	err = s.r.QueryRowContext(ctx, "SELECT s.spectrum, s.spectrum_key FROM scans s WHERE s.id = ? AND "+see, append([]any{scanID}, args...)...).Scan(&v.value, &v.key)
+	if err = found(err, v.key, scanID); err != nil {
 		return nil, err
 	}
 	return s.open(v, spectrumOf(scanID))
 }
 
 // found is the error of reading one scan, called by its name.
-func found(err error, erased bool, scanID string) error {
+func found(err error, key, scanID string) error {
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return fmt.Errorf("scan %s: %w", scanID, ErrNotFound)
-	case err == nil && erased:
+	case err == nil && key == erasedKey:
 		return fmt.Errorf("scan %s %w", scanID, ErrErased)
 	}
 	return err

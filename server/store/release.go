@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -58,7 +59,17 @@ func (s *Store) Released(ctx context.Context, r Release, scans []Scan) error {
 	release := uuid.NewString()
 	err := s.write(ctx, func(tx queries) error {
 		for _, sc := range scans {
-			agency, rank, err := markingOf(ctx, tx, sc.ID)
+			// As it is marked now, and as long as it may be handed out.
+			may, args, err := exportable(ctx, "s")
+			if err != nil {
+				return err
+			}
+			var agency string
+			var rank int
+			err = tx.QueryRowContext(ctx, "SELECT s.agency, s.tlp FROM scans s WHERE s.id = ? AND "+may, append([]any{sc.ID}, args...)...).Scan(&agency, &rank)
+			if errors.Is(err, sql.ErrNoRows) {
+				return fmt.Errorf("scan %s: %w", sc.ID, ErrNotFound)
+			}
 			if err != nil {
 				return err
 			}
@@ -81,9 +92,12 @@ type Disseminated struct {
 	From, To                            time.Time // From <= t < To
 }
 
-// Disseminations returns up to limit of them after the cursor ("" starts), newest first, and the cursor of the next page.
+// Disseminations returns up to limit of those about scans that whoever asks may see, after the cursor ("" starts), newest first, and the cursor of the next page.
 func (s *Store) Disseminations(ctx context.Context, f Disseminated, limit int, cursor string) (list []Dissemination, next string, err error) {
-	cond, args := "TRUE", []any{}
+	cond, args, err := visible(ctx, "d")
+	if err != nil {
+		return nil, "", err
+	}
 	for _, eq := range []struct{ column, value string }{{"scan_id", f.ScanID}, {"kind", f.Kind}} {
 		if eq.value != "" {
 			cond, args = cond+" AND d."+eq.column+" = ?", append(args, eq.value)
@@ -129,9 +143,4 @@ func (s *Store) Disseminations(ctx context.Context, f Disseminated, limit int, c
 		next = formatCursor(list[limit-1].seq, "")
 	}
 	return list, next, rows.Err()
-}
-
-// markingOf is whose a scan is and how it is marked.
-func markingOf(ctx context.Context, q queries, scanID string) (agency string, rank int, err error) {
-	return "", tlp.Amber.Rank(), nil
 }

@@ -20,7 +20,8 @@ import (
 const FileName = "fentrace.db"
 
 var sqlite = &dialect{goose: goose.DialectSQLite3, migrations: "migrations", name: nameSQLite,
-	hasTable: "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?)", scrub: "PRAGMA wal_checkpoint(TRUNCATE)"}
+	hasTable: "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?)", scrub: "PRAGMA wal_checkpoint(TRUNCATE)",
+	rebuilding: [2]string{"PRAGMA foreign_keys = OFF", "PRAGMA foreign_keys = ON"}}
 
 // Open opens the SQLite database in dir, creating the folder (readable by its owner only) and the tables as needed.
 // Close must be called when done. Errors wrap ErrKeyNeeded.

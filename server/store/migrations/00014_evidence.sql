@@ -1,5 +1,5 @@
 -- +goose Up
--- Which key files.raw and scans.spectrum are encrypted with; empty: they are not.
+-- Which key files.raw and scans.spectrum are encrypted with; empty: they are not; 'erased': there is nothing left.
 ALTER TABLE files ADD COLUMN raw_key TEXT NOT NULL DEFAULT '';
 ALTER TABLE scans ADD COLUMN spectrum_key TEXT NOT NULL DEFAULT '';
 
@@ -63,7 +63,6 @@ CREATE TABLE erasures (
     policy    TEXT NOT NULL,
     erased_by TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX erasures_sha256 ON erasures(sha256);
 
 -- +goose StatementBegin
 CREATE TRIGGER disseminations_keep BEFORE UPDATE ON disseminations

@@ -1,5 +1,5 @@
 -- +goose Up
--- Which key files.raw and scans.spectrum are encrypted with; empty: they are not.
+-- Which key files.raw and scans.spectrum are encrypted with; empty: they are not; 'erased': there is nothing left.
 ALTER TABLE files ADD COLUMN raw_key TEXT COLLATE "C" NOT NULL DEFAULT '';
 ALTER TABLE scans ADD COLUMN spectrum_key TEXT COLLATE "C" NOT NULL DEFAULT '';
 
@@ -66,7 +66,6 @@ CREATE TABLE erasures (
     policy    TEXT COLLATE "C" NOT NULL,
     erased_by TEXT COLLATE "C" NOT NULL
 );
-CREATE INDEX erasures_sha256 ON erasures(sha256);
 
 CREATE TRIGGER disseminations_keep BEFORE UPDATE OR DELETE ON disseminations
     FOR EACH ROW EXECUTE FUNCTION fentrace_refuse('disseminations');
