@@ -17,6 +17,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/pressly/goose/v3"
 
+	"fentrace/server/audit"
 	"fentrace/server/seal"
 	"fentrace/spectra"
 )
@@ -52,7 +53,11 @@ type Store struct {
 	id   string
 	keys *seal.Ring // nil: what comes is stored plain
 
+	// Clock tells the time for the log; time.Now when nil. It is set before the store is used.
+	Clock func() time.Time
+
 	together group
+	edge     audit.Edge                           // of the log when this program has added to it last; the leader of the group alone uses it
 	recent   *lru.Cache[string, spectra.Spectrum] // by id of the scan: those stored last are looked at once more
 }
 
