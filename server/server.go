@@ -107,6 +107,8 @@ type Config struct {
 	Agency string
 	// Certificate and Key are PEM files; with them the server speaks TLS only. They are read again when they change.
 	Certificate, Key string
+	// RequireReason: nothing leaves as evidence pack, STIX or report unless it is said who is given it and why.
+	RequireReason bool
 	// SessionIdle is after how long a browser that does nothing has to log in again; 0: not before auth.SessionLife.
 	SessionIdle time.Duration
 	// MetricsListen is host:port of a second listener, without log-in, that answers Prometheus under /metrics; "": there is none.
@@ -144,6 +146,7 @@ type Server struct {
 	sender  *forward.Sender // nil: scans stay here
 	sending sync.WaitGroup
 	logKey  logKey
+	packing chan struct{} // full while an evidence pack is made
 
 	ending    chan struct{}
 	endOnce   sync.Once
@@ -190,7 +193,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	st.Clock = cfg.Clock
 	s := &Server{cfg: cfg, store: st, auth: auth.New(st, cfg.Clock, cfg.SessionIdle), instrument: newInstrument(cfg),
-		ending: make(chan struct{}), stored: make(chan struct{})}
+		packing: make(chan struct{}, 1), ending: make(chan struct{}), stored: make(chan struct{})}
 	s.looks.of, s.looks.turn = map[string]*looking{}, make(chan struct{}, 1)
 	s.background, s.endWork = context.WithCancel(store.ByProgram(context.WithoutCancel(ctx), "server"))
 	if err := s.load(ctx); err != nil {

@@ -42,6 +42,8 @@ type commands struct {
 	Send          sendCommand          `cmd:"" help:"Send the scans that wait to another server."`
 	Backup        backupCommand        `cmd:"" help:"Copy all that a server has stored into one file, while it runs."`
 	Restore       restoreCommand       `cmd:"" help:"Make a data folder from a backup."`
+	Export        exportCommands       `cmd:"" help:"Write what is stored for somebody else: evidence packs."`
+	Verify        verifyCommand        `cmd:"" help:"Check an evidence pack, without a server."`
 	Key           keyCommands          `cmd:"" help:"Encrypt what is stored: make keys, change them."`
 	Doctor        doctorCommand        `cmd:"" help:"Say what is wrong with this installation, and what to do about it."`
 	Demo          demoCommand          `cmd:"" help:"Show everything at work with SIMULATED data."`

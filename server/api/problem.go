@@ -20,6 +20,7 @@ import (
 	"fentrace/library/search"
 	"fentrace/server/auth"
 	"fentrace/server/chunked"
+	"fentrace/server/evidence"
 	"fentrace/server/lookback"
 	"fentrace/server/store"
 )
@@ -46,6 +47,8 @@ var statuses = []struct {
 	{ErrNoDevice, http.StatusConflict},
 	{ErrBusy, http.StatusConflict},
 	{ErrNotLearnt, http.StatusServiceUnavailable},
+	{store.ErrErased, http.StatusGone},
+	{evidence.ErrTooLarge, http.StatusRequestEntityTooLarge},
 	{store.ErrNotFound, http.StatusNotFound},
 	{lookback.ErrNoReference, http.StatusUnprocessableEntity},
 	{search.ErrNotSearchable, http.StatusUnprocessableEntity},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"fentrace/library/identify"
+	"fentrace/server/audit"
 	"fentrace/server/retention"
 	"fentrace/server/tlp"
 )
@@ -201,7 +202,19 @@ func eraseFile(ctx context.Context, tx queries, due Due, by string, now time.Tim
 			return err
 		}
 	}
+	for _, id := range due.Scans {
+		if err := tx.log(ctx, Entry{Action: audit.Erase, Kind: "scan", ID: id, Detail: erasing{due.SHA256, due.Policy, by}}); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// erasing is what the log says of what was erased.
+type erasing struct {
+	SHA256 string `json:"sha256"` // of the file
+	Policy string `json:"policy"`
+	By     string `json:"by"`
 }
 
 // LastErasure is when something was erased last; zero: never.

@@ -118,7 +118,7 @@ func TestWhatIsPastItsTermIsErasedToItsTombstone(t *testing.T) {
 func TestBytesThatAnotherAgencyHoldsAsWellStayForThatOne(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store) {
 		err := s.write(asProgram(t), func(tx queries) error {
-			_, err := tx.ExecContext(asProgram(t), "INSERT INTO agencies (id, name, created) VALUES ('other', 'other', 0)")
+			_, err := tx.ExecContext(asProgram(t), "INSERT INTO agencies (id, name, contact, created) VALUES ('other', 'other', '', 0)")
 			return err
 		})
 		if err != nil {
@@ -156,7 +156,7 @@ func TestBytesThatAnotherAgencyHoldsAsWellStayForThatOne(t *testing.T) {
 		}
 		third := As(t.Context(), Principal{User: "eve", Role: "chemist", Agency: "third", Clearance: tlp.Red})
 		if err := s.write(asProgram(t), func(tx queries) error {
-			_, err := tx.ExecContext(asProgram(t), "INSERT INTO agencies (id, name, created) VALUES ('third', 'third', 0)")
+			_, err := tx.ExecContext(asProgram(t), "INSERT INTO agencies (id, name, contact, created) VALUES ('third', 'third', '', 0)")
 			return err
 		}); err != nil {
 			t.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"fentrace/server/audit"
 )
 
 // Hold says why a scan must not be erased, whatever the policy says.
@@ -20,6 +22,13 @@ type Hold struct {
 	ReleasedBy string     `json:"released_by,omitempty"`
 	ReleasedAt *time.Time `json:"released_at,omitempty" doc:"absent: it stands"`
 	ReleaseWhy string     `json:"release_reason,omitempty"`
+}
+
+// holding is what the log says of a hold.
+type holding struct {
+	ID     string `json:"hold,omitempty"`
+	Hold   string `json:"legal_hold"`
+	Reason string `json:"reason"`
 }
 
 // SetHold keeps a scan from being erased until the hold is released. Errors wrap ErrNotFound, ErrErased, ErrExists when it is held
@@ -38,7 +47,10 @@ func (s *Store) SetHold(ctx context.Context, scanID, reason, by string, now time
 		if err == nil && n == 0 {
 			err = fmt.Errorf("a hold on scan %s %w; release it before another is set", scanID, ErrExists)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return tx.log(ctx, Entry{Action: audit.Alter, Kind: "scan", ID: scanID, Detail: holding{h.ID, "set", reason}})
 	})
 	return h, err
 }
@@ -56,7 +68,10 @@ func (s *Store) ReleaseHold(ctx context.Context, scanID, why, by string, now tim
 		if err == nil && n == 0 {
 			err = fmt.Errorf("a hold on scan %s: %w", scanID, ErrNotFound)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return tx.log(ctx, Entry{Action: audit.Alter, Kind: "scan", ID: scanID, Detail: holding{"", "released", why}})
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"fentrace/server/audit"
 	"fentrace/server/seal"
 )
 
@@ -80,7 +81,10 @@ func (s *Store) noteKey(ctx context.Context) error {
 	}
 	return s.write(ctx, func(tx queries) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO encryption_keys (id, noted) VALUES (?,?) ON CONFLICT (id) DO UPDATE SET retired = NULL", id, micros(time.Now()))
-		return err
+		if err != nil {
+			return err
+		}
+		return tx.log(ctx, Entry{Action: audit.Grant, Kind: "encryption-key", ID: id})
 	})
 }
 
@@ -245,10 +249,13 @@ func (s *Store) nextToRotate(ctx context.Context, t table, after string) ([]seal
 // retireKeys notes of every other key that nothing is encrypted with it any more, if so.
 func (s *Store) retireKeys(ctx context.Context, now time.Time) error {
 	return s.write(ctx, func(tx queries) error {
-		_, err := tx.ExecContext(ctx, `UPDATE encryption_keys SET retired = ? WHERE id <> ? AND retired IS NULL
+		n, err := changed(tx.ExecContext(ctx, `UPDATE encryption_keys SET retired = ? WHERE id <> ? AND retired IS NULL
 			AND NOT EXISTS (SELECT 1 FROM files WHERE raw_key = encryption_keys.id)
-			AND NOT EXISTS (SELECT 1 FROM scans WHERE spectrum_key = encryption_keys.id)`, micros(now), s.keys.Current())
-		return err
+			AND NOT EXISTS (SELECT 1 FROM scans WHERE spectrum_key = encryption_keys.id)`, micros(now), s.keys.Current()))
+		if err != nil || n == 0 {
+			return err
+		}
+		return tx.log(ctx, Entry{Action: audit.Revoke, Kind: "encryption-key", ID: "all but " + s.keys.Current()})
 	})
 }
 

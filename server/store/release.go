@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"fentrace/server/audit"
 	"fentrace/server/tlp"
 )
 
@@ -46,6 +47,17 @@ type Release struct {
 	At        time.Time
 }
 
+// disclosed is what the log says of what left.
+type disclosed struct {
+	Release   string    `json:"release"`
+	Form      string    `json:"form"`
+	SHA256    string    `json:"sha256"` // of what left
+	File      string    `json:"file_sha256"`
+	Recipient string    `json:"recipient"`
+	Reason    string    `json:"reason"`
+	TLP       tlp.Level `json:"tlp"`
+}
+
 // Validate reports what cannot be stored, wrapped around ErrInvalid.
 func (r Release) Validate() error {
 	return errors.Join(ValidText("recipient", r.Recipient), ValidText("reason", r.Reason))
@@ -75,6 +87,9 @@ func (s *Store) Released(ctx context.Context, r Release, scans []Scan) error {
 			}
 			if _, err := tx.ExecContext(ctx, `INSERT INTO disseminations (id, release, at, kind, scan_id, sha256, recipient, reason, released_by, agency, tlp)
 				VALUES (?,?,?,?,?,?,?,?,?,?,?)`, uuid.NewString(), release, micros(r.At), r.Kind, sc.ID, r.SHA256, r.Recipient, r.Reason, r.By, agency, rank); err != nil {
+				return err
+			}
+			if err := tx.log(ctx, Entry{Action: audit.Disclose, Kind: "scan", ID: sc.ID, Detail: disclosed{release, r.Kind, r.SHA256, sc.SHA256, r.Recipient, r.Reason, tlp.OfRank(rank)}}); err != nil {
 				return err
 			}
 		}
