@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"fentrace/server/auth"
 	"fentrace/server/store"
 )
 
@@ -54,21 +55,21 @@ type holdInput struct {
 }
 
 func (a *API) registerEvidence() {
-	op := huma.Operation{OperationID: "get-evidence", Method: http.MethodGet, Path: "/v1/scans/{id}/evidence", Summary: "Evidence pack of the scan, for a court",
+	op := huma.Operation{OperationID: "get-evidence", Extensions: needs(auth.Export), Method: http.MethodGet, Path: "/v1/scans/{id}/evidence", Summary: "Evidence pack of the scan, for a court",
 		Description: "A ZIP file that `fentrace verify` checks without a server: the bytes as they came, everything known of the scan, and its custody with proofs. That it was handed out is kept on record.",
 		Responses:   map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{zipType: {}}}},
 		Errors:      []int{http.StatusNotFound, http.StatusForbidden, http.StatusGone, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}}
 	register(a, op, a.evidence)
-	register(a, huma.Operation{OperationID: "list-disseminations", Method: http.MethodGet, Path: "/v1/disseminations", Summary: "Who was given what, and why",
+	register(a, huma.Operation{OperationID: "list-disseminations", Extensions: needs(auth.ReleasesRead), Method: http.MethodGet, Path: "/v1/disseminations", Summary: "Who was given what, and why",
 		Errors: []int{http.StatusUnprocessableEntity}}, a.disseminations)
 	type holdOutput struct{ Body store.Hold }
 	held := []int{http.StatusNotFound, http.StatusForbidden, http.StatusConflict, http.StatusGone, http.StatusUnprocessableEntity}
-	register(a, huma.Operation{OperationID: "set-hold", Method: http.MethodPost, Path: "/v1/scans/{id}/hold", Summary: "Keep a scan from being erased",
+	register(a, huma.Operation{OperationID: "set-hold", Extensions: needs(auth.HoldsSet), Method: http.MethodPost, Path: "/v1/scans/{id}/hold", Summary: "Keep a scan from being erased",
 		DefaultStatus: http.StatusCreated, Errors: held}, func(ctx context.Context, in *holdInput) (*holdOutput, error) {
 		h, err := a.backend.SetHold(ctx, in.ID, in.Body.Reason)
 		return &holdOutput{h}, err
 	})
-	register(a, huma.Operation{OperationID: "release-hold", Method: http.MethodPost, Path: "/v1/scans/{id}/hold/release", Summary: "Let a scan be erased again when its time comes",
+	register(a, huma.Operation{OperationID: "release-hold", Extensions: needs(auth.HoldsSet), Method: http.MethodPost, Path: "/v1/scans/{id}/hold/release", Summary: "Let a scan be erased again when its time comes",
 		DefaultStatus: http.StatusNoContent, Errors: held}, func(ctx context.Context, in *holdInput) (*struct{}, error) {
 		return nil, a.backend.ReleaseHold(ctx, in.ID, in.Body.Reason)
 	})

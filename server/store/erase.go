@@ -175,6 +175,9 @@ func eraseFile(ctx context.Context, tx queries, due Due, by string, now time.Tim
 			return err
 		}
 	}
+	if err := eraseFieldAnswers(ctx, tx, due, by); err != nil {
+		return err
+	}
 	ids := make([]any, len(due.Scans))
 	for i, id := range due.Scans {
 		ids[i] = id
@@ -191,7 +194,6 @@ func eraseFile(ctx context.Context, tx queries, due Due, by string, now time.Tim
 		{"UPDATE holdings SET name = '' WHERE agency = ? AND sha256 = ?", of},
 		{"UPDATE files SET name = '', raw = ?, raw_key = ? WHERE sha256 = ? AND NOT EXISTS (SELECT 1 FROM scans s WHERE s.sha256 = files.sha256 AND s.spectrum_key <> ?)",
 			[]any{[]byte{}, erasedKey, due.SHA256, erasedKey}},
-		{"DELETE FROM field_answers WHERE agency = ? AND sha256 = ?", of},
 		{"DELETE FROM findings WHERE scan_id" + these, ids},
 		{"DELETE FROM lookback_hits WHERE scan_id" + these, ids},
 		{"DELETE FROM truth_answers WHERE scan_id" + these, ids},
@@ -203,11 +205,35 @@ func eraseFile(ctx context.Context, tx queries, due Due, by string, now time.Tim
 		}
 	}
 	for _, id := range due.Scans {
-		if err := tx.log(ctx, Entry{Action: audit.Erase, Kind: "scan", ID: id, Detail: erasing{due.SHA256, due.Policy, by}}); err != nil {
+		if err := tx.log(ctx, Entry{Action: audit.Erase, Kind: KindScan, ID: id, Detail: erasing{due.SHA256, due.Policy, by}}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// eraseFieldAnswers erases what was said of the scans of a file before they came here.
+func eraseFieldAnswers(ctx context.Context, tx queries, due Due, by string) error {
+	b := boundOf("field-answer")
+	rows, err := tx.QueryContext(ctx, "SELECT "+b.id+" FROM field_answers WHERE agency = ? AND sha256 = ? ORDER BY seq", due.Agency, due.SHA256)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		if err := tx.log(ctx, Entry{Action: audit.Erase, Kind: b.kind, ID: id, Detail: erasing{due.SHA256, due.Policy, by}}); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "DELETE FROM field_answers WHERE agency = ? AND sha256 = ?", due.Agency, due.SHA256)
+	return err
 }
 
 // erasing is what the log says of what was erased.

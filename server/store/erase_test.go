@@ -103,6 +103,10 @@ func TestWhatIsPastItsTermIsErasedToItsTombstone(t *testing.T) {
 		if err != nil || slices.ContainsFunc(list, func(sc SearchableScan) bool { return sc.ID == gone[0] }) {
 			t.Errorf("it is still looked through: %v", err)
 		}
+		v, err := s.Verify(asProgram(t), VerifyOptions{Each: func(f Fault) { t.Errorf("after erasing, the log does not fit: %+v", f) }})
+		if err != nil || v.Scans == 0 {
+			t.Errorf("verified %+v, %v", v, err)
+		}
 		if at, err := s.LastErasure(asProgram(t)); err != nil || !at.Equal(fromMicros(micros(now))) {
 			t.Errorf("last erased %v, %v", at, err)
 		}

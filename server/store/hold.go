@@ -50,7 +50,7 @@ func (s *Store) SetHold(ctx context.Context, scanID, reason, by string, now time
 		if err != nil {
 			return err
 		}
-		return tx.log(ctx, Entry{Action: audit.Alter, Kind: "scan", ID: scanID, Detail: holding{h.ID, "set", reason}})
+		return tx.log(ctx, Entry{Action: audit.Alter, Kind: KindScan, ID: scanID, Detail: holding{h.ID, "set", reason}})
 	})
 	return h, err
 }
@@ -71,7 +71,7 @@ func (s *Store) ReleaseHold(ctx context.Context, scanID, why, by string, now tim
 		if err != nil {
 			return err
 		}
-		return tx.log(ctx, Entry{Action: audit.Alter, Kind: "scan", ID: scanID, Detail: holding{"", "released", why}})
+		return tx.log(ctx, Entry{Action: audit.Alter, Kind: KindScan, ID: scanID, Detail: holding{"", "released", why}})
 	})
 }
 
@@ -100,7 +100,7 @@ func (s *Store) holds(ctx context.Context, scanID string) ([]Hold, error) {
 		return nil, fmt.Errorf("read holds: %w", err)
 	}
 	defer rows.Close()
-	out := []Hold{}
+	var out []Hold
 	for rows.Next() {
 		var h Hold
 		var set int64
@@ -114,8 +114,9 @@ func (s *Store) holds(ctx context.Context, scanID string) ([]Hold, error) {
 	return out, rows.Err()
 }
 
-// keeping fills in whether scans are held, or were erased.
+// keeping fills in whether scans were erased and, for who is of their agency, whether they are held and why.
 func (s *Store) keeping(ctx context.Context, scans []Scan) error {
+	p, _ := Asking(ctx)
 	for i := range scans {
 		var e Erasure
 		var at int64
@@ -125,6 +126,9 @@ func (s *Store) keeping(ctx context.Context, scans []Scan) error {
 			scans[i].Erased = &e
 		} else if !errors.Is(err, sql.ErrNoRows) {
 			return fmt.Errorf("read erasures: %w", err)
+		}
+		if !p.Program && (p.Agency != scans[i].Agency || sights[p.Role] != cleared) {
+			continue
 		}
 		holds, err := s.holds(ctx, scans[i].ID)
 		if err != nil {

@@ -92,11 +92,12 @@ func (s *Store) noteKey(ctx context.Context) error {
 type sealed struct {
 	value []byte
 	key   string
+	plain []byte // what was sealed, where that is asked for
 }
 
 func (s *Store) seal(plain []byte, boundTo string) sealed {
 	value, key := s.keys.Seal(plain, boundTo)
-	return sealed{value, key}
+	return sealed{value: value, key: key}
 }
 
 // open is what was sealed.

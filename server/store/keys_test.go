@@ -297,6 +297,9 @@ func TestRotatingEncryptsWhatIsPlainOrHasAnotherKeyWhileOthersWrite(t *testing.T
 			if onDisk(t, s, dir, address, canary) {
 				t.Error("the canary is still there")
 			}
+			if _, err := s.Verify(asProgram(t), VerifyOptions{Each: func(f Fault) { t.Errorf("encrypted anew, the log does not fit: %+v", f) }}); err != nil {
+				t.Error(err)
+			}
 		}
 		if _, err := open(first); !errors.Is(err, ErrKeyNeeded) {
 			t.Errorf("with the old key only: %v", err)

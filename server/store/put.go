@@ -150,6 +150,7 @@ func (s *Store) sealSpectra(scans []Scan) ([]sealed, error) {
 			return nil, fmt.Errorf("%w: spectrum %d: %w", ErrInvalid, sc.SpectrumIndex, err)
 		}
 		out[i] = s.seal(blob, spectrumOf(sc.ID))
+		out[i].plain = blob
 	}
 	return out, nil
 }
@@ -186,7 +187,7 @@ func insertScan(ctx context.Context, tx queries, sc Scan, spectrum sealed) (bool
 			return false, fmt.Errorf("finding %s: %w", fd.Substance, err)
 		}
 	}
-	return true, tx.log(ctx, Entry{Action: audit.Collect, Kind: KindScan, ID: sc.ID, Detail: sc.hashes(ans, spectrum)})
+	return true, tx.log(ctx, Entry{Action: audit.Collect, Kind: KindScan, ID: sc.ID, Detail: sc.hashes(ans, spectrum.plain)})
 }
 
 // Raw returns the bytes of the file a scan came from and the file's name, which for a scan from an archive is that of the

@@ -71,8 +71,11 @@ func (s *Store) Released(ctx context.Context, r Release, scans []Scan) error {
 	release := uuid.NewString()
 	err := s.write(ctx, func(tx queries) error {
 		for _, sc := range scans {
-			// As it is marked now, and as long as it may be handed out.
+			// As it is marked now, and as long as it may be handed out; a report is for reading.
 			may, args, err := exportable(ctx, "s")
+			if r.Kind == ReleaseReport {
+				may, args, err = visible(ctx, "s")
+			}
 			if err != nil {
 				return err
 			}
@@ -89,7 +92,7 @@ func (s *Store) Released(ctx context.Context, r Release, scans []Scan) error {
 				VALUES (?,?,?,?,?,?,?,?,?,?,?)`, uuid.NewString(), release, micros(r.At), r.Kind, sc.ID, r.SHA256, r.Recipient, r.Reason, r.By, agency, rank); err != nil {
 				return err
 			}
-			if err := tx.log(ctx, Entry{Action: audit.Disclose, Kind: "scan", ID: sc.ID, Detail: disclosed{release, r.Kind, r.SHA256, sc.SHA256, r.Recipient, r.Reason, tlp.OfRank(rank)}}); err != nil {
+			if err := tx.log(ctx, Entry{Action: audit.Disclose, Kind: KindScan, ID: sc.ID, Detail: disclosed{release, r.Kind, r.SHA256, sc.SHA256, r.Recipient, r.Reason, tlp.OfRank(rank)}}); err != nil {
 				return err
 			}
 		}

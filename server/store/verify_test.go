@@ -190,7 +190,9 @@ func places(t *testing.T, s *Store) (out []place) {
 	}
 	each("SELECT id FROM scans WHERE county <> ''", func(id string) place { return place{"scans", "county", "id = '" + id + "'", "scan", id} })
 	each("SELECT scan_id FROM findings", func(id string) place { return place{"findings", "substance", "scan_id = '" + id + "'", "scan", id} })
-	each("SELECT id FROM laboratory_results", func(id string) place { return place{"laboratory_results", "substances", "id = '" + id + "'", "record", id} })
+	each("SELECT id FROM laboratory_results", func(id string) place {
+		return place{"laboratory_results", "substances", "id = '" + id + "'", "record", id}
+	})
 	each("SELECT proposal_id FROM proposal_decisions", func(id string) place {
 		return place{"proposal_decisions", "reason", "proposal_id = '" + id + "'", "record", id}
 	})

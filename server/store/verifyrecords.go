@@ -39,7 +39,7 @@ type storedFile struct {
 }
 
 func (v *verifier) someFiles(ctx context.Context, after string) ([]storedFile, error) {
-	rows, err := v.r.QueryContext(ctx, "SELECT sha256, size, raw FROM files WHERE sha256 > ? ORDER BY sha256 LIMIT ?", after, takeAtOnce)
+	rows, err := v.r.QueryContext(ctx, "SELECT sha256, size, raw, raw_key FROM files WHERE sha256 > ? ORDER BY sha256 LIMIT ?", after, takeAtOnce)
 	if err != nil {
 		return nil, fmt.Errorf("read every file: %w", err)
 	}
@@ -47,11 +47,14 @@ func (v *verifier) someFiles(ctx context.Context, after string) ([]storedFile, e
 	var out []storedFile
 	for rows.Next() {
 		var f storedFile
-		var stored []byte
-		if err := rows.Scan(&f.sum, &f.size, &stored); err != nil {
+		var stored sealed
+		if err := rows.Scan(&f.sum, &f.size, &stored.value, &stored.key); err != nil {
 			return nil, fmt.Errorf("read every file: %w", err)
 		}
-		raw, err := v.plainFile(f.sum, stored)
+		if stored.key == erasedKey { // there is nothing to be opened
+			stored.key = ""
+		}
+		raw, err := v.Store.open(stored, rawOf(f.sum))
 		if err != nil {
 			f.broken = err.Error()
 		}
@@ -60,9 +63,6 @@ func (v *verifier) someFiles(ctx context.Context, after string) ([]storedFile, e
 	}
 	return out, rows.Err()
 }
-
-// plainFile are the bytes of a file as they came.
-func (s *Store) plainFile(_ string, stored []byte) ([]byte, error) { return stored, nil }
 
 func (v *verifier) file(ctx context.Context, f storedFile) error {
 	of, erased, err := v.scansOf(ctx, f.sum)
