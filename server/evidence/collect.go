@@ -13,12 +13,6 @@ import (
 	"fentrace/server/store"
 )
 
-// The kinds of log entries that are about a scan.
-const (
-	kindScan = "scan"
-	kindFile = "file"
-)
-
 // maxEarlier is how many earlier states of the log a pack proves.
 const maxEarlier = 200
 
@@ -66,7 +60,7 @@ func (s Source) item(ctx context.Context, id string) (it Item, err error) {
 	if it.Scan, err = s.Store.ForExport(ctx, id); err != nil {
 		return it, err
 	}
-	if it.Spectrum, err = s.Store.Spectrum(ctx, id); err != nil {
+	if it.Answer, it.Spectrum, err = s.Store.AsStored(ctx, id); err != nil {
 		return it, err
 	}
 	it.Raw, it.FileName, err = s.Store.Raw(ctx, id)
@@ -111,7 +105,7 @@ func (s Source) reports(ctx context.Context, p *Pack) error {
 func (s Source) leaves(ctx context.Context, items []Item, size int64) (out []Leaf, newest time.Time, err error) {
 	entries := map[int64]store.LogEntry{}
 	for _, it := range items {
-		for _, of := range [][2]string{{kindScan, it.Scan.ID}, {kindFile, it.Scan.SHA256}} {
+		for _, of := range [][2]string{{store.KindScan, it.Scan.ID}, {store.KindFile, it.Scan.SHA256}} {
 			found, err := s.Store.LogAbout(ctx, of[0], of[1])
 			if err != nil {
 				return nil, newest, err

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -16,7 +17,9 @@ import (
 
 	"fentrace/library"
 	"fentrace/library/identify"
+	"fentrace/server/audit"
 	"fentrace/server/store"
+	"fentrace/server/tlp"
 	"fentrace/spectra"
 )
 
@@ -98,12 +101,36 @@ func made(t testing.TB, change ...func(*Pack)) (Pack, *journal) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	answerJSON, err := json.Marshal(ans)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spectrumJSON, err := json.Marshal(sp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sc.Agency, sc.TLP = "local", tlp.Amber
+	about := func(n int64) string {
+		var detail any = sc.Hashes(answerJSON, spectrumJSON)
+		if n > 3 {
+			detail = map[string]string{"note": "looked at"}
+		}
+		raw, err := json.Marshal(detail)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaf, err := audit.Leaf{Seq: n, Time: when, Actor: "ada", Action: audit.Collect, Kind: "scan", ID: sc.ID, Detail: raw}.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(leaf)
+	}
 	j := newJournal(t)
-	var about []int64
+	var leaves []int64
 	var earlier []Earlier
 	for i := range 21 {
 		if i%7 == 3 {
-			about = append(about, j.add(t, fmt.Sprintf(`{"action":"collect","id":%q,"sha256":%q,"n":%d}`, sc.ID, sc.SHA256, i)))
+			leaves = append(leaves, j.add(t, about(int64(i))))
 		} else {
 			j.add(t, fmt.Sprintf(`{"action":"consult","n":%d}`, i))
 		}
@@ -115,7 +142,7 @@ func made(t testing.TB, change ...func(*Pack)) (Pack, *journal) {
 			earlier = append(earlier, Earlier{Size: j.n, Root: root})
 		}
 	}
-	p := Pack{Items: []Item{{Scan: sc, Spectrum: sp, FileName: "seized ü/../.jdx", Raw: raw, Report: []byte("%PDF-1.4 a report")}},
+	p := Pack{Items: []Item{{Scan: sc, Answer: answerJSON, Spectrum: spectrumJSON, FileName: "seized ü/../.jdx", Raw: raw, Report: []byte("%PDF-1.4 a report")}},
 		Library: library.NewStack(nil, nil), Version: "v1", Made: when, Sign: j.signer,
 		Custody: Custody{Checkpoint: j.checkpoint(t), PublicKey: j.key}}
 	for i := range earlier {
@@ -124,12 +151,12 @@ func made(t testing.TB, change ...func(*Pack)) (Pack, *journal) {
 		}
 	}
 	p.Custody.Earlier = earlier
-	for _, n := range about {
+	for _, n := range leaves {
 		proof, err := tlog.ProveRecord(j.n, n, j)
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.Custody.Leaves = append(p.Custody.Leaves, Leaf{n, fmt.Appendf(nil, `{"action":"collect","id":%q,"sha256":%q,"n":%d}`, sc.ID, sc.SHA256, n), proof})
+		p.Custody.Leaves = append(p.Custody.Leaves, Leaf{n, []byte(about(n)), proof})
 	}
 	for _, f := range change {
 		f(&p)
@@ -191,7 +218,7 @@ func TestAPackIsWholeAndItsAnswerIsComputedAgain(t *testing.T) {
 	with := checks
 	with.Key = j.key + "\n"
 	r := verified(t, raw, with)
-	if !r.Whole() || !r.says(OK, "computed again", "NOTHING CONTROLLED SEEN") || !r.says(OK, "key you gave") || !r.says(OK, "names the SHA-256") || !r.says(OK, "21 entries") {
+	if !r.Whole() || !r.says(OK, "computed again", "NOTHING CONTROLLED SEEN") || !r.says(OK, "key you gave") || !r.says(OK, "what the log says of it") || !r.says(OK, "21 entries") {
 		t.Errorf("%+v", r)
 	}
 	if r := verified(t, raw, checks); !r.Whole() || !r.says(NotChecked, "not who made it", "--key") {
@@ -354,8 +381,22 @@ func TestAnAnswerThatCannotBeComputedAlikeIsNoFaultOfThePack(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotAsTheLogSaysIsNamed(t *testing.T) {
+	for member, change := range map[string]func(*Item){
+		"answer.json":   func(it *Item) { it.Answer = bytes.Replace(it.Answer, []byte("0.875"), []byte("0.999"), 1) },
+		"spectrum.json": func(it *Item) { it.Spectrum = bytes.Replace(it.Spectrum, []byte("caffeine"), []byte("cocaine!"), 1) },
+		"scan.json":     func(it *Item) { it.Scan.Case = "B-2" },
+	} {
+		p, j := made(t, func(p *Pack) { change(&p.Items[0]) }) // and signed so by whoever has the key
+		r := verified(t, written(t, p), Checks{Key: j.key})
+		if r.Whole() || !strings.Contains(r.wrongs(), member) {
+			t.Errorf("%s: %s", member, r.wrongs())
+		}
+	}
+}
+
 func TestWhatIsSimulatedSaysSoInsideAndOutside(t *testing.T) {
-	p, _ := made(t, func(p *Pack) { p.Items[0].Scan.Simulated = true })
+	p, _ := made(t, func(p *Pack) { p.Items[0].Scan.Simulated = true }) // which the log does not say, but that is another matter
 	if name := Name(p.Scans()); !strings.HasPrefix(name, "SIMULATED-") {
 		t.Errorf("it is called %s", name)
 	}

@@ -24,7 +24,6 @@ import (
 	"fentrace/library"
 	"fentrace/library/identify"
 	"fentrace/server/store"
-	"fentrace/spectra"
 )
 
 // Format names what a pack looks like; it changes when a program of before could not check it.
@@ -52,7 +51,8 @@ const (
 // Item is one scan of a pack.
 type Item struct {
 	Scan     store.Scan
-	Spectrum spectra.Spectrum
+	Answer   []byte // its presumptive answer and its spectrum, JSON, byte by byte as they were stored
+	Spectrum []byte
 	FileName string // of Raw, as it came
 	Raw      []byte
 	Report   []byte // PDF
@@ -111,6 +111,7 @@ type manifestScan struct {
 	FileName string `json:"file_name"` // as it came
 	Raw      string `json:"raw"`
 	Scan     string `json:"scan"`
+	Answer   string `json:"answer"`
 	Spectrum string `json:"spectrum"`
 	Report   string `json:"report"`
 }
@@ -206,18 +207,15 @@ func (p Pack) Write(w io.Writer) error {
 func (p Pack) scan(it Item, add func(string, []byte)) (manifestScan, error) {
 	dir := "scans/" + it.Scan.ID + "/"
 	s := manifestScan{ID: it.Scan.ID, SHA256: it.Scan.SHA256, Index: it.Scan.SpectrumIndex, FileName: it.FileName,
-		Raw: "files/" + it.Scan.SHA256 + "/" + plainName(it.FileName), Scan: dir + "scan.json", Spectrum: dir + "spectrum.json", Report: dir + mark(it.Scan.Simulated) + "report.pdf"}
+		Raw: "files/" + it.Scan.SHA256 + "/" + plainName(it.FileName), Scan: dir + "scan.json", Answer: dir + "answer.json", Spectrum: dir + "spectrum.json", Report: dir + mark(it.Scan.Simulated) + "report.pdf"}
 	scan, err := indented(it.Scan)
-	if err != nil {
-		return s, err
-	}
-	spectrum, err := indented(it.Spectrum)
 	if err != nil {
 		return s, err
 	}
 	add(s.Raw, it.Raw)
 	add(s.Scan, scan)
-	add(s.Spectrum, spectrum)
+	add(s.Answer, it.Answer)
+	add(s.Spectrum, it.Spectrum)
 	add(s.Report, it.Report)
 	return s, nil
 }

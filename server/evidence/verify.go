@@ -16,6 +16,7 @@ import (
 
 	"fentrace/device/acquire"
 	"fentrace/library/identify"
+	"fentrace/server/audit"
 	"fentrace/server/store"
 	"fentrace/spectra"
 )
@@ -72,6 +73,8 @@ type checking struct {
 	members  []member
 	manifest manifest
 	tree     tlog.Tree
+	// publicKey is what signatures are checked with.
+	publicKey string
 }
 
 // Verify checks a pack of size bytes with nothing but what it is given. The error is that of a file that is no pack, or of a context
@@ -169,6 +172,7 @@ func (c *checking) key() note.Verifier {
 		}
 		text = given
 	}
+	c.publicKey = text
 	v, err := note.NewVerifier(text)
 	if err != nil {
 		c.say(publicKeyName, Wrong, "it is no key: %v", err)
@@ -216,7 +220,7 @@ func canonical(signed []byte, n *note.Note) bool {
 func (c *checking) checkLog(v note.Verifier) {
 	signed, _ := find(c.members, checkpointName)
 	var err error
-	if c.tree, err = openCheckpoint(signed, v); err != nil {
+	if c.tree, err = c.openCheckpoint(signed, v); err != nil {
 		c.say(checkpointName, Wrong, "%v", err)
 		return
 	}
@@ -225,29 +229,16 @@ func (c *checking) checkLog(v note.Verifier) {
 	c.checkEarlier(v)
 }
 
-// openCheckpoint reads a signed state of a log: the name of the log, how many entries it has, the hash of all, and lines that some
-// logs add.
-func openCheckpoint(signed []byte, v note.Verifier) (tlog.Tree, error) {
+// openCheckpoint reads a signed state of the log.
+func (c *checking) openCheckpoint(signed []byte, v note.Verifier) (tlog.Tree, error) {
 	if v == nil {
 		return tlog.Tree{}, errors.New("there is no key to check it with")
 	}
-	n, err := note.Open(signed, note.VerifierList(v))
+	k, err := audit.Open(c.publicKey, string(signed))
 	if err != nil {
-		return tlog.Tree{}, fmt.Errorf("it is not signed with that key: %w", err)
+		return tlog.Tree{}, err
 	}
-	lines := strings.SplitN(n.Text, "\n", 4)
-	if len(lines) < 4 {
-		return tlog.Tree{}, errors.New("it is no checkpoint")
-	}
-	var size int64
-	if _, err := fmt.Sscanf(lines[1], "%d", &size); err != nil || size < 0 || fmt.Sprint(size) != lines[1] {
-		return tlog.Tree{}, fmt.Errorf("it is no checkpoint: it states %.20q entries", lines[1])
-	}
-	root, err := tlog.ParseHash(lines[2])
-	if err != nil {
-		return tlog.Tree{}, fmt.Errorf("it is no checkpoint: %w", err)
-	}
-	return tlog.Tree{N: size, Hash: root}, nil
+	return tlog.Tree{N: k.Size, Hash: k.Root}, nil
 }
 
 // read decodes a member; what is missing or cannot be read is wrong.
@@ -308,7 +299,7 @@ func (c *checking) checkEarlier(v note.Verifier) {
 		proven[e.Size] = e.Root
 	}
 	for _, name := range sortedKeys(c.Checkpoints) {
-		kept, err := openCheckpoint(c.Checkpoints[name], v)
+		kept, err := c.openCheckpoint(c.Checkpoints[name], v)
 		root, known := proven[kept.N]
 		switch {
 		case err != nil:
@@ -355,20 +346,59 @@ func (c *checking) checkScan(ctx context.Context, s manifestScan) error {
 	if sc.Simulated && !c.manifest.Simulated {
 		c.say(s.Scan, Wrong, "it is SIMULATED, and the pack does not say so")
 	}
-	c.checkCustody(s)
+	if err := c.checkCustody(s, sc); err != nil {
+		return nil
+	}
 	return c.answerAgain(ctx, s, sc, raw)
 }
 
-// checkCustody asks for the entry that says how the scan came.
-func (c *checking) checkCustody(s manifestScan) {
+// errMissing: what is missing was told.
+var errMissing = errors.New("missing")
+
+// checkCustody compares the scan with what the log says of it: its file, answer, spectrum and circumstances.
+func (c *checking) checkCustody(s manifestScan, sc store.Scan) error {
+	answer, ok := find(c.members, s.Answer)
+	spectrum, there := find(c.members, s.Spectrum)
+	if !ok || !there {
+		c.say(s.ID, Wrong, "its answer or its spectrum is missing")
+		return errMissing
+	}
+	var leaves []audit.Leaf
 	for _, l := range c.manifest.Leaves {
 		text, _ := find(c.members, l.File)
-		if bytes.Contains(text, []byte(s.SHA256)) {
-			c.say(s.ID, OK, "entry %d of the log names the SHA-256 of its file", l.Index)
-			return
+		if leaf, err := audit.Decode(text); err == nil {
+			leaves = append(leaves, leaf)
 		}
 	}
-	c.say(s.ID, NotChecked, "no entry of the log names the SHA-256 of its file: it was stored before the server kept a log, and its custody is not proven")
+	told, seq, ok := store.ToldByLog(s.ID, leaves)
+	if !ok {
+		c.say(s.ID, NotChecked, "no entry of the log in this pack says what it was: its custody is not proven")
+		return nil
+	}
+	now := sc.Hashes(answer, spectrum)
+	wrong := false
+	for _, part := range []struct{ member, words, now, was string }{
+		{s.Raw, "the bytes as they came are", now.File, told.File},
+		{s.Answer, "the answer is", now.Answer, told.Answer},
+		{s.Spectrum, "the spectrum is", now.Spectrum, told.Spectrum},
+		{s.Scan, "the findings are", now.Findings, told.Findings},
+		{s.Scan, "agency, file name, times, technique, instrument, verdict or words are", now.Facts, told.Facts},
+		{s.Scan, "place, case, exhibit, officer or marking is", now.Said, told.Said},
+	} {
+		if part.now != part.was {
+			c.say(part.member, Wrong, "%s not what entry %d of the log says of scan %s", part.words, seq, s.ID)
+			wrong = true
+		}
+	}
+	if wrong {
+		return nil
+	}
+	since := ""
+	if told.TakenOver {
+		since = ". It was stored before the server kept a log; entry and custody begin when it was taken over"
+	}
+	c.say(s.ID, OK, "bytes, answer, spectrum and circumstances are what the log says of it%s", since)
+	return nil
 }
 
 // answerAgain computes the answer from the bytes.
@@ -396,7 +426,15 @@ func (c *checking) answerAgain(ctx context.Context, s manifestScan, sc store.Sca
 		c.say(s.ID, Wrong, "it cannot be answered again: %v", err)
 		return nil
 	}
-	was := sc.Identification
+	var was identify.Identification
+	stored, _ := find(c.members, s.Answer)
+	if err := json.Unmarshal(stored, &was); err != nil {
+		c.say(s.Answer, Wrong, "it cannot be read: %v", err)
+		return nil
+	}
+	if len(compare(sc.Identification, was)) > 0 {
+		c.say(s.Scan, Wrong, "the answer in it is not the one that was stored")
+	}
 	differences := compare(was, now)
 	agree := "It is the same answer"
 	if len(differences) > 0 {

@@ -38,7 +38,8 @@ func (p Pack) readme() string {
 files/SHA-256/NAME         the bytes as they came
 scans/ID/scan.json         the scan: device, place, case fields, field answers, the answer with library, pipeline and algorithm
                            versions and its parameters, laboratory results and reviews
-scans/ID/spectrum.json     the spectrum with the settings it was acquired with
+scans/ID/answer.json       the answer, and
+scans/ID/spectrum.json     the spectrum with the settings it was acquired with, as they were stored: the log has their SHA-256
 scans/ID/report.pdf        the report
 custody/leaves/NUMBER      every entry of the server's log about these scans and their files, byte by byte
 custody/proofs.json        that each of them is in the log (RFC 6962 inclusion proofs, SHA-256)

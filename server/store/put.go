@@ -235,6 +235,16 @@ func (s *Store) spectrum(ctx context.Context, scanID string) ([]byte, error) {
 	return s.open(v, spectrumOf(scanID))
 }
 
+// AsStored are the answer and the spectrum of a scan byte by byte as they were stored, of which the log has the hashes; ErrNotFound when
+// there is no such scan, ErrErased when it was erased.
+func (s *Store) AsStored(ctx context.Context, scanID string) (answer, spectrum []byte, err error) {
+	if spectrum, err = s.spectrum(ctx, scanID); err != nil {
+		return nil, nil, err
+	}
+	err = s.r.QueryRowContext(ctx, "SELECT identification FROM scans WHERE id = ?", scanID).Scan(&answer)
+	return answer, spectrum, err
+}
+
 // found is the error of reading one scan, called by its name.
 func found(err error, key, scanID string) error {
 	switch {
