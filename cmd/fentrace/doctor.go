@@ -73,6 +73,7 @@ func (c *doctorCommand) Run(env *environment) error {
 		{"clock", func() healthFinding { return checkClock(look, time.Now()) }},
 		{"queue", func() healthFinding { return checkQueue(look) }},
 		{"archive", func() healthFinding { return checkArchive(dir) }},
+		{"log", func() healthFinding { return checkLog(dir, look, time.Now()) }},
 	} {
 		f := check.do()
 		f.Check = check.name

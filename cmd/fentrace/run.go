@@ -43,7 +43,7 @@ type commands struct {
 	Backup        backupCommand        `cmd:"" help:"Copy all that a server has stored into one file, while it runs."`
 	Restore       restoreCommand       `cmd:"" help:"Make a data folder from a backup."`
 	Export        exportCommands       `cmd:"" help:"Write what is stored for somebody else: evidence packs."`
-	Verify        verifyCommand        `cmd:"" help:"Check an evidence pack, without a server."`
+	Verify        verifyCommand        `cmd:"" help:"Check an evidence pack without a server, or that everything a server has stored is as it was stored."`
 	Key           keyCommands          `cmd:"" help:"Encrypt what is stored: make keys, change them."`
 	Doctor        doctorCommand        `cmd:"" help:"Say what is wrong with this installation, and what to do about it."`
 	Demo          demoCommand          `cmd:"" help:"Show everything at work with SIMULATED data."`

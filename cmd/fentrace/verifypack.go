@@ -17,7 +17,7 @@ import (
 // packFlags say what an evidence pack is checked with, beside itself.
 type packFlags struct {
 	Key        string   `placeholder:"KEYFILE" help:"Public key of the server's log, obtained from whoever runs it and not with the pack."`
-	Checkpoint []string `placeholder:"FILE" help:"Checkpoint of the log that was kept earlier; may be given several times."`
+	Checkpoint []string `placeholder:"FILE" help:"Checkpoint of the log that was kept elsewhere; may be given several times. It shows that the log was not made anew or cut back since."`
 	JSON       bool     `name:"json" help:"Print as JSON."`
 	libraryFlags
 }
