@@ -44,6 +44,7 @@ type commands struct {
 	Restore       restoreCommand       `cmd:"" help:"Make a data folder from a backup."`
 	Export        exportCommands       `cmd:"" help:"Write what is stored for somebody else: evidence packs."`
 	Verify        verifyCommand        `cmd:"" help:"Check an evidence pack without a server, or that everything a server has stored is as it was stored."`
+	Purge         purgeCommand         `cmd:"" help:"Erase scans that are past the term of a retention policy."`
 	Key           keyCommands          `cmd:"" help:"Encrypt what is stored: make keys, change them."`
 	Doctor        doctorCommand        `cmd:"" help:"Say what is wrong with this installation, and what to do about it."`
 	Demo          demoCommand          `cmd:"" help:"Show everything at work with SIMULATED data."`

@@ -41,6 +41,7 @@ type serveCommand struct {
 	LogFormat string        `default:"text" enum:"text,json" placeholder:"FORMAT" help:"How: ${enum} (${default})."`
 	TLSCert   string        `name:"tls-cert" placeholder:"FILE.pem" help:"Speak TLS with this certificate (its chain in the same file); needs --tls-key. Both are read again when they change."`
 	TLSKey    string        `name:"tls-key" placeholder:"FILE.pem" help:"The key of the certificate."`
+	Reasons   bool          `name:"require-dissemination-reason" help:"Hand out evidence packs, STIX and reports only if it is said who is given them and why."`
 	Metrics   string        `placeholder:"HOST:PORT" help:"Answer Prometheus under /metrics there, without log-in."`
 	dataFlags
 	upstreamFlags
@@ -204,7 +205,7 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 		return server.Config{}, err
 	}
 	config := server.Config{
-		DataDir: dir, Database: database, Keys: ring, UploadTLP: mark, Agency: c.Of, Upstream: upstream, Listen: c.Listen, Library: stack, MaxUpload: size,
+		DataDir: dir, Database: database, Keys: ring, RequireReason: c.Reasons, UploadTLP: mark, Agency: c.Of, Upstream: upstream, Listen: c.Listen, Library: stack, MaxUpload: size,
 		Acquire: c.settings(c.portFlags), Logger: c.logger(env.stderr), MetricsListen: c.Metrics, Certificate: c.TLSCert, Key: c.TLSKey, SessionIdle: c.idle(), Version: programVersion().Version,
 	}
 	if c.Port != "" {
