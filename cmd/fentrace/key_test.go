@@ -88,3 +88,43 @@ func TestAFolderIsEncryptedByCommandAndOpensWithItsKeyOnly(t *testing.T) {
 		t.Errorf("doctor of a key beside what it protects: %d, %+v", code, found["encryption"])
 	}
 }
+
+func TestAPackIsCheckedByCommandInAnEmptyFolder(t *testing.T) {
+	t.Parallel()
+	dir, key := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "key")
+	if code, _, stderr := run(t, "", "key", "new", key); code != exitOK {
+		t.Fatal(stderr)
+	}
+	const id = "00000000-0000-4000-8000-000000000001"
+	keptScan(t, dir, id, []byte("no spectrum that can be read again"), key)
+	pack := filepath.Join(t.TempDir(), "p.zip")
+	args := []string{"export", "evidence", id, "--data", dir, "--encryption-key-file", key, "--out", pack, "--recipient", "court", "--reason", "trial"}
+	code, stdout, stderr := run(t, "", args...)
+	if code != exitOK {
+		t.Fatalf("export: %d, %s%s", code, stdout, stderr)
+	}
+	if code, _, stderr := run(t, "", args...); code != exitUsage || !strings.Contains(stderr, "not overwritten") {
+		t.Errorf("over another: %d, %s", code, stderr)
+	}
+	lines := strings.Split(strings.TrimSpace(stdout), "\n")
+	public := filepath.Join(t.TempDir(), "log.pub")
+	if err := os.WriteFile(public, []byte(lines[len(lines)-1]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, _ = run(t, "", "verify", pack, "--key", public)
+	if code != exitFailed || !strings.Contains(stdout, "cannot be read any more") || !strings.Contains(stdout, "the key you gave") || !strings.Contains(stdout, "1 thing is wrong") {
+		t.Errorf("verify: %d, %s", code, stdout)
+	}
+	if code, _, stderr := run(t, "", "verify", pack, "--data", dir); code != exitUsage || !strings.Contains(stderr, "without a data folder") {
+		t.Errorf("a pack and a folder: %d, %s", code, stderr)
+	}
+	if code, _, stderr := run(t, "", "verify", key); code != exitFailed || !strings.Contains(stderr, "not a whole evidence pack") {
+		t.Errorf("no pack: %d, %s", code, stderr)
+	}
+	if code, _, stderr := run(t, "", "purge", "--data", dir, "--encryption-key-file", key); code != exitUsage || !strings.Contains(stderr, "no policy") {
+		t.Errorf("purge without a policy: %d, %s", code, stderr)
+	}
+	if code, stdout, stderr := run(t, "", "purge", "--data", dir, "--encryption-key-file", key, "--retention", "all: 1d"); code != exitOK || !strings.Contains(stdout, "0 scans") {
+		t.Errorf("purge: %d, %s%s", code, stdout, stderr)
+	}
+}

@@ -105,7 +105,14 @@ func (s Source) reports(ctx context.Context, p *Pack) error {
 func (s Source) leaves(ctx context.Context, items []Item, size int64) (out []Leaf, newest time.Time, err error) {
 	entries := map[int64]store.LogEntry{}
 	for _, it := range items {
-		for _, of := range [][2]string{{store.KindScan, it.Scan.ID}, {store.KindFile, it.Scan.SHA256}} {
+		about := [][2]string{{store.KindScan, it.Scan.ID}, {store.KindFile, it.Scan.SHA256}}
+		for _, r := range it.Scan.LaboratoryResults {
+			about = append(about, [2]string{"laboratory-result", r.ID})
+		}
+		for _, a := range it.Scan.FieldAnswers {
+			about = append(about, [2]string{"field-answer", fmt.Sprintf("%s/%d/%s/%s", it.Scan.SHA256, a.SpectrumIndex, a.ScanID, it.Scan.Agency)})
+		}
+		for _, of := range about {
 			found, err := s.Store.LogAbout(ctx, of[0], of[1])
 			if err != nil {
 				return nil, newest, err
