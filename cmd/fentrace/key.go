@@ -61,7 +61,8 @@ place, and never in the data folder or in its backups: what the key encrypts can
 Serve with it, and name it for every command that opens the data folder:
 
     fentrace key new /etc/fentrace/key
-    fentrace serve --data ~/fentrace-data --encryption-key-file /etc/fentrace/key
+    fentrace serve --data ~/fentrace-data \
+        --encryption-key-file /etc/fentrace/key
 
 ` + notEncrypted + `.`
 }
@@ -92,7 +93,8 @@ Examples:
     fentrace key new /etc/fentrace/key-2027
     fentrace serve --data DIR --encryption-key-file /etc/fentrace/key-2027 \
         --encryption-key-file /etc/fentrace/key     # start it again like this
-    fentrace key rotate --data DIR --encryption-key-file /etc/fentrace/key-2027 \
+    fentrace key rotate --data DIR \
+        --encryption-key-file /etc/fentrace/key-2027 \
         --encryption-key-file /etc/fentrace/key`
 }
 

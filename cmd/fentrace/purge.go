@@ -32,7 +32,7 @@ is known of persons (28 CFR Part 23).
 Examples:
 
     fentrace purge --data ~/fentrace-data --retention "simulated: 90d" --dry-run
-    fentrace purge --config /etc/fentrace/fentrace.toml     # with a line retention = "simulated: 90d"`
+    fentrace purge --config fentrace.toml  # it has: retention = "simulated: 90d"`
 }
 
 func (c *purgeCommand) Run(env *environment) (err error) {

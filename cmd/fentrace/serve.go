@@ -68,7 +68,8 @@ Examples:
     fentrace serve --data ~/fentrace-data --new-login
     fentrace serve --data ~/fentrace-data --new-token van-7 --token-for upload
     fentrace serve --data ~/fentrace-data --new-login --user ada --role chemist
-    fentrace serve --data ~/fentrace-data --new-login --user root --role administrator
+    fentrace serve --data ~/fentrace-data --new-login \
+        --user root --role administrator
     fentrace serve --data ~/fentrace-data \
         --upstream https://fentrace.example.org --upstream-token-file token`
 }

@@ -36,7 +36,8 @@ wrong; 1: something is, and each thing is named; 2: nothing could be checked.
 Examples:
 
     fentrace verify evidence-8d1f5c1e.zip
-    fentrace verify evidence-8d1f5c1e.zip --key log.pub --checkpoint kept-in-march --library lab.db`
+    fentrace verify evidence-8d1f5c1e.zip --key log.pub \
+        --checkpoint kept-in-march --library lab.db`
 
 // maxNote bounds files of keys and checkpoints, bytes.
 const maxNote = audit.MaxCheckpoint
