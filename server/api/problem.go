@@ -21,6 +21,7 @@ import (
 	"fentrace/library/search"
 	"fentrace/server/auth"
 	"fentrace/server/chunked"
+	"fentrace/server/evidence"
 	"fentrace/server/lookback"
 	"fentrace/server/store"
 )
@@ -47,6 +48,8 @@ var statuses = []struct {
 	{ErrNoDevice, http.StatusConflict},
 	{ErrBusy, http.StatusConflict},
 	{ErrNotLearnt, http.StatusServiceUnavailable},
+	{store.ErrErased, http.StatusGone},
+	{evidence.ErrTooLarge, http.StatusRequestEntityTooLarge},
 	{store.ErrNotFound, http.StatusNotFound},
 	{library.ErrNoSubstance, http.StatusNotFound},
 	{lookback.ErrNoReference, http.StatusUnprocessableEntity},
