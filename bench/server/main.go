@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"time"
 
 	"fentrace/bench/dataset"
@@ -62,6 +61,7 @@ func run(ctx context.Context, database string, dry bool) error {
 // bench says how much is measured.
 type bench struct {
 	root, work string
+	program    string // path of the built one
 	database   string // "": SQLite only
 	scans      int    // sent
 	senders    int    // at the same time
@@ -75,8 +75,7 @@ func (b *bench) measure(ctx context.Context) ([]report.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	path, err := program.Build(ctx, b.work)
-	if err != nil {
+	if b.program, err = program.Build(ctx, b.work); err != nil {
 		return nil, err
 	}
 	databases := []struct{ name, address string }{{"SQLite", ""}}
@@ -85,7 +84,7 @@ func (b *bench) measure(ctx context.Context) ([]report.Result, error) {
 	}
 	var results []report.Result
 	for _, db := range databases {
-		s, err := b.serve(ctx, path, filepath.Join(b.work, db.name), db.address)
+		s, err := b.serve(ctx, db.name, db.address)
 		if err != nil {
 			return nil, err
 		}
@@ -98,7 +97,7 @@ func (b *bench) measure(ctx context.Context) ([]report.Result, error) {
 			in, err = b.takingIn(ctx, s, db.name, files)
 			more = append(more, in...)
 		}
-		if failed := s.end(); err == nil {
+		if failed := s.Process.End(); err == nil {
 			err = failed
 		}
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -217,15 +218,29 @@ func (u *Uploads) Resume(ctx context.Context) {
 	}
 }
 
-// Tidy removes the pieces of uploads that nobody has gone on with for two days before now.
+// Tidy removes the pieces of uploads that nobody has gone on with for two days before now, and what a program that was killed while it
+// began or removed one has left of it.
 func (u *Uploads) Tidy(ctx context.Context, now time.Time) {
-	for _, info := range u.all(ctx) {
-		stat, err := os.Stat(filepath.Join(u.Dir, info.ID))
-		if err == nil && now.Sub(stat.ModTime()) > keptFor {
-			err = u.remove(info.ID)
+	entries, err := os.ReadDir(u.Dir)
+	if err != nil {
+		u.Log.Warn("look for uploads that were given up", slog.Any("error", err))
+		return
+	}
+	touched := map[string]time.Time{} // by id: the later one of both files
+	for _, e := range entries {
+		id := strings.TrimSuffix(e.Name(), ".info")
+		if info, err := e.Info(); err == nil && ids.MatchString(id) && info.ModTime().After(touched[id]) {
+			touched[id] = info.ModTime()
 		}
-		if err != nil {
-			u.Log.Warn("remove an upload that was given up", slog.String("upload", info.ID), slog.Any("error", err))
+	}
+	for id, last := range touched {
+		if ctx.Err() != nil || now.Sub(last) <= keptFor {
+			continue
+		}
+		for _, name := range []string{id, id + ".info"} {
+			if err := os.Remove(filepath.Join(u.Dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				u.Log.Warn("remove an upload that was given up", slog.String("upload", id), slog.Any("error", err))
+			}
 		}
 	}
 }
