@@ -35,7 +35,7 @@ func (s *Server) newChunked() (*chunked.Uploads, error) {
 			sc, _, err := s.Receive(ctx, api.Upload{Name: name, Raw: f.Raw, Fields: fields})
 			return sc.ID, err
 		},
-		Status: api.StatusOf,
+		Told: api.Told,
 	})
 }
 
