@@ -8,11 +8,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// immutable is FS_IMMUTABLE_FL of linux/fs.h.
+const immutable = 0x10
 
 // errNoDisk: this machine, or this user, cannot have a small disk of its own.
 var errNoDisk = errors.New("a small disk needs root, loop devices and mkfs.ext4")
@@ -101,13 +105,14 @@ func (d *disk) breakDown(ctx context.Context) error {
 }
 
 // sealed makes every file and folder below dir, also those that are open, read-only or writable again; ext4 has a flag for that which
-// holds for root as well.
+// holds for root as well. The memory that SQLite shares between programs is left out: the system ends whoever writes there just then,
+// which a disk that becomes read-only by itself does only rarely.
 func sealed(dir string, on bool) error {
 	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // a file that was there for a moment
 		}
-		if err != nil || !e.IsDir() && !e.Type().IsRegular() {
+		if err != nil || !e.IsDir() && !e.Type().IsRegular() || strings.HasSuffix(path, "-shm") {
 			return err
 		}
 		f, err := os.Open(path)
@@ -122,8 +127,8 @@ func sealed(dir string, on bool) error {
 		if err != nil {
 			return fmt.Errorf("flags of %s: %w", path, err)
 		}
-		if flags &^= unix.FS_IMMUTABLE_FL; on {
-			flags |= unix.FS_IMMUTABLE_FL
+		if flags &^= immutable; on {
+			flags |= immutable
 		}
 		return unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, flags)
 	})

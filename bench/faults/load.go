@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"fentrace/bench/dataset"
@@ -42,6 +43,7 @@ type load struct {
 	running    sync.WaitGroup
 	gate       sync.RWMutex // held by who pauses all
 
+	cut      atomic.Bool // the disk broke: pieces that were not on it yet may be gone
 	mu       sync.Mutex
 	next     int
 	tried    map[string]bool // by SHA-256: what may be stored
@@ -178,6 +180,13 @@ func (l *load) refused(res response) error {
 	l.problems[said]++
 	l.mu.Unlock()
 	return fmt.Errorf("%w: %s", errRefused, said)
+}
+
+// count is how many scans were acknowledged.
+func (l *load) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.acked)
 }
 
 // told returns how requests were refused since it was asked last.

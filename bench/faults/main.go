@@ -19,13 +19,14 @@ import (
 	"fentrace/bench/dataset"
 	"fentrace/bench/program"
 	"fentrace/bench/report"
-	"fentrace/server/store/storetest"
 )
 
 const (
 	command = "make test-faults"
 	// limit is far beyond what it takes: reaching it is a hang.
 	limit = time.Hour
+	// diskSize of the disk that a server, and its database, has for itself, MB.
+	diskSize = 800
 )
 
 func main() {
@@ -51,9 +52,12 @@ func run(ctx context.Context, kills int, seed uint64, dry bool) error {
 		return err
 	}
 	defer os.RemoveAll(work)
+	if err := os.Chmod(work, 0o711); err != nil { // PostgreSQL runs as another user
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	b := bench{work: work, kills: kills, checkEvery: 25, seed: seed, log: os.Stdout}
+	b := bench{work: work, kills: kills, checkEvery: 25, endures: true, seed: seed, log: os.Stdout}
 	results, err := b.measure(ctx, func(so []report.Result) error {
 		if dry {
 			return nil
@@ -68,6 +72,7 @@ func run(ctx context.Context, kills int, seed uint64, dry bool) error {
 type bench struct {
 	work              string
 	kills, checkEvery int
+	endures           bool // hardships as well
 	seed              uint64
 	log               io.Writer
 }
@@ -82,26 +87,17 @@ func (b *bench) measure(ctx context.Context, save func([]report.Result) error) (
 	if err != nil {
 		return nil, err
 	}
-	cluster, err := storetest.NewCluster()
-	if err != nil {
-		return nil, err
-	}
-	defer cluster.End()
-	address, err := cluster.NewDatabase()
-	if err != nil {
-		return nil, err
-	}
 	var bad []error
-	for i, db := range []struct{ name, address string }{{"SQLite", ""}, {"PostgreSQL", address}} {
-		t := trial{name: db.name, program: path, dir: filepath.Join(b.work, db.name), database: db.address, kills: b.kills, checkEvery: b.checkEvery,
-			rng: rand.New(rand.NewPCG(b.seed, uint64(i))), files: files, log: b.log}
-		if err := t.run(ctx); err != nil {
-			return results, fmt.Errorf("%s: %w", db.name, err)
+	for i, name := range []string{"SQLite", "PostgreSQL"} {
+		t := trial{name: name, program: path, kills: b.kills, checkEvery: b.checkEvery, rng: rand.New(rand.NewPCG(b.seed, uint64(i))), files: files,
+			log: b.log, endures: b.endures}
+		if err := b.one(ctx, &t, i > 0); err != nil {
+			return results, fmt.Errorf("%s: %w", name, err)
 		}
 		for _, err := range t.out.bad {
-			bad = append(bad, fmt.Errorf("%s: %w", db.name, err))
+			bad = append(bad, fmt.Errorf("%s: %w", name, err))
 		}
-		results = append(results, t.out.results(db.name)...)
+		results = append(results, t.out.results(name)...)
 		if err := save(results); err != nil {
 			return results, err
 		}
@@ -109,17 +105,47 @@ func (b *bench) measure(ctx context.Context, save func([]report.Result) error) (
 	return results, errors.Join(bad...)
 }
 
+// one runs a trial on a disk of its own, where this machine can have one.
+func (b *bench) one(ctx context.Context, t *trial, postgres bool) (err error) {
+	place := filepath.Join(b.work, t.name)
+	t.disk, err = newDisk(ctx, place, diskSize)
+	switch {
+	case errors.Is(err, errNoDisk):
+		fmt.Fprintf(b.log, "%s: NOT SHOWN: a full, read-only and broken disk: %v\n", t.name, err)
+		t.disk, err = nil, os.MkdirAll(place, 0o755)
+	case err == nil:
+		defer func() { err = errors.Join(err, t.disk.end()) }()
+	}
+	if err != nil {
+		return err
+	}
+	t.dir = filepath.Join(place, "data")
+	if postgres {
+		if t.cluster, err = clusterOn(place); err != nil {
+			return err
+		}
+		defer t.cluster.End()
+		if t.database, err = t.cluster.NewDatabase(); err != nil {
+			return err
+		}
+	}
+	return t.run(ctx)
+}
+
 func (o outcome) results(database string) []report.Result {
 	what := fmt.Sprintf("%d kills -9 of the server under load, %s: ", o.kills, database)
+	if o.kills == 0 {
+		return o.endured
+	}
 	exact := func(name, unit string, value float64, n int) report.Result {
 		return report.Exact(what+name, unit, value, n, "", 0, command)
 	}
-	return []report.Result{
+	return append([]report.Result{
 		exact("of them while it started or ended", "kills", float64(o.duringStart+o.duringEnd), o.kills),
 		exact("SIMULATED scans acknowledged", "scans", float64(o.acked), o.acked),
 		exact("lost, doubled, changed, stored by half or left behind", "", float64(len(o.bad)), o.acked),
 		exact("uploads in pieces that went on", "uploads", float64(o.resumed), o.resumed),
 		exact("ready again, median", "s", median(o.ready), len(o.ready)),
 		exact("ready again, worst", "s", slices.Max(o.ready), len(o.ready)),
-	}
+	}, o.endured...)
 }

@@ -20,6 +20,7 @@ type piecewise struct {
 	have int    // bytes that were acknowledged
 	lost bool   // the server was gone since
 	last bool   // the last piece was sent, acknowledged or not
+	told bool   // it is counted as one that went on
 }
 
 func tus() http.Header { return http.Header{"Tus-Resumable": {"1.0.0"}} }
@@ -84,7 +85,7 @@ func (u *piecewise) askHowFar(ctx context.Context, l *load, size int) (whole boo
 	switch res.status {
 	case http.StatusOK:
 	case http.StatusNotFound:
-		if !u.last {
+		if !u.last && !l.cut.Load() {
 			l.failed("an upload in pieces of which %d of %d bytes were acknowledged is forgotten", u.have, size)
 		}
 		return true, nil
@@ -95,12 +96,13 @@ func (u *piecewise) askHowFar(ctx context.Context, l *load, size int) (whole boo
 		return false, fmt.Errorf("%w: %d", errRefused, res.status)
 	}
 	offset, err := strconv.Atoi(res.header.Get("Upload-Offset"))
-	if err != nil || offset < u.have || offset > size {
+	if err != nil || offset < u.have && !l.cut.Load() || offset > size {
 		l.failed("an upload in pieces is at %q, acknowledged were %d of %d bytes", res.header.Get("Upload-Offset"), u.have, size)
 		return true, nil
 	}
 	u.have, u.lost = offset, false
-	if offset > 0 && offset < size {
+	if offset > 0 && offset < size && !u.told {
+		u.told = true
 		l.mu.Lock()
 		l.resumed++
 		l.mu.Unlock()

@@ -14,10 +14,12 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"fentrace/bench/program"
+	"fentrace/bench/report"
+	"fentrace/server/store/storetest"
 )
 
 const (
-	senders = 4
+	senders = 8
 	// worksFor is how long a server runs at most before it is killed, once it is ready.
 	worksFor = 500 * time.Millisecond
 	// endsFor is how long an orderly end goes on at most before it is killed.
@@ -34,9 +36,13 @@ type trial struct {
 	rng               *rand.Rand
 	files             [][]byte
 	log               io.Writer
+	cluster           *storetest.Cluster // of database
+	disk              *disk              // that everything is on; nil: there is none of its own
+	endures           bool               // hardships, after the kills
 
 	server  *program.Server
 	started time.Time
+	fresh   bool // since it was started it was not seen to be ready
 	load    *load
 	checked int // acknowledged scans that were compared
 	out     outcome
@@ -47,6 +53,7 @@ type outcome struct {
 	kills, duringStart, duringEnd, duringWork int
 	acked, resumed                            int
 	ready                                     []float64 // seconds from start to ready, each time it was not killed before
+	endured                                   []report.Result
 	bad                                       []error
 }
 
@@ -76,13 +83,16 @@ func (t *trial) run(ctx context.Context) (err error) {
 	if err := os.MkdirAll(t.temporary(), 0o700); err != nil {
 		return err
 	}
-	if t.server, err = program.NewServer(ctx, t.program, t.dir, t.database, nil, []string{"TMPDIR=" + t.temporary()}); err != nil {
+	if t.server, err = program.NewServer(ctx, t.program, t.dir, t.database, nil, []string{"TMPDIR=" + t.temporary(), "GOTRACEBACK=single"}); err != nil {
 		return err
 	}
 	t.load = newLoad(t.server.URL, t.server.Token, t.files, senders)
 	sending, stop := context.WithCancel(ctx)
 	defer stop()
 	if err := t.start(); err != nil {
+		return err
+	}
+	if err := t.ready(ctx); err != nil {
 		return err
 	}
 	defer func() { t.server.Process.Kill() }()
@@ -98,6 +108,13 @@ func (t *trial) run(ctx context.Context) (err error) {
 			t.progress()
 		}
 	}
+	if t.endures {
+		for _, h := range t.hardships() {
+			if err := t.endure(ctx, h); err != nil {
+				return err
+			}
+		}
+	}
 	stop()
 	t.load.running.Wait()
 	if err := ctx.Err(); err != nil {
@@ -107,7 +124,7 @@ func (t *trial) run(ctx context.Context) (err error) {
 }
 
 func (t *trial) start() error {
-	t.started = time.Now()
+	t.started, t.fresh = time.Now(), true
 	return t.server.Start()
 }
 
@@ -115,7 +132,9 @@ func (t *trial) ready(ctx context.Context) error {
 	if err := t.server.Ready(ctx); err != nil {
 		return err
 	}
-	t.out.ready = append(t.out.ready, time.Since(t.started).Seconds())
+	if t.fresh {
+		t.fresh, t.out.ready = false, append(t.out.ready, time.Since(t.started).Seconds())
+	}
 	return nil
 }
 
@@ -180,8 +199,7 @@ func (t *trial) look(ctx context.Context, from int) error {
 	defer db.Close()
 	for _, err := range []error{inDatabase(ctx, db, t.load), whole(ctx, db, t.database), t.load.throughHTTP(ctx, from)} {
 		if err != nil {
-			fmt.Fprintf(t.log, "%s: after %d kills: %v\n", t.name, t.out.kills, err)
-			t.out.bad = append(t.out.bad, err)
+			t.wrong(err)
 		}
 	}
 	return ctx.Err()
@@ -212,11 +230,14 @@ func (t *trial) finish(ctx context.Context) error {
 		return err
 	}
 	if err := t.tidied(ctx, len(left)); err != nil {
-		t.out.bad = append(t.out.bad, err)
+		t.wrong(err)
 	}
+	t.load.mu.Lock()
 	for _, b := range t.load.bad {
-		t.out.bad = append(t.out.bad, errors.New(b))
+		t.wrong(errors.New(b))
 	}
+	t.load.bad = nil
+	t.load.mu.Unlock()
 	t.out.acked, t.out.resumed = len(t.load.acked), t.load.resumed
 	t.progress()
 	return t.server.Process.End()
@@ -238,6 +259,12 @@ func (t *trial) tidied(ctx context.Context, before int) error {
 			return fmt.Errorf("%d of %d files that kills left behind stay for good: %q", len(left), before, left[:min(5, len(left))])
 		}
 	}
+}
+
+// wrong notes what must not happen.
+func (t *trial) wrong(err error) {
+	fmt.Fprintf(t.log, "%s: WRONG, after %d kills: %v\n", t.name, t.out.kills, err)
+	t.out.bad = append(t.out.bad, err)
 }
 
 func (t *trial) progress() {

@@ -42,6 +42,16 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // Ended is closed when the process has ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
+// HasEnded tells whether it has ended.
+func (p *Process) HasEnded() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // Said is the last of what it wrote to its standard error.
 func (p *Process) Said() string { return p.said.String() }
 

@@ -88,6 +88,10 @@ func (a *API) problem(ctx context.Context, what string, err error) error {
 		a.log.ErrorContext(ctx, "request failed", slog.String("operation", what), slog.Any("error", err))
 		return huma.ErrorWithHeaders(huma.NewError(http.StatusServiceUnavailable, away.Error()), http.Header{"Retry-After": {databaseRetry}})
 	}
+	if errors.Is(err, store.ErrFull) { // the cause names files
+		a.log.ErrorContext(ctx, "request failed", slog.String("operation", what), slog.Any("error", err))
+		return huma.NewError(http.StatusInsufficientStorage, store.ErrFull.Error())
+	}
 	if status := StatusOf(err); status != http.StatusInternalServerError {
 		answer := error(huma.NewError(status, err.Error()))
 		if status == http.StatusTooManyRequests {

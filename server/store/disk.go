@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"syscall"
+	"time"
 )
 
 // NameDisk wraps ErrFull or ErrDisk around the errors of a file system that mean that.
@@ -41,6 +42,19 @@ func placeOf(path string) (*place, error) {
 		return nil, err
 	}
 	return &place{path, info}, nil
+}
+
+// writable reports, wrapped in ErrDisk, that the disk does not let write. SQLite must not find out by itself: it writes into the memory
+// that its -shm file is mapped to, and the system ends programs that do so on a disk that has become read-only (SIGBUS).
+func (p *place) writable() error {
+	if p == nil {
+		return nil
+	}
+	now := time.Now()
+	if err := os.Chtimes(p.path+"-shm", now, now); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return NameDisk(err)
+	}
+	return nil
 }
 
 // still reports, wrapped in ErrDisk, that the file is not where it was. It stays open, so that writing to it would work; but who looks

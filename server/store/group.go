@@ -95,7 +95,7 @@ func (s *Store) commit(parts []*part) {
 
 // transaction runs the parts. Its error is that of all which have none of their own.
 func (s *Store) transaction(ctx context.Context, parts []*part) error {
-	if err := s.at.still(); err != nil {
+	if err := errors.Join(s.at.still(), s.at.writable()); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	tx, err := s.w.BeginTx(ctx, &sql.TxOptions{Isolation: s.d.isolation})

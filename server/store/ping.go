@@ -10,7 +10,7 @@ import (
 // Ping reports whether the database can be read and written now.
 func (s *Store) Ping(ctx context.Context) error {
 	if s.at != nil {
-		if err := errors.Join(s.at.still(), writable(filepath.Dir(s.at.path))); err != nil {
+		if err := errors.Join(s.at.still(), s.at.writable(), writable(filepath.Dir(s.at.path))); err != nil {
 			return fmt.Errorf("write to the database: %w", err)
 		}
 	}
