@@ -17,6 +17,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/pressly/goose/v3"
 
+	"fentrace/server/audit"
 	"fentrace/spectra"
 )
 
@@ -56,7 +57,11 @@ type Store struct {
 	// bound is how long a database on another machine may say nothing; nil: it is not one.
 	bound *patience
 
+	// Clock tells the time for the log; time.Now when nil. It is set before the store is used.
+	Clock func() time.Time
+
 	together group
+	edge     audit.Edge                           // of the log when this program has added to it last; the leader of the group alone uses it
 	recent   *lru.Cache[string, spectra.Spectrum] // by id of the scan: those stored last are looked at once more
 }
 
@@ -99,7 +104,22 @@ func newStore(ctx context.Context, d *dialect, w, pool *sql.DB) (*Store, error) 
 // ID tells databases apart that may be used with one data folder: an empty text for the one inside it, else a UUID.
 func (s *Store) ID() string { return s.id }
 
-func (d *dialect) migrate(ctx context.Context, db *sql.DB) error {
+// migrate brings the tables up to date. db has one connection only.
+func (d *dialect) migrate(ctx context.Context, db *sql.DB) (err error) {
+	if before, after := d.rebuilding[0], d.rebuilding[1]; before != "" {
+		if _, err := db.ExecContext(ctx, before); err != nil {
+			return err
+		}
+		defer func() {
+			_, e := db.ExecContext(ctx, after)
+			err = errors.Join(err, e)
+		}()
+	}
+	return d.up(ctx, db)
+}
+
+// up runs the migrations that are missing.
+func (d *dialect) up(ctx context.Context, db *sql.DB) error {
 	files, err := fs.Sub(migrations, d.migrations)
 	if err != nil {
 		return err
