@@ -40,6 +40,19 @@ func (f LogFilter) where() (string, []any) {
 type LogEntry struct {
 	audit.Leaf
 	Raw []byte `json:"-"`
+
+	stored int64   // the number it is stored under
+	found  columns // what it is found by
+}
+
+// columns are what a leaf is found by.
+type columns struct {
+	at                                  int64
+	actor, agency, action, kind, record string
+}
+
+func foundBy(l audit.Leaf) columns {
+	return columns{micros(l.Time), l.Actor, l.Agency, l.Action, l.Kind, l.ID}
 }
 
 // Log returns up to limit entries before the cursor ("" starts), newest first, and the cursor of those before them, "" at the end.
@@ -73,20 +86,19 @@ func (s *Store) LogAbout(ctx context.Context, kind, record string) ([]LogEntry, 
 }
 
 func (s *Store) leaves(ctx context.Context, tail string, args ...any) ([]LogEntry, error) {
-	rows, err := s.r.QueryContext(ctx, "SELECT seq, leaf FROM log_leaves WHERE "+tail, args...)
+	rows, err := s.r.QueryContext(ctx, "SELECT seq, at, actor, agency, action, kind, record, leaf FROM log_leaves WHERE "+tail, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the log: %w", err)
 	}
 	defer rows.Close()
 	out := []LogEntry{}
 	for rows.Next() {
-		var seq int64
 		var e LogEntry
-		if err := rows.Scan(&seq, &e.Raw); err != nil {
+		if err := rows.Scan(&e.stored, &e.found.at, &e.found.actor, &e.found.agency, &e.found.action, &e.found.kind, &e.found.record, &e.Raw); err != nil {
 			return nil, fmt.Errorf("read the log: %w", err)
 		}
 		if e.Leaf, err = audit.Decode(e.Raw); err != nil {
-			e.Leaf = audit.Leaf{Seq: seq}
+			e.Leaf = audit.Leaf{Seq: e.stored}
 		}
 		out = append(out, e)
 	}
