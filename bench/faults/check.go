@@ -211,6 +211,7 @@ func sameJSON(a, b []byte) bool {
 // belongs are the names of files that a data folder may hold for good, relative to it.
 var belongs = []*regexp.Regexp{
 	regexp.MustCompile(`^(fentrace|learned)\.db(-wal|-shm)?$`),
+	regexp.MustCompile(`^log\.(key|verified)$`),
 	regexp.MustCompile(`^archive/[^.][^/]*$`),
 	regexp.MustCompile(`^archive/postgres-[^/]+/[^.][^/]*$`),
 	regexp.MustCompile(`^index/[^.][^/]*$`),

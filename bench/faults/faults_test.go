@@ -20,7 +20,12 @@ func (l logged) Write(b []byte) (int, error) {
 }
 
 func TestAServerThatIsKilledAFewTimesLosesNothing(t *testing.T) {
-	b := bench{work: t.TempDir(), kills: 6, checkEvery: 3, seed: 1, log: logged{t}}
+	work, err := workFolder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(work) })
+	b := bench{work: work, kills: 6, checkEvery: 3, seed: 1, log: logged{t}}
 	saved := 0
 	results, err := b.measure(t.Context(), func(so []report.Result) error {
 		saved = len(so)

@@ -47,14 +47,11 @@ func main() {
 
 func run(ctx context.Context, kills int, seed uint64, dry bool) error {
 	fmt.Printf("seed %d: -seed %d does the same again, as far as the machine does\n", seed, seed)
-	work, err := os.MkdirTemp("", "fentrace-faults")
+	work, err := workFolder()
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(work)
-	if err := os.Chmod(work, 0o711); err != nil { // PostgreSQL runs as another user
-		return err
-	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	b := bench{work: work, kills: kills, checkEvery: 25, endures: true, seed: seed, log: os.Stdout}
@@ -66,6 +63,15 @@ func run(ctx context.Context, kills int, seed uint64, dry bool) error {
 	})
 	fmt.Print("\n", report.Table(results))
 	return err
+}
+
+// workFolder makes a folder that PostgreSQL, which runs as another user, may pass through.
+func workFolder() (string, error) {
+	work, err := os.MkdirTemp("", "fentrace-faults")
+	if err != nil {
+		return "", err
+	}
+	return work, os.Chmod(work, 0o711)
 }
 
 // bench says how much is done.
@@ -108,12 +114,16 @@ func (b *bench) measure(ctx context.Context, save func([]report.Result) error) (
 // one runs a trial on a disk of its own, where this machine can have one.
 func (b *bench) one(ctx context.Context, t *trial, postgres bool) (err error) {
 	place := filepath.Join(b.work, t.name)
-	t.disk, err = newDisk(ctx, place, diskSize)
+	if b.endures {
+		t.disk, err = newDisk(ctx, place, diskSize)
+	} else {
+		err = os.MkdirAll(place, 0o755)
+	}
 	switch {
 	case errors.Is(err, errNoDisk):
 		fmt.Fprintf(b.log, "%s: NOT SHOWN: a full, read-only and broken disk: %v\n", t.name, err)
 		t.disk, err = nil, os.MkdirAll(place, 0o755)
-	case err == nil:
+	case err == nil && t.disk != nil:
 		defer func() { err = errors.Join(err, t.disk.end()) }()
 	}
 	if err != nil {

@@ -202,6 +202,10 @@ func (t *trial) look(ctx context.Context, from int) error {
 			t.wrong(err)
 		}
 	}
+	// What was stored, and every entry of the log about it, is compared by the program itself.
+	if said, err := t.server.Command(ctx, "verify"); err != nil && ctx.Err() == nil {
+		t.wrong(fmt.Errorf("verify: %w\n%s", err, said))
+	}
 	return ctx.Err()
 }
 

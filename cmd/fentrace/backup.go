@@ -18,7 +18,8 @@ type backupCommand struct {
 
 func (backupCommand) Help() string {
 	return `Copies the database and what the server has learnt into one file, while the server runs. Put it on another machine:
-the copy holds everything that was stored, readable by whoever has it.
+the copy holds everything that was stored, readable by whoever has it. What is encrypted there is so in the copy, which cannot be used
+without the key: keep that too, in another place. No key is needed to back up or to restore.
 
 Examples:
 

@@ -15,9 +15,9 @@ import (
 )
 
 // examined is what doctor says of a data folder, by check, and its exit code.
-func examined(t *testing.T, dir string) (map[string]healthFinding, int) {
+func examined(t *testing.T, dir string, more ...string) (map[string]healthFinding, int) {
 	t.Helper()
-	code, stdout, stderr := run(t, "", "doctor", "--json", "--data", dir)
+	code, stdout, stderr := run(t, "", append([]string{"doctor", "--json", "--data", dir}, more...)...)
 	out := map[string]healthFinding{}
 	for d := json.NewDecoder(strings.NewReader(stdout)); d.More(); {
 		var f healthFinding
@@ -39,7 +39,7 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		t.Error("doctor made the folder that it looked for")
 	}
 
-	st, err := store.Open(t.Context(), dir)
+	st, err := store.Open(store.ByProgram(t.Context(), "test"), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func putScan(t *testing.T, st *store.Store, at time.Time) {
 func TestDoctorNoticesAClockThatWentBack(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	st, err := store.Open(t.Context(), dir)
+	st, err := store.Open(store.ByProgram(t.Context(), "test"), dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,6 +39,8 @@ type Permission string
 
 // The permissions.
 const (
+	// Open: anybody, also without being logged in.
+	Open Permission = "open"
 	// Account: look after the own account: password, second factor, access tokens.
 	Account Permission = "account"
 	// LibraryRead: see what the library holds, what it is worth, and how it came about.
@@ -58,6 +60,10 @@ const (
 	// Export: have records in the forms that partners' programs read: STIX, GeoJSON. Nothing that is marked AMBER+STRICT or RED, and of
 	// another agency nothing that is AMBER, is handed out whoever asks.
 	Export Permission = "records.export"
+	// ReleasesRead: see who was given what, and why.
+	ReleasesRead Permission = "releases.read"
+	// HoldsSet: keep scans from being erased, and let them go again.
+	HoldsSet Permission = "holds.set"
 	// AuditRead: read the log of what was done.
 	AuditRead Permission = "audit.read"
 	// PeopleManage: look after the people of the own agency, and of every agency with AgenciesManage.
@@ -75,18 +81,23 @@ const (
 var Permissions = map[string][]Permission{
 	RoleTechnician:    {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake},
 	RoleChemist:       {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, ResultsEnter},
-	RoleReviewer:      {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, ResultsEnter, ReferencesDecide, LookBack},
+	RoleReviewer:      {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, ResultsEnter, ReferencesDecide, LookBack, ReleasesRead, HoldsSet},
 	RoleAnalyst:       {Account, LibraryRead, RecordsRead, IntelligenceRead, LookBack},
-	RoleDisseminator:  {Account, LibraryRead, RecordsRead, IntelligenceRead, Export},
+	RoleDisseminator:  {Account, LibraryRead, RecordsRead, IntelligenceRead, Export, ReleasesRead},
 	RoleAuditor:       {Account, AuditRead},
 	RoleAdministrator: {Account, PeopleManage, SharesManage, AgenciesManage},
 	RolePublic:        {Account, LibraryRead, RecordsRead, IntelligenceRead},
-	RoleOperator: {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, ResultsEnter, ReferencesDecide, LookBack, Export,
-		PeopleManage, SharesManage},
+	RoleOperator: {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, ResultsEnter, ReferencesDecide, LookBack, Export, ReleasesRead, HoldsSet,
+		PeopleManage, SharesManage, AuditRead},
 }
 
 // May reports whether a role has a permission.
 func May(role string, p Permission) bool { return slices.Contains(Permissions[role], p) }
+
+// With are the roles that have a permission.
+func With(p Permission) []string {
+	return slices.DeleteFunc(slices.Clone(Roles), func(role string) bool { return !May(role, p) })
+}
 
 // clearances are those of new accounts, by role: for those who work for the whole agency, what the whole agency may see; for those who
 // weigh evidence, everything; for who hands out records, what may be handed out.

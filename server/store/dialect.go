@@ -36,6 +36,10 @@ type dialect struct {
 	name func(error) error
 	// identity asks which database this is; empty: it is the one in its folder.
 	identity string
+	// hasTable tells of a name whether there is such a table.
+	hasTable string
+	// scrub empties the log of the database, and answers as SQLite does; empty: nothing does.
+	scrub string
 	// lost tells of the error of a commit whether the commit may have been made; nil: it was not.
 	lost func(error) bool
 

@@ -30,23 +30,23 @@ var (
 	unwritable = []syscall.Errno{syscall.EROFS, syscall.EIO, syscall.EACCES, syscall.EPERM, syscall.ENOENT, syscall.ESTALE, syscall.ENXIO, syscall.ENODEV}
 )
 
-// place is where an open file was.
-type place struct {
+// whereabouts is where an open file was.
+type whereabouts struct {
 	path string
 	file fs.FileInfo
 }
 
-func placeOf(path string) (*place, error) {
+func placeOf(path string) (*whereabouts, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	return &place{path, info}, nil
+	return &whereabouts{path, info}, nil
 }
 
 // writable reports, wrapped in ErrDisk, that the disk does not let write. SQLite must not find out by itself: it writes into the memory
 // that its -shm file is mapped to, and the system ends programs that do so on a disk that has become read-only (SIGBUS).
-func (p *place) writable() error {
+func (p *whereabouts) writable() error {
 	if p == nil {
 		return nil
 	}
@@ -59,7 +59,7 @@ func (p *place) writable() error {
 
 // still reports, wrapped in ErrDisk, that the file is not where it was. It stays open, so that writing to it would work; but who looks
 // there, or starts again, would not find what was written.
-func (p *place) still() error {
+func (p *whereabouts) still() error {
 	if p == nil {
 		return nil
 	}

@@ -20,11 +20,12 @@ import (
 const FileName = "fentrace.db"
 
 var sqlite = &dialect{goose: goose.DialectSQLite3, migrations: "migrations", name: nameSQLite, lost: lostSQLite,
+	hasTable: "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?)", scrub: "PRAGMA wal_checkpoint(TRUNCATE)",
 	rebuilding: [2]string{"PRAGMA foreign_keys = OFF", "PRAGMA foreign_keys = ON"}}
 
 // Open opens the SQLite database in dir, creating the folder (readable by its owner only) and the tables as needed.
-// Close must be called when done.
-func Open(ctx context.Context, dir string) (*Store, error) {
+// Close must be called when done. Errors wrap ErrKeyNeeded.
+func Open(ctx context.Context, dir string, options ...Option) (*Store, error) {
 	if err := makeFolder(dir); err != nil {
 		return nil, fmt.Errorf("create data folder: %w", err)
 	}
@@ -32,10 +33,11 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	path := filepath.Join(dir, FileName)
-	// synchronous=FULL: an answer that was given must survive a power cut.
+	// synchronous=FULL: an answer that was given must survive a power cut. secure_delete: what is erased, or encrypted in place, must
+	// not stay behind in pages that are free.
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
 		"?_journal_mode=WAL&_synchronous=FULL&_foreign_keys=on&_busy_timeout=5000"
-	w, err := sql.Open("sqlite3", dsn+"&_txlock=immediate")
+	w, err := sql.Open("sqlite3", dsn+"&_txlock=immediate&_secure_delete=on")
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
@@ -43,7 +45,7 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s for reading: %w", path, err), w.Close())
 	}
-	s, err := newStore(ctx, sqlite, w, r)
+	s, err := newStore(ctx, sqlite, w, r, options)
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}

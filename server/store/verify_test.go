@@ -190,7 +190,9 @@ func places(t *testing.T, s *Store) (out []place) {
 	}
 	each("SELECT id FROM scans WHERE county <> ''", func(id string) place { return place{"scans", "county", "id = '" + id + "'", "scan", id} })
 	each("SELECT scan_id FROM findings", func(id string) place { return place{"findings", "substance", "scan_id = '" + id + "'", "scan", id} })
-	each("SELECT id FROM laboratory_results", func(id string) place { return place{"laboratory_results", "substances", "id = '" + id + "'", "record", id} })
+	each("SELECT id FROM laboratory_results", func(id string) place {
+		return place{"laboratory_results", "substances", "id = '" + id + "'", "record", id}
+	})
 	each("SELECT proposal_id FROM proposal_decisions", func(id string) place {
 		return place{"proposal_decisions", "reason", "proposal_id = '" + id + "'", "record", id}
 	})
@@ -399,6 +401,32 @@ func TestAnAmendedScanVerifiesOnceTheLogTellsOfIt(t *testing.T) {
 		wantFault(t, faults, "scan", "scan-1", "case")
 		if err := s.write(asProgram(t), func(q queries) error { return q.logSaid(asProgram(t), "scan-1") }); err != nil {
 			t.Fatal(err)
+		}
+		if _, faults := verified(t, s, VerifyOptions{}); len(faults) > 0 {
+			t.Errorf("%+v", faults)
+		}
+	})
+}
+
+func TestWhatWasErasedVerifiesWhenTheLogSaysSo(t *testing.T) {
+	onEach(t, func(t *testing.T, s *Store) {
+		lived(t, s)
+		exec := unguarded(t, s)
+		sum := spectra.HashBytes([]byte("file 2"))
+		exec("UPDATE files SET raw = ? WHERE sha256 = ?", []byte{}, sum)
+		exec("UPDATE scans SET filename = '', headline = 'ERASED', identification = '{}', spectrum = ? WHERE sha256 = ?", []byte{}, sum)
+		exec("DELETE FROM findings WHERE scan_id LIKE 'scan-2%'")
+		exec("DELETE FROM field_answers WHERE sha256 = ?", sum)
+		_, faults := verified(t, s, VerifyOptions{})
+		wantFault(t, faults, "file", sum, "its bytes were changed")
+		wantFault(t, faults, "scan", "scan-2", "its answer was changed")
+		if !slices.ContainsFunc(faults, func(f Fault) bool { return f.Kind == "record" && strings.HasPrefix(f.ID, sum) }) {
+			t.Errorf("the field answer is gone: %+v", faults)
+		}
+		for _, id := range []string{"scan-2", "scan-2-b"} {
+			if err := s.Note(asProgram(t), Entry{Action: audit.Erase, Kind: KindScan, ID: id}); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if _, faults := verified(t, s, VerifyOptions{}); len(faults) > 0 {
 			t.Errorf("%+v", faults)
