@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -14,6 +15,8 @@ import (
 	"fentrace/bench/dataset"
 	"fentrace/bench/program"
 	"fentrace/bench/report"
+	"fentrace/server/store/pgtools"
+	"fentrace/server/store/storetest"
 )
 
 const (
@@ -25,7 +28,7 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	database := flag.String("db", "", "PostgreSQL database to measure as well: an empty one")
+	database := flag.String("db", "", "empty PostgreSQL database to measure with; without it a cluster is made for the time, where PostgreSQL is installed")
 	dry := flag.Bool("dry", false, "print only")
 	flag.Parse()
 	if err := run(ctx, *database, *dry); err != nil {
@@ -46,6 +49,20 @@ func run(ctx context.Context, database string, dry bool) error {
 	defer os.RemoveAll(work)
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	if database == "" {
+		cluster, err := storetest.NewCluster()
+		switch {
+		case errors.Is(err, pgtools.ErrNotInstalled):
+			fmt.Println("NOT MEASURED with PostgreSQL:", err)
+		case err != nil:
+			return err
+		default:
+			defer cluster.End()
+			if database, err = cluster.NewDatabase(); err != nil {
+				return err
+			}
+		}
+	}
 	b := bench{root: root, work: work, database: database, scans: 6000, senders: 32, live: 500, log: os.Stdout}
 	results, err := b.measure(ctx)
 	if err != nil {

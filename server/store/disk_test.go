@@ -24,7 +24,7 @@ func TestNothingIsStoredWhereNobodyWouldFindIt(t *testing.T) {
 	if err := errors.Join(put(t, s, "meanwhile")); !errors.Is(err, ErrDisk) {
 		t.Errorf("with the folder gone: %v", err)
 	}
-	if err := s.Ping(t.Context()); !errors.Is(err, ErrDisk) {
+	if err := s.Ping(asProgram(t)); !errors.Is(err, ErrDisk) {
 		t.Errorf("asked whether it is well: %v", err)
 	}
 	other := opened(t, dir, "") // somebody has started anew in the empty place
@@ -34,7 +34,7 @@ func TestNothingIsStoredWhereNobodyWouldFindIt(t *testing.T) {
 	if err := errors.Join(other.Close(), os.RemoveAll(dir), os.Rename(away, dir)); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(put(t, s, "after"), s.Ping(t.Context())); err != nil {
+	if err := errors.Join(put(t, s, "after"), s.Ping(asProgram(t))); err != nil {
 		t.Errorf("with the folder back: %v", err)
 	}
 	if n := counts(t, s); n[0] != 2 {

@@ -188,7 +188,7 @@ func TestADatabaseThatStandsStillIsGivenUpAndUsedAgainWhenItGoesOn(t *testing.T)
 	if err := put(t, s, "meanwhile"); !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrUncertain) {
 		t.Errorf("storing: %v", err)
 	}
-	if _, err := s.List(t.Context(), Filter{}, 1, ""); !errors.Is(err, ErrUnavailable) {
+	if _, err := s.List(asProgram(t), Filter{}, 1, ""); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("reading: %v", err)
 	}
 	if took := time.Since(begun); took > 6*connectTime {
