@@ -40,7 +40,7 @@ func (b *bench) files() ([][]byte, error) {
 }
 
 // takingIn sends the scans from several senders at once. Each waits until its scan is said to be stored before it sends the next.
-func (b *bench) takingIn(ctx context.Context, s *serving, database string, files [][]byte) ([]report.Result, error) {
+func (b *bench) takingIn(ctx context.Context, s *serving, database, library string, files [][]byte) ([]report.Result, error) {
 	times := make([]float64, b.scans)
 	var next atomic.Int64
 	var wg sync.WaitGroup
@@ -73,7 +73,7 @@ func (b *bench) takingIn(ctx context.Context, s *serving, database string, files
 		return nil, fmt.Errorf("%d scans were sent and %g answered", b.scans, n)
 	}
 	slices.Sort(times)
-	what := fmt.Sprintf("SIMULATED scans taken in through HTTP with the core library, %s, %d senders: ", database, b.senders)
+	what := fmt.Sprintf("SIMULATED scans taken in through HTTP with %s, %s, %d senders: ", library, database, b.senders)
 	return []report.Result{
 		report.Exact(what+"stored", "scans a second", float64(b.scans)/took, b.scans, "", 0, command),
 		report.Exact(what+"99th percentile of the time until it is on the disk", "ms", stat.Quantile(0.99, stat.Empirical, times, nil), b.scans, "", 0, command),
