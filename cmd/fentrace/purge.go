@@ -10,9 +10,8 @@ import (
 )
 
 type purgeCommand struct {
-	Retention string       `placeholder:"POLICY" help:"How long scans are kept, such as \"case=HOM*: keep; simulated: 90d; verdict=no_alarm tlp=clear: 2y\". Without it nothing is erased."`
-	DryRun    bool         `help:"Only say what would be erased."`
-	Config    settingsFlag `placeholder:"FILE.toml" help:"Read flags from a file, as for serve."`
+	Retention string `placeholder:"POLICY" help:"How long scans are kept, such as \"case=HOM*: keep; simulated: 90d; verdict=no_alarm tlp=clear: 2y\". Without it nothing is erased."`
+	DryRun    bool   `help:"Only say what would be erased."`
 	dataFlags
 }
 

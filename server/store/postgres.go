@@ -64,10 +64,15 @@ func OpenPostgres(ctx context.Context, address string, options ...Option) (*Stor
 	}
 	reading := maps.Clone(session)
 	reading["default_transaction_read_only"] = "on"
-	s, err := newStore(ctx, postgres, openPool(config, session), openPool(config, reading), options)
+	var bound patience // set once the tables are up to date: that may take long
+	asking := config.Copy()
+	asking.DialFunc = bound.dial
+	s, err := newStore(ctx, postgres, openPool(asking, session), openPool(asking, reading), options)
 	if err != nil {
 		return nil, fmt.Errorf("open database %s of %s on %s, port %d: %w", config.Database, config.User, config.Host, config.Port, err)
 	}
+	bound.set(patient)
+	s.bound = &bound
 	return s, nil
 }
 
@@ -192,7 +197,8 @@ func namePostgres(err error) error {
 // again reports whether what failed with the code can be tried again as it is.
 func again(code string) bool {
 	switch code {
-	case "25006", // read_only_sql_transaction: the database has become the copy of another one
+	case "58030", // io_error: the disk of the database
+		"25006", // read_only_sql_transaction: the database has become the copy of another one
 		"25P03", // idle_in_transaction_session_timeout
 		"55P03", // lock_not_available: lock_timeout
 		"57014": // query_canceled, and not by us

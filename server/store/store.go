@@ -31,6 +31,9 @@ var (
 	ErrAddress = errors.New("the address of the database cannot be used")
 	// ErrFull: nothing of the transaction was stored, everything stored before is kept.
 	ErrFull = errors.New("the disk is full; nothing was stored. Free some space and try again")
+	// ErrDisk: nothing of the transaction was stored, everything stored before is kept. The store can be used again as soon as the disk
+	// can be written to.
+	ErrDisk = errors.New("the disk of the server cannot be written to: it is read-only or fails, or the data folder is gone; nothing was stored. Try again in a moment: when it is well again all goes on by itself")
 	// ErrUnavailable: nothing of the transaction was stored. The store can be used again as soon as the database answers.
 	ErrUnavailable = errors.New("the database cannot be reached or is too busy; nothing was stored. Try again in a moment")
 	// ErrUncertain: the database was lost between being told to store a transaction and saying that it had. All of it is
@@ -51,7 +54,10 @@ type Store struct {
 	pool *sql.DB
 	r    queries // on pool
 	id   string
-	keys *seal.Ring // nil: what comes is stored plain
+	at   *whereabouts // of the file; nil: the database has none here
+	// bound is how long a database on another machine may say nothing; nil: it is not one.
+	bound *patience
+	keys  *seal.Ring // nil: what comes is stored plain
 
 	// Clock tells the time for the log; time.Now when nil. It is set before the store is used.
 	Clock func() time.Time
