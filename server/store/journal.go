@@ -104,7 +104,7 @@ func readHashes(ctx context.Context, q queries, indexes []int64) ([]tlog.Hash, e
 	for i, n := range indexes {
 		at[n], args[i] = i, n
 	}
-	rows, err := q.QueryContext(ctx, "SELECT n, hash FROM log_hashes WHERE n IN ("+places(len(args))+")", args...)
+	rows, err := q.QueryContext(ctx, "SELECT n, hash FROM log_hashes WHERE n IN ("+marks(len(args))+")", args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the hashes of the log: %w", err)
 	}
@@ -135,7 +135,7 @@ const rowsAtOnce = 500
 
 // insertMany inserts rows of so many columns, whose values follow each other.
 func insertMany(ctx context.Context, q queries, into string, columns int, values []any) error {
-	row := "(" + places(columns) + ")"
+	row := "(" + marks(columns) + ")"
 	for len(values) > 0 {
 		n := min(rowsAtOnce, len(values)/columns)
 		if _, err := q.ExecContext(ctx, into+row+strings.Repeat(","+row, n-1), values[:n*columns]...); err != nil {
@@ -145,9 +145,6 @@ func insertMany(ctx context.Context, q queries, into string, columns int, values
 	}
 	return nil
 }
-
-// places are n places for values, n at least 1.
-func places(n int) string { return "?" + strings.Repeat(",?", n-1) }
 
 // now is the time by the clock of the store.
 func (s *Store) now() time.Time {
