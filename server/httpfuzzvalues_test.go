@@ -36,15 +36,15 @@ type harvest struct {
 	rng *rand.Rand
 }
 
-func (h *harvest) collect(v any, name string) {
+func (h *harvest) collect(v any, of, name string) {
 	switch v := v.(type) {
 	case map[string]any:
 		for k, x := range v {
-			h.collect(x, k)
+			h.collect(x, of, k)
 		}
 	case []any:
 		for _, x := range v {
-			h.collect(x, name)
+			h.collect(x, of, name)
 		}
 	case string:
 		if v == "" || len(v) > 200 {
@@ -52,6 +52,9 @@ func (h *harvest) collect(v any, name string) {
 		}
 		h.mu.Lock()
 		defer h.mu.Unlock()
+		if name == "id" {
+			name = of + ".id" // one of scans is of no use where tokens are asked for
+		}
 		if kept := h.of[name]; len(kept) < 50 {
 			h.of[name] = append(kept, v)
 		} else {
@@ -60,13 +63,16 @@ func (h *harvest) collect(v any, name string) {
 	}
 }
 
-// like is a value seen under that name, or under any that names ids.
-func (h *harvest) like(name string, r *rand.Rand) (string, bool) {
+// like is a value seen under that name; ids are those of what of names, and at times of scans.
+func (h *harvest) like(of, name string, r *rand.Rand) (string, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	kept := h.of[name]
+	if name == "id" {
+		kept = h.of[of+".id"]
+	}
 	if len(kept) == 0 || r.IntN(8) == 0 {
-		kept = h.of["id"]
+		kept = h.of["scans.id"]
 	}
 	if len(kept) == 0 {
 		return "", false
@@ -78,6 +84,7 @@ func (h *harvest) like(name string, r *rand.Rand) (string, bool) {
 type generator struct {
 	doc  map[string]any
 	seen *harvest
+	of   string // what the operation is about, such as scans
 	*rand.Rand
 }
 
@@ -183,7 +190,7 @@ func (g *generator) number(schema map[string]any, kind string) any {
 }
 
 func (g *generator) text(schema map[string]any, name string, how int) any {
-	if v, ok := g.seen.like(name, g.Rand); ok && g.IntN(2) == 0 {
+	if v, ok := g.seen.like(g.of, name, g.Rand); ok && g.IntN(2) == 0 {
 		return v
 	}
 	if how != asDocumented && g.IntN(2) == 0 {

@@ -133,6 +133,7 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 	a.registerValidation()
 	a.registerLookBack()
 	a.registerEvents()
+	allowNull(a.huma.OpenAPI().Components.Schemas)
 	return a
 }
 
