@@ -138,9 +138,10 @@ type Server struct {
 		of   map[string]*looking // those that run or wait, by id
 		turn chan struct{}       // full while one runs
 	}
-	sender  *forward.Sender // nil: scans stay here
-	sending sync.WaitGroup
-	logKey  logKey
+	sender    *forward.Sender // nil: scans stay here
+	sending   sync.WaitGroup
+	logKey    logKey
+	verifying verification
 
 	ending    chan struct{}
 	endOnce   sync.Once
@@ -241,10 +242,19 @@ func (s *Server) routes() *echo.Echo {
 	api.Register(e, s, s.store, s.auth, s.cfg.Logger, api.Limits{MaxUpload: s.cfg.MaxUpload, Uploads: maxUploadsAtOnce})
 	e.Match(chunkMethods, strings.TrimSuffix(chunked.Path, "/"), echo.WrapHandler(s.chunks))
 	e.Match(chunkMethods, chunked.Path+"*", echo.WrapHandler(s.chunks))
+	for _, method := range chunkMethods {
+		s.auth.Needs(method, strings.TrimSuffix(chunked.Path, "/"), auth.ScansTake)
+		s.auth.Needs(method, chunked.Path+"*", auth.ScansTake)
+	}
 	web.Register(e)
 	observe.Register(e, s.checks(), func(name string, err error) {
 		s.cfg.Logger.Warn("not ready", slog.String("check", name), slog.Any("error", err))
 	})
+	for _, path := range []string{"/login", "/assets/*", "/healthz", "/readyz"} {
+		s.auth.Needs(http.MethodGet, path, auth.Open)
+	}
+	s.auth.Needs(http.MethodGet, "/*", auth.Account) // the pages, without what they show
+	s.auth.CheckRoutes(e)
 	return e
 }
 
@@ -399,6 +409,11 @@ func (s *Server) SetRole(ctx context.Context, user, role string) error {
 		return fmt.Errorf("give %s the role %s: %w", user, role, err)
 	}
 	return nil
+}
+
+// ChangePerson changes the account of a user as whoever runs the machine may.
+func (s *Server) ChangePerson(ctx context.Context, user string, c store.PersonChange) error {
+	return s.store.ChangePerson(ctx, user, c, s.cfg.Clock())
 }
 
 // NewToken makes an access token, called name, for user ("": DefaultUser), creating the account when there is none; scope and life

@@ -19,6 +19,7 @@ import (
 
 	"fentrace/device"
 	"fentrace/device/acquire"
+	"fentrace/library"
 	"fentrace/library/search"
 	"fentrace/server/auth"
 	"fentrace/server/chunked"
@@ -49,12 +50,16 @@ var statuses = []struct {
 	{ErrBusy, http.StatusConflict},
 	{ErrNotLearnt, http.StatusServiceUnavailable},
 	{store.ErrNotFound, http.StatusNotFound},
+	{library.ErrNoSubstance, http.StatusNotFound},
 	{lookback.ErrNoReference, http.StatusUnprocessableEntity},
 	{search.ErrNotSearchable, http.StatusUnprocessableEntity},
 	{store.ErrInvalid, http.StatusUnprocessableEntity},
 	{store.ErrExists, http.StatusConflict},
 	{store.ErrKeyUsed, http.StatusUnprocessableEntity},
 	{store.ErrClosed, http.StatusConflict},
+	{store.ErrElsewhere, http.StatusForbidden},
+	{store.ErrMarked, http.StatusForbidden},
+	{store.ErrWithheld, http.StatusUnprocessableEntity}, // not a conflict, which whoever sends on would try again
 	{store.ErrSecondPerson, http.StatusForbidden},
 	{store.ErrAlone, http.StatusConflict},
 	{store.ErrFull, http.StatusInsufficientStorage},
@@ -179,12 +184,12 @@ func ErrorHandler(log *slog.Logger) echo.HTTPErrorHandler {
 }
 
 // LimitBody refuses bodies that are too large: at once when Content-Length says so, else as soon as the limit has
-// been read. maxUpload applies to POST /v1/scans and to pieces of uploads, MaxBody to everything else.
+// been read. maxUpload applies to POST /v1/scans and /v1/identify and to pieces of uploads, MaxBody to everything else.
 func LimitBody(maxUpload int64) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r, limit := c.Request(), int64(MaxBody)
-			if r.Method == http.MethodPost && c.Path() == uploadPath || strings.HasPrefix(r.URL.Path, chunked.Path) {
+			if r.Method == http.MethodPost && (c.Path() == uploadPath || c.Path() == IdentifyPath) || strings.HasPrefix(r.URL.Path, chunked.Path) {
 				limit = maxUpload
 			}
 			if r.ContentLength > limit {

@@ -80,3 +80,9 @@ func parse(text string) (Checkpoint, error) {
 	}
 	return Checkpoint{Origin: lines[0], Size: size, Root: root}, nil
 }
+
+// Origin is the name of the log that a checkpoint says it is of; nothing is checked.
+func Origin(signed string) string {
+	origin, _, _ := strings.Cut(signed, "\n")
+	return origin[:min(len(origin), MaxCheckpoint)]
+}

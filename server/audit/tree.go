@@ -41,8 +41,13 @@ func NewEdge(size int64, hashes []tlog.Hash) (Edge, error) {
 
 // Append adds a leaf by its bytes, and returns the hashes to be stored from number first on; e itself stays as it is.
 func (e Edge) Append(leaf []byte) (next Edge, first int64, stored []tlog.Hash, err error) {
+	return e.AppendHash(tlog.RecordHash(leaf))
+}
+
+// AppendHash is Append for a leaf of which only the hash is known.
+func (e Edge) AppendHash(leaf tlog.Hash) (next Edge, first int64, stored []tlog.Hash, err error) {
 	first = tlog.StoredHashCount(e.Size)
-	if stored, err = tlog.StoredHashes(e.Size, leaf, e); err != nil {
+	if stored, err = tlog.StoredHashesForRecordHash(e.Size, leaf, e); err != nil {
 		return e, 0, nil, err
 	}
 	next = Edge{Size: e.Size + 1, hashes: map[int64]tlog.Hash{}}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"fentrace/server/audit"
+	"fentrace/server/tlp"
 )
 
 // LogFilter narrows the entries of the log. Zero fields do not narrow; texts are compared whole.
@@ -40,12 +41,32 @@ func (f LogFilter) where() (string, []any) {
 type LogEntry struct {
 	audit.Leaf
 	Raw []byte `json:"-"`
+
+	stored int64   // the number it is stored under
+	found  columns // what it is found by
+}
+
+// columns are what a leaf is found by.
+type columns struct {
+	at                                  int64
+	actor, agency, action, kind, record string
+}
+
+func foundBy(l audit.Leaf) columns {
+	return columns{micros(l.Time), l.Actor, l.Agency, l.Action, l.Kind, l.ID}
 }
 
 // Log returns up to limit entries before the cursor ("" starts), newest first, and the cursor of those before them, "" at the end.
 // What is added meanwhile makes no page repeat or skip one. ErrInvalid for a cursor that Log did not give.
+// An auditor sees what the agency did, and one of LocalAgency everything. Another account sees that too, of LocalAgency also what the
+// program did by itself, if it is cleared for all records of its agency, and otherwise only what it did itself.
 func (s *Store) Log(ctx context.Context, f LogFilter, limit int, cursor string) (entries []LogEntry, next string, err error) {
+	see, seen, err := logSeen(ctx)
+	if err != nil {
+		return nil, "", err
+	}
 	cond, args := f.where()
+	cond, args = cond+" AND "+see, append(args, seen...)
 	if cursor != "" {
 		before, err := strconv.ParseInt(cursor, 10, 64)
 		if err != nil || before < 0 {
@@ -61,6 +82,38 @@ func (s *Store) Log(ctx context.Context, f LogFilter, limit int, cursor string) 
 	return entries, next, err
 }
 
+// logSeen is the condition that whoever asks may see a leaf.
+func logSeen(ctx context.Context) (cond string, args []any, err error) {
+	p, ok := Asking(ctx)
+	switch {
+	case !ok:
+		return "", nil, ErrNobody
+	case p.Program || p.Agency == LocalAgency && p.Role == "auditor":
+		return "TRUE", nil, nil
+	case p.Role != "auditor" && p.Clearance != tlp.Red:
+		return "agency = ? AND actor = ?", []any{p.Agency, p.User}, nil
+	case p.Agency == LocalAgency:
+		return "agency IN (?, '')", []any{p.Agency}, nil
+	}
+	return "agency = ?", []any{p.Agency}, nil
+}
+
+// LogLeaf is one leaf; ErrNotFound when there is none that whoever asks may see.
+func (s *Store) LogLeaf(ctx context.Context, seq int64) (LogEntry, error) {
+	see, args, err := logSeen(ctx)
+	if err != nil {
+		return LogEntry{}, err
+	}
+	found, err := s.leaves(ctx, "seq = ? AND "+see, append([]any{seq}, args...)...)
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("entry %d of the log: %w", seq, ErrNotFound)
+	}
+	if err != nil {
+		return LogEntry{}, err
+	}
+	return found[0], nil
+}
+
 // LogFrom returns up to limit leaves as they are stored, from number seq on, oldest first. A leaf that cannot be read has only its
 // bytes and the number it is stored under.
 func (s *Store) LogFrom(ctx context.Context, seq int64, limit int) ([]LogEntry, error) {
@@ -73,20 +126,19 @@ func (s *Store) LogAbout(ctx context.Context, kind, record string) ([]LogEntry, 
 }
 
 func (s *Store) leaves(ctx context.Context, tail string, args ...any) ([]LogEntry, error) {
-	rows, err := s.r.QueryContext(ctx, "SELECT seq, leaf FROM log_leaves WHERE "+tail, args...)
+	rows, err := s.r.QueryContext(ctx, "SELECT seq, at, actor, agency, action, kind, record, leaf FROM log_leaves WHERE "+tail, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the log: %w", err)
 	}
 	defer rows.Close()
 	out := []LogEntry{}
 	for rows.Next() {
-		var seq int64
 		var e LogEntry
-		if err := rows.Scan(&seq, &e.Raw); err != nil {
+		if err := rows.Scan(&e.stored, &e.found.at, &e.found.actor, &e.found.agency, &e.found.action, &e.found.kind, &e.found.record, &e.Raw); err != nil {
 			return nil, fmt.Errorf("read the log: %w", err)
 		}
 		if e.Leaf, err = audit.Decode(e.Raw); err != nil {
-			e.Leaf = audit.Leaf{Seq: seq}
+			e.Leaf = audit.Leaf{Seq: e.stored}
 		}
 		out = append(out, e)
 	}
@@ -199,4 +251,35 @@ func (s *Store) LogKeys(ctx context.Context) (map[string]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// Refusal is something that was refused.
+type Refusal struct {
+	What  string // log-in, token or request
+	From  string // address; "others" for those that are not counted apart
+	User  string // account; empty: nobody was logged in
+	Route string
+}
+
+// Refused is a refusal with how often it came between two times.
+type Refused struct {
+	Refusal
+	Count       int
+	First, Last time.Time
+}
+
+// NoteRefusals notes them in the log, all or none.
+func (s *Store) NoteRefusals(ctx context.Context, rs []Refused) error {
+	return s.write(ctx, func(tx queries) error {
+		for _, r := range rs {
+			detail := map[string]any{"count": r.Count, "first": r.First.UTC().Truncate(time.Second), "last": r.Last.UTC().Truncate(time.Second)}
+			if r.Route != "" {
+				detail["route"] = r.Route
+			}
+			if err := tx.log(As(ctx, Principal{User: r.User}), Entry{Action: audit.Refuse, Kind: r.What, ID: r.From, Detail: detail}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

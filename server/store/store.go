@@ -92,6 +92,9 @@ func newStore(ctx context.Context, d *dialect, w, pool *sql.DB) (*Store, error) 
 			return nil, errors.Join(fmt.Errorf("ask which database it is: %w", err), s.Close())
 		}
 	}
+	if err := s.takeOver(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
 }
 
