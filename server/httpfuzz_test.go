@@ -224,11 +224,12 @@ func (f *httpFuzz) run(length time.Duration, seed uint64) {
 func (f *httpFuzz) sendOne(g *generator, op operation) {
 	how := g.IntN(3)
 	g.of = op.about()
+	sparse := g.IntN(2) == 0
 	path, query, header := op.path, url.Values{}, http.Header{}
 	for _, p := range op.parameters {
 		name, _ := p["name"].(string)
 		schema, _ := p["schema"].(map[string]any)
-		if required, _ := p["required"].(bool); !required && g.IntN(3) > 0 {
+		if required, _ := p["required"].(bool); !required && (sparse || g.IntN(3) > 0) {
 			continue
 		}
 		v := plainValue(g.value(schema, name, how, 2))
@@ -363,7 +364,7 @@ func (f *httpFuzz) judge(g *generator, op operation, how int, method, target str
 	}
 	req.Header = header.Clone()
 	caller := pick(g, f.callers)
-	if how == asDocumented && g.IntN(2) == 0 {
+	if how == asDocumented && g.IntN(4) > 0 {
 		caller = f.callers[len(f.callers)-1-g.IntN(2)] // who may do most
 	}
 	if name, value, ok := strings.Cut(caller, ": "); ok {
