@@ -52,8 +52,8 @@ type Config struct {
 	ClientID, ClientSecret string
 	// Name is what people call the provider.
 	Name string
-	// Return is the address that the provider sends browsers back to.
-	Return string
+	// Return tells the address that the provider sends browsers back to.
+	Return func() string
 	// UserClaim names the claim with the name of the account: "preferred_username" when empty, where "email", once verified, stands
 	// in for a missing one.
 	UserClaim string
@@ -94,10 +94,8 @@ func New(cfg Config) (*Provider, error) {
 	if cfg.ClientID == "" {
 		return nil, errors.New("log-in provider: the client id that it knows this server by is needed")
 	}
-	for name, address := range map[string]string{"issuer": cfg.Issuer, "return address": cfg.Return} {
-		if err := secure(address); err != nil {
-			return nil, fmt.Errorf("log-in provider: %s: %w", name, err)
-		}
+	if err := secure(cfg.Issuer); err != nil {
+		return nil, fmt.Errorf("log-in provider: issuer: %w", err)
 	}
 	if cfg.Name == "" {
 		cfg.Name = "single sign-on"
@@ -181,7 +179,7 @@ func (p *Provider) client(found *gooidc.Provider) *oauth2.Config {
 	if found.Claims(&offers) == nil && len(offers.Methods) > 0 && !slices.Contains(offers.Methods, "client_secret_basic") || p.cfg.ClientSecret == "" {
 		end.AuthStyle = oauth2.AuthStyleInParams
 	}
-	return &oauth2.Config{ClientID: p.cfg.ClientID, ClientSecret: p.cfg.ClientSecret, RedirectURL: p.cfg.Return, Endpoint: end,
+	return &oauth2.Config{ClientID: p.cfg.ClientID, ClientSecret: p.cfg.ClientSecret, RedirectURL: p.cfg.Return(), Endpoint: end,
 		Scopes: append([]string{gooidc.ScopeOpenID, "profile", "email"}, p.cfg.Scopes...)}
 }
 
