@@ -130,3 +130,6 @@ func (s *Service) roleOf(who oidc.Identity) (string, error) {
 	}
 	return "", fmt.Errorf("%w: none of your groups there has a role here", ErrNoAccount)
 }
+
+// ForgetFailures opens again what failed log-ins have closed.
+func (s *Service) ForgetFailures() { s.throttle.forgetAll() }
