@@ -553,6 +553,7 @@ function onEvent<T>(name: string, callback: (data: T) => void): () => void {
 }
 
 export const api = {
+  loginWays: () => getJSON<{ provider: string }>("/v1/login"),
   login: (body: { code: string } | { user: string; password: string; second?: string }) => postJSON("/v1/login", body),
   logout: () => request("/v1/logout", { method: "POST" }),
   me: () => getJSON<Me>("/v1/me"),
