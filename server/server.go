@@ -109,6 +109,13 @@ type Config struct {
 	Certificate, Key string
 	// RequireReason: nothing leaves as evidence pack, STIX or report unless it is said who is given it and why.
 	RequireReason bool
+	// AutoTLS has certificates issued and renewed in place of Certificate; nil: it does not.
+	AutoTLS *AutoTLS
+	// PublicURL is how browsers know this server, such as https://fentrace.example.org; that of the first name of AutoTLS, else URL,
+	// when empty.
+	PublicURL string
+	// LoginProvider lets people log in with OpenID Connect as well; nil: it does not.
+	LoginProvider *LoginProvider
 	// SessionIdle is after how long a browser that does nothing has to log in again; 0: not before auth.SessionLife.
 	SessionIdle time.Duration
 	// MetricsListen is host:port of a second listener, without log-in, that answers Prometheus under /metrics; "": there is none.
@@ -129,6 +136,7 @@ type Server struct {
 	http       *http.Server
 	chunks     *chunked.Uploads
 	metrics    *observe.Metrics
+	auto       *autoTLS     // nil: certificates come from files, or none does
 	scraped    *http.Server // of metrics; nil: there is none
 	instrument *instrument
 	knows      atomic.Pointer[knowledge] // what scans are answered with; replaced as a whole
@@ -208,6 +216,9 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s.sender = s.newSender()
 	if s.chunks, err = s.newChunked(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start server: %w", err), s.looker.Archive.Close(), st.Close())
+	}
+	if err := errors.Join(s.useProvider(), s.useAutoTLS()); err != nil {
 		return nil, errors.Join(fmt.Errorf("start server: %w", err), s.looker.Archive.Close(), st.Close())
 	}
 	s.metrics = s.newMetrics()
@@ -300,7 +311,10 @@ func (s *Server) Listen() error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w (is another Fentrace running? choose another address)", s.cfg.Listen, err)
 	}
-	if s.cfg.Certificate != "" {
+	switch {
+	case s.auto != nil:
+		l = tls.NewListener(l, s.auto.config())
+	case s.cfg.Certificate != "":
 		config, err := tlsConfig(s.cfg.Certificate, s.cfg.Key)
 		if err != nil {
 			return errors.Join(err, l.Close())
@@ -319,6 +333,13 @@ func (s *Server) URL() string {
 	if s.listening != nil {
 		addr = s.listening.Addr().String()
 	}
+	if s.auto != nil {
+		_, port, _ := net.SplitHostPort(addr)
+		if port == "443" {
+			return "https://" + s.cfg.AutoTLS.Names[0]
+		}
+		return "https://" + net.JoinHostPort(s.cfg.AutoTLS.Names[0], port)
+	}
 	if s.cfg.Certificate != "" {
 		return "https://" + addr
 	}
@@ -336,7 +357,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.startLookingBack(ctx)
 	s.startChunked()
 	s.startCheckpoints()
-	if err := s.startMetrics(); err != nil {
+	if err := errors.Join(s.startMetrics(), s.startChallenges()); err != nil {
 		return errors.Join(err, s.Close())
 	}
 	failed := make(chan error, 1)
@@ -376,6 +397,9 @@ func (s *Server) Close() error {
 		s.mu.Unlock()
 		if s.scraped != nil {
 			err = errors.Join(err, s.scraped.Close())
+		}
+		if s.auto != nil && s.auto.challenges != nil {
+			err = errors.Join(err, s.auto.challenges.Close())
 		}
 		s.works.Wait()
 		s.closeErr = errors.Join(preview, err, s.instrument.close(), s.looker.Archive.Close(), s.store.Close())

@@ -149,6 +149,7 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 	a := &API{backend: b, store: st, auth: au, log: log, limits: l, uploads: semaphore.NewWeighted(int64(max(1, l.Uploads)) * l.MaxUpload)}
 	a.huma = humaecho.New(e, cfg)
 	a.registerLogin()
+	a.registerProvider(e)
 	a.registerUpload()
 	a.registerIdentify()
 	a.registerScans()
@@ -167,6 +168,7 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 	for _, path := range []string{cfg.OpenAPIPath + ".json", cfg.OpenAPIPath + "-3.0.json", cfg.OpenAPIPath + ".yaml", cfg.OpenAPIPath + "-3.0.yaml"} {
 		au.Needs(http.MethodGet, path, auth.Account)
 	}
+	allowNull(a.huma.OpenAPI().Components.Schemas)
 	return a
 }
 

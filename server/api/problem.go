@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -222,9 +224,34 @@ func LimitBody(maxUpload int64) echo.MiddlewareFunc {
 				return echo.NewHTTPError(http.StatusRequestEntityTooLarge, tooLarge(limit))
 			}
 			r.Body = http.MaxBytesReader(c.Response(), r.Body, limit)
+			if limit > MaxBody {
+				return next(c)
+			}
+			// Read here, a body that breaks off is the caller's mistake and not ours.
+			body, err := io.ReadAll(r.Body)
+			var tooBig *http.MaxBytesError
+			switch {
+			case errors.As(err, &tooBig):
+				return err
+			case err != nil:
+				return echo.NewHTTPError(http.StatusBadRequest, "the body could not be read to its end: "+bodyError(err))
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
 			return next(c)
 		}
 	}
+}
+
+// bodyError says why a body broke off, without the addresses that errors of the network name.
+func bodyError(err error) string {
+	var away net.Error
+	switch {
+	case errors.As(err, &away) && away.Timeout():
+		return "it took too long"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "it is shorter than was announced"
+	}
+	return "it is not sent as HTTP says"
 }
 
 // CheckQuery refuses what would otherwise be dropped in silence: query strings that do not parse and parameters

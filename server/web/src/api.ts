@@ -576,6 +576,7 @@ export const api = {
     const name = /filename="?([^";]+)"?/.exec(response.headers.get("Content-Disposition") ?? "")?.[1] ?? "fentrace";
     download(name, await response.blob());
   },
+  loginWays: () => getJSON<{ provider: string }>("/v1/login"),
   login: (body: { code: string } | { user: string; password: string; second?: string }) => postJSON("/v1/login", body),
   logout: () => request("/v1/logout", { method: "POST" }),
   me: () => getJSON<Me>("/v1/me"),
