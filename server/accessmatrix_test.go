@@ -82,6 +82,9 @@ var asks = map[string]ask{
 	"POST /v1/device/scan":                       {also: []int{409}},
 	"GET /v1/queue":                              {},
 	"POST /v1/queue/retry":                       {},
+	"GET /v1/login":                              {},
+	"GET /v1/login/provider":                     {also: []int{404}},
+	"GET /v1/login/provider/return":              {also: []int{404}},
 	"POST /v1/login":                             {body: `{"code":"x"}`, also: []int{401, 429}},
 	"POST /v1/logout":                            {},
 	"GET /v1/log":                                {},
@@ -162,7 +165,7 @@ func (w *world) routes() []route {
 			documented[strings.NewReplacer("{", ":", "}", "").Replace(key)] = true
 		}
 	}
-	plain := map[string]auth.Permission{"/login": auth.Open, "/assets/*": auth.Open, "/healthz": auth.Open, "/readyz": auth.Open, "/*": auth.Account,
+	plain := map[string]auth.Permission{"/login": auth.Open, "/assets/*": auth.Open, "/healthz": auth.Open, "/readyz": auth.Open, "/*": auth.Account, "/v1/login/provider": auth.Open, "/v1/login/provider/return": auth.Open,
 		"/v1/uploads": auth.ScansTake, "/v1/uploads/*": auth.ScansTake}
 	for _, r := range w.echo.Routes() {
 		key := r.Method + " " + r.Path
