@@ -21,6 +21,8 @@ type Arrival struct {
 	Key Key
 	// Answers are kept beside the answers given here.
 	Answers []FieldAnswer
+	// Batch, unless nil, is the file of a batch that is answered with this.
+	Batch *BatchPart
 	// Queue puts the file at the end of the outbox unless it was ever in it.
 	Queue bool
 }
@@ -28,7 +30,7 @@ type Arrival struct {
 // Arrive notes that the bytes of a stored file came again. created is true when this very request, told by its key,
 // stored the file the first time. ErrKeyUsed when the key belongs to another file; nothing is noted then.
 func (s *Store) Arrive(ctx context.Context, sum string, a Arrival, now time.Time) (created bool, err error) {
-	if a.Key == (Key{}) && len(a.Answers) == 0 && !a.Queue {
+	if a.Key == (Key{}) && len(a.Answers) == 0 && !a.Queue && a.Batch == nil {
 		return false, nil
 	}
 	err = s.write(ctx, func(tx queries) error {
@@ -49,6 +51,11 @@ func arrive(ctx context.Context, tx queries, sum string, a Arrival, isNew bool, 
 	}
 	if err := insertFieldAnswers(ctx, tx, sum, a.Answers); err != nil {
 		return false, err
+	}
+	if a.Batch != nil {
+		if err := finishFile(ctx, tx, sum, *a.Batch, now); err != nil {
+			return false, err
+		}
 	}
 	if a.Queue {
 		if _, err := enqueue(ctx, tx, "sha256 = ?", sum); err != nil {

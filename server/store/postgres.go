@@ -18,6 +18,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 )
@@ -63,7 +64,13 @@ func OpenPostgres(ctx context.Context, address string) (*Store, error) {
 	}
 	reading := maps.Clone(session)
 	reading["default_transaction_read_only"] = "on"
-	s, err := newStore(ctx, postgres, openPool(config, session), openPool(config, reading))
+	listen, err := listenPool(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	jobs := openPool(config, session)
+	jobs.SetMaxOpenConns(riverConnections)
+	s, err := newStore(ctx, postgres, openPool(config, session), openPool(config, reading), queue{on: jobs, listen: listen})
 	if err != nil {
 		return nil, fmt.Errorf("open database %s of %s on %s, port %d: %w", config.Database, config.User, config.Host, config.Port, err)
 	}
@@ -134,6 +141,17 @@ func openPool(config *pgx.ConnConfig, settings map[string]string) *sql.DB {
 		_, err := conn.Exec(ctx, "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")
 		return err
 	}))
+}
+
+// listenPool has the one connection that hears of new jobs; it is opened when there is somebody to tell.
+func listenPool(ctx context.Context, config *pgx.ConnConfig) (*pgxpool.Pool, error) {
+	c, err := pgxpool.ParseConfig("")
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrAddress, err)
+	}
+	c.ConnConfig = config.Copy()
+	c.MinConns, c.MaxConns = 0, 1
+	return pgxpool.NewWithConfig(ctx, c)
 }
 
 // migrating lets one program at a time change the tables, and none write meanwhile.

@@ -31,12 +31,9 @@ func (s *Store) Put(ctx context.Context, f File, scans []Scan, a Arrival) (store
 		if len(scans) == 0 {
 			return fmt.Errorf("%w: no scan", ErrInvalid)
 		}
-		n, err := changed(tx.ExecContext(ctx, `INSERT INTO files (sha256, name, size, created, raw) VALUES (?,?,?,?,?)
-			ON CONFLICT DO NOTHING`, sum, f.Name, len(f.Raw), micros(scans[0].Created), f.Raw))
-		if err != nil {
-			return fmt.Errorf("store file %s: %w", f.Name, err)
+		if all, err = putFile(ctx, tx, sum, f, scans[0].Created); err != nil {
+			return err
 		}
-		all = n == 1
 		for _, sc := range scans {
 			isNew, err := insertScan(ctx, tx, sc)
 			if err != nil {

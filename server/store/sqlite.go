@@ -39,7 +39,7 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s for reading: %w", path, err), w.Close())
 	}
-	s, err := newStore(ctx, sqlite, w, r)
+	s, err := newStore(ctx, sqlite, w, r, queue{on: w})
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}

@@ -50,6 +50,7 @@ type Store struct {
 	r    queries // on pool
 	id   string
 
+	queue    queue
 	together group
 	recent   *lru.Cache[string, spectra.Spectrum] // by id of the scan: those stored last are looked at once more
 }
@@ -69,8 +70,8 @@ func OpenDatabase(ctx context.Context, dir, address string) (*Store, error) {
 	return OpenPostgres(ctx, address)
 }
 
-// newStore brings the tables up to date and puts a store together; it closes w and pool when it cannot.
-func newStore(ctx context.Context, d *dialect, w, pool *sql.DB) (*Store, error) {
+// newStore brings the tables up to date and puts a store together; it closes w, pool and q when it cannot.
+func newStore(ctx context.Context, d *dialect, w, pool *sql.DB, q queue) (*Store, error) {
 	w.SetMaxOpenConns(1)
 	pool.SetMaxOpenConns(readers)
 	pool.SetMaxIdleConns(readers)
@@ -78,9 +79,12 @@ func newStore(ctx context.Context, d *dialect, w, pool *sql.DB) (*Store, error) 
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{recent: recent, d: d, w: w, pool: pool, r: queries{on: pool, d: d}}
+	s := &Store{recent: recent, d: d, w: w, pool: pool, r: queries{on: pool, d: d}, queue: q}
 	if err := d.migrate(ctx, w); err != nil {
 		return nil, errors.Join(fmt.Errorf("bring tables up to date: %w", d.named(ctx, err)), s.Close())
+	}
+	if err := s.openQueue(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("bring tables up to date: %w", err), s.Close())
 	}
 	if d.identity != "" {
 		if err := s.r.QueryRowContext(ctx, d.identity).Scan(&s.id); err != nil {
@@ -119,7 +123,7 @@ func (d *dialect) migrate(ctx context.Context, db *sql.DB) error {
 // Close closes all connections; the store cannot be used after.
 func (s *Store) Close() error {
 	s.together.ended.Wait()
-	return errors.Join(s.pool.Close(), s.w.Close())
+	return errors.Join(s.queue.close(s.w), s.pool.Close(), s.w.Close())
 }
 
 func micros(t time.Time) int64 { return t.UnixMicro() }
