@@ -23,11 +23,23 @@ func (s *Server) newChunked() (*chunked.Uploads, error) {
 			c, _ := auth.From(ctx)
 			return c.User
 		},
-		Check: func(said map[string]string) error {
+		Check: func(ctx context.Context, said map[string]string) error {
+			if id, _, err := batchOf(said); err != nil || id != "" {
+				if err == nil {
+					err = s.openForUpload(ctx, id)
+				}
+				return err
+			}
 			_, _, err := api.Said(said)
 			return err
 		},
 		Receive: func(ctx context.Context, f chunked.File) (string, error) {
+			if id, name, err := batchOf(f.Said); err != nil || id != "" {
+				if err == nil {
+					err = s.receiveForBatch(ctx, id, name, f.Raw)
+				}
+				return "", err
+			}
 			name, fields, err := api.Said(f.Said)
 			if err != nil {
 				return "", err

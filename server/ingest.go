@@ -41,7 +41,7 @@ func (s *Server) Receive(ctx context.Context, u api.Upload) (store.Scan, bool, e
 
 func (s *Server) receive(ctx context.Context, u api.Upload, dev *store.Device) (store.Scan, bool, error) {
 	now := s.cfg.Clock()
-	arrival := store.Arrival{Key: u.Key, Answers: u.Answers, Queue: s.cfg.Queue || s.cfg.Upstream != nil}
+	arrival := store.Arrival{Key: u.Key, Answers: u.Answers, Batch: u.Batch, Queue: s.cfg.Queue || s.cfg.Upstream != nil}
 	if sc, created, found, err := s.known(ctx, u.Raw, arrival, now); found || err != nil {
 		return sc, created, err
 	}

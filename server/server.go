@@ -30,6 +30,7 @@ import (
 	"fentrace/server/auth"
 	"fentrace/server/chunked"
 	"fentrace/server/forward"
+	"fentrace/server/jobs"
 	"fentrace/server/lookback"
 	"fentrace/server/observe"
 	"fentrace/server/store"
@@ -103,6 +104,11 @@ type Config struct {
 	SessionIdle time.Duration
 	// MetricsListen is host:port of a second listener, without log-in, that answers Prometheus under /metrics; "": there is none.
 	MetricsListen string
+	// Worker takes jobs by Work, on a Database that servers use, and does nothing else.
+	Worker bool
+	// JobBeat is how often a program says that it lives to the others that take jobs from the same database, JobWait how long a job
+	// waits after it has failed the first time; jobs.DefaultBeat and jobs.DefaultFirstWait when 0.
+	JobBeat, JobWait time.Duration
 	// Version of the program, for metrics.
 	Version string
 	// Clock and Logger default to time.Now and slog.Default.
@@ -130,9 +136,9 @@ type Server struct {
 	looker     *lookback.Looker
 	looks      struct {
 		sync.Mutex
-		of   map[string]*looking // those that run or wait, by id
-		turn chan struct{}       // full while one runs
+		of map[string]*looking // those that run here, by id
 	}
+	jobs    *jobs.Runner
 	sender  *forward.Sender // nil: scans stay here
 	sending sync.WaitGroup
 
@@ -175,13 +181,16 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, store: st, auth: auth.New(st, cfg.Clock, cfg.SessionIdle), instrument: newInstrument(cfg),
 		ending: make(chan struct{}), stored: make(chan struct{})}
-	s.looks.of, s.looks.turn = map[string]*looking{}, make(chan struct{}, 1)
+	s.looks.of = map[string]*looking{}
 	s.background, s.endWork = context.WithCancel(context.WithoutCancel(ctx))
 	if err := s.load(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start server: %w", err), st.Close())
 	}
 	if err := s.openArchive(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start server: %w", err), st.Close())
+	}
+	if s.jobs, err = s.newJobs(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start server: %w", err), s.looker.Archive.Close(), st.Close())
 	}
 	s.sender = s.newSender()
 	if s.chunks, err = s.newChunked(); err != nil {
@@ -303,6 +312,9 @@ func (s *Server) Run(ctx context.Context) error {
 	s.startLearning(ctx)
 	s.startLookingBack(ctx)
 	s.startChunked()
+	if err := s.startJobs(ctx); err != nil {
+		return errors.Join(err, s.Close())
+	}
 	if err := s.startMetrics(); err != nil {
 		return errors.Join(err, s.Close())
 	}
@@ -327,10 +339,13 @@ func (s *Server) Close() error {
 		s.mu.Lock()
 		close(s.ending)
 		s.mu.Unlock()
+		s.jobs.Ending()
 		s.endWork()
 		s.sending.Wait()
 		ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 		defer cancel()
+		stopped := make(chan error, 1)
+		go func() { stopped <- s.jobs.Stop(ctx) }()
 		preview := s.instrument.stopPreview(ctx)
 		err := s.http.Shutdown(ctx)
 		if err != nil {
@@ -345,7 +360,7 @@ func (s *Server) Close() error {
 			err = errors.Join(err, s.scraped.Close())
 		}
 		s.works.Wait()
-		s.closeErr = errors.Join(preview, err, s.instrument.close(), s.looker.Archive.Close(), s.store.Close())
+		s.closeErr = errors.Join(preview, err, <-stopped, s.instrument.close(), s.looker.Archive.Close(), s.store.Close())
 	})
 	return s.closeErr
 }

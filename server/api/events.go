@@ -30,6 +30,8 @@ func (a *API) registerEvents() {
 			"Events named alerts, without id, say in the same way how many alerts nobody has read: {\"unread\"}. " +
 			"Events named rescreen, without id, are looks through the past, each as GET /v1/rescreens lists it: first those that run, then whenever one has begun, " +
 			"got further or ended; one of another program on the same database is told a little later. " +
+			"Events named batch, without id, are batches as GET /v1/batches lists them: first those that are worked on, then whenever one has changed, twice a second at " +
+			"most. Events named jobs, without id, say how many jobs there are: {\"waiting\",\"running\",\"failing\",\"dead\"}. " +
 			"Events named frame, without id and not kept, are what the detector sees, thinned out.",
 		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
 			"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}}}
@@ -63,7 +65,7 @@ func (a *API) stream(hc huma.Context, last int64) {
 	defer beat.Stop()
 	seen, _ := a.backend.Live() // what is past is not shown
 	ok := send(": listening\n\n")
-	queue, unread, rescreens := "", 0, followed{}
+	queue, unread, rescreens, batches := "", 0, followed{}, toldBatches{}
 	for ok {
 		stored := a.backend.Stored() // before reading, so that nothing falls between
 		frame, next := a.backend.Live()
@@ -89,13 +91,15 @@ func (a *API) stream(hc huma.Context, last int64) {
 		if len(events) > 0 {
 			continue
 		}
-		if !a.sendQueue(ctx, &queue, send) || !a.sendAlerts(ctx, &unread, send) || !a.sendRescreens(ctx, &rescreens, send) {
+		if !a.sendQueue(ctx, &queue, send) || !a.sendAlerts(ctx, &unread, send) || !a.sendRescreens(ctx, &rescreens, send) ||
+			!a.sendBatches(ctx, &batches, send) || !a.sendJobs(ctx, &batches, send) {
 			return
 		}
 		select {
 		case <-stored:
 		case <-next:
 		case <-rescreens.again():
+		case <-batches.again():
 		case <-beat.C:
 			ok = send(": still here\n\n")
 		case <-a.backend.Ending():

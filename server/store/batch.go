@@ -25,8 +25,6 @@ const (
 const (
 	// ChunkFiles is how many files of a batch one job answers.
 	ChunkFiles = 32
-	// gatherAfter is how long files of a batch wait for others to come before fewer than ChunkFiles are given to a job.
-	gatherAfter = time.Second
 	// rateOver is the time over which the rate of a batch is measured.
 	rateOver = 30 * time.Second
 )
@@ -110,9 +108,9 @@ func putFile(ctx context.Context, tx queries, sum string, f File, now time.Time)
 }
 
 // AddToBatch stores files in a batch, and the jobs that answer them, in one transaction. Files whose bytes are in the batch already
-// are left as they are; added is how many were not. queue is that of the jobs. ErrNotFound, or ErrClosed when the batch was
-// cancelled.
-func (s *Store) AddToBatch(ctx context.Context, id, queue string, files []File, now time.Time) (added int, err error) {
+// are left as they are; added is how many were not. gather and queue are those of the jobs that give files
+// to others and that answer them. ErrNotFound, or ErrNotNow when the batch was cancelled.
+func (s *Store) AddToBatch(ctx context.Context, id, gather, queue string, files []File, now time.Time) (added int, err error) {
 	sums := make([]string, len(files))
 	for i, f := range files {
 		sums[i] = spectra.HashBytes(f.Raw)
@@ -144,7 +142,7 @@ func (s *Store) AddToBatch(ctx context.Context, id, queue string, files []File, 
 			}
 		}
 		if left > 0 && before == 0 { // else the job is there already
-			return s.insertJob(ctx, tx, GatherJob{Batch: id}, queue, gatherAfter)
+			return s.insertJob(ctx, tx, GatherJob{Batch: id}, gather)
 		}
 		return nil
 	})
@@ -158,7 +156,7 @@ func openBatch(ctx context.Context, tx queries, id string) error {
 	case errors.Is(err, sql.ErrNoRows):
 		return fmt.Errorf("batch %s: %w", id, ErrNotFound)
 	case err == nil && cancelled.Valid:
-		return fmt.Errorf("batch %s was cancelled: it is %w", id, ErrClosed)
+		return fmt.Errorf("batch %s was cancelled; let its files be tried again first: %w", id, ErrNotNow)
 	}
 	return err
 }
@@ -183,7 +181,7 @@ func (s *Store) assign(ctx context.Context, tx queries, id, queue string) error 
 		chunk, id, FileWaiting, ChunkFiles); err != nil {
 		return fmt.Errorf("give files to a job: %w", err)
 	}
-	return s.insertJob(ctx, tx, ChunkJob{Batch: id, Chunk: chunk}, queue, 0)
+	return s.insertJob(ctx, tx, ChunkJob{Batch: id, Chunk: chunk}, queue)
 }
 
 // Batch returns one with its counts; ErrNotFound when there is none.

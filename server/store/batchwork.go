@@ -91,7 +91,7 @@ func (s *Store) FailFile(ctx context.Context, p BatchPart, why string, now time.
 }
 
 // Single gives files of a batch that wait to jobs of their own, in one transaction, so that each of them counts its own tries.
-func (s *Store) Single(ctx context.Context, batch, queue string, after time.Duration, files ...int64) error {
+func (s *Store) Single(ctx context.Context, batch, queue string, files ...int64) error {
 	return s.write(ctx, func(tx queries) error {
 		for _, seq := range files {
 			n, err := changed(tx.ExecContext(ctx, "UPDATE batch_files SET chunk = 0 WHERE seq = ? AND batch = ? AND state = ? AND chunk <> 0", seq, batch, FileWaiting))
@@ -101,7 +101,7 @@ func (s *Store) Single(ctx context.Context, batch, queue string, after time.Dura
 			if n == 0 {
 				continue // answered, or given already
 			}
-			if err := s.insertJob(ctx, tx, FileJob{Batch: batch, File: seq}, queue, after); err != nil {
+			if err := s.insertJob(ctx, tx, FileJob{Batch: batch, File: seq}, queue); err != nil {
 				return err
 			}
 		}
@@ -109,7 +109,7 @@ func (s *Store) Single(ctx context.Context, batch, queue string, after time.Dura
 	})
 }
 
-// CancelBatch ends a batch: files that wait are not answered. ErrNotFound, or ErrClosed when it was cancelled before.
+// CancelBatch ends a batch: files that wait are not answered. ErrNotFound, or ErrNotNow when it was cancelled before.
 func (s *Store) CancelBatch(ctx context.Context, id string, now time.Time) error {
 	return s.write(ctx, func(tx queries) error {
 		if err := openBatch(ctx, tx, id); err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
@@ -135,17 +134,13 @@ func (q *queue) close(w *sql.DB) error {
 // JobDriver is how River reaches the database. It ends with the store.
 func (s *Store) JobDriver() riverdriver.Driver[*sql.Tx] { return s.queue.driver() }
 
-// insertJob puts a job into a queue in the transaction tx: it is there if and only if the rest of that is. after is how long it waits.
-func (s *Store) insertJob(ctx context.Context, tx queries, args river.JobArgs, queue string, after time.Duration) error {
+// insertJob puts a job into a queue in the transaction tx: it is there if and only if the rest of that is.
+func (s *Store) insertJob(ctx context.Context, tx queries, args river.JobArgs, queue string) error {
 	on, ok := tx.on.(*sql.Tx)
 	if !ok {
 		return errors.New("a job can only be stored in a transaction")
 	}
-	opts := &river.InsertOpts{Queue: queue}
-	if after > 0 {
-		opts.ScheduledAt = time.Now().Add(after) // River goes by the time of the machine, as databases do
-	}
-	if _, err := s.queue.insert.InsertTx(tx.context(ctx), on, args, opts); err != nil {
+	if _, err := s.queue.insert.InsertTx(tx.context(ctx), on, args, &river.InsertOpts{Queue: queue}); err != nil {
 		return fmt.Errorf("store the job %s: %w", args.Kind(), tx.d.named(ctx, err))
 	}
 	return nil
@@ -154,6 +149,6 @@ func (s *Store) insertJob(ctx context.Context, tx queries, args river.JobArgs, q
 // InsertLookBack puts the job that goes on with a look-back into the queue.
 func (s *Store) InsertLookBack(ctx context.Context, id, queue string) error {
 	return s.write(ctx, func(tx queries) error {
-		return s.insertJob(ctx, tx, LookBackJob{Rescreen: id}, queue, 0)
+		return s.insertJob(ctx, tx, LookBackJob{Rescreen: id}, queue)
 	})
 }

@@ -25,6 +25,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrExists   = errors.New("exists already")
 	ErrInvalid  = errors.New("cannot be stored")
+	// ErrNotNow: what is to be changed is in a state in which it cannot be.
+	ErrNotNow = errors.New("not possible now")
 	// ErrAddress: of a PostgreSQL database (see OpenPostgres).
 	ErrAddress = errors.New("the address of the database cannot be used")
 	// ErrFull: nothing of the transaction was stored, everything stored before is kept.

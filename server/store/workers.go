@@ -57,15 +57,6 @@ func (s *Store) RemoveWorker(ctx context.Context, id string) error {
 	})
 }
 
-// PutBack lets a job that ran when its worker ended be taken again, now. attempt is the one that was cut off: another is left alone.
-// One that was cut off as often as it may be tried is given up, with why.
-func (s *Store) PutBack(ctx context.Context, id int64, attempt int) (err error) {
-	return s.write(ctx, func(tx queries) error {
-		_, err := tx.ExecContext(ctx, "UPDATE river_job SET state = 'available' WHERE id = ? AND attempt = ? AND state = 'running'", id, attempt)
-		return err
-	})
-}
-
 // MoveJobs puts the jobs that wait in one queue into another and returns how many.
 func (s *Store) MoveJobs(ctx context.Context, from, to string) (n int, err error) {
 	err = s.write(ctx, func(tx queries) error {

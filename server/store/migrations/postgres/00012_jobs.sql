@@ -30,6 +30,9 @@ CREATE TABLE batch_files (
 CREATE INDEX batch_files_state ON batch_files(batch, state);
 CREATE INDEX batch_files_chunk ON batch_files(batch, chunk);
 CREATE INDEX batch_files_finished ON batch_files(finished);
+-- What is new of one batch is asked often.
+CREATE INDEX batch_files_news ON batch_files(batch, finished);
+CREATE INDEX batch_files_last ON batch_files(batch, seq);
 
 -- Programs that take jobs. One whose beat stands still has ended.
 CREATE TABLE job_workers (
