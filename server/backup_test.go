@@ -37,7 +37,7 @@ func TestABackupOfARunningServerIsRestoredWhole(t *testing.T) {
 	}
 	before := int(acknowledged.Load())
 	path := filepath.Join(t.TempDir(), "copy.tar.zst")
-	m, err := backup.To(t.Context(), r.cfg.DataDir, path, "v1", time.Now())
+	m, err := backup.To(asProgram(t), r.cfg.DataDir, path, "v1", time.Now())
 	close(stop)
 	<-stopped
 	if err != nil {
@@ -56,17 +56,17 @@ func TestABackupOfARunningServerIsRestoredWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if _, err := backup.Restore(t.Context(), f, dir); err != nil {
+	if _, err := backup.Restore(asProgram(t), f, dir); err != nil {
 		t.Fatal(err)
 	}
 	again := start(t, func(c *Config) { c.DataDir = dir })
-	n, err := again.Count(t.Context())
+	n, err := again.Count(asProgram(t))
 	if err != nil || n != m.Scans {
 		t.Errorf("%d scans after restoring %d, %v", n, m.Scans, err)
 	}
 	again.do("POST", "/v1/scans", jcamp("caffeine 0"), "Content-Type", "text/plain").want(t, http.StatusOK) // it is known
 	again.do("POST", "/v1/scans", jcamp("new one"), "Content-Type", "text/plain").want(t, http.StatusCreated)
-	if _, err := backup.Restore(t.Context(), f, dir); !errors.Is(err, backup.ErrNotEmpty) {
+	if _, err := backup.Restore(asProgram(t), f, dir); !errors.Is(err, backup.ErrNotEmpty) {
 		t.Errorf("restoring over a data folder: %v", err)
 	}
 }
@@ -75,7 +75,7 @@ func TestADamagedBackupLeavesNothingBehind(t *testing.T) {
 	r := start(t)
 	r.do("POST", "/v1/scans", jcamp("caffeine"), "Content-Type", "text/plain").want(t, http.StatusCreated)
 	var whole bytes.Buffer
-	if _, err := backup.Write(t.Context(), r.cfg.DataDir, &whole, "v1", time.Now()); err != nil {
+	if _, err := backup.Write(asProgram(t), r.cfg.DataDir, &whole, "v1", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	parent := t.TempDir()
@@ -89,7 +89,7 @@ func TestADamagedBackupLeavesNothingBehind(t *testing.T) {
 	}
 	without := 0
 	for i, raw := range damaged {
-		_, err := backup.Restore(t.Context(), bytes.NewReader(raw), dir)
+		_, err := backup.Restore(asProgram(t), bytes.NewReader(raw), dir)
 		if err == nil { // nothing depends on a few bits of the frame: every file has its sum all the same
 			if without++; without > 2 || i < 4 {
 				t.Errorf("copy %d, the %dth, was restored", i, without)
@@ -106,7 +106,7 @@ func TestADamagedBackupLeavesNothingBehind(t *testing.T) {
 			t.Fatalf("copy %d left %v, %v", i, left, err)
 		}
 	}
-	if _, err := backup.Write(t.Context(), parent, &whole, "v1", time.Now()); !errors.Is(err, backup.ErrNoData) {
+	if _, err := backup.Write(asProgram(t), parent, &whole, "v1", time.Now()); !errors.Is(err, backup.ErrNoData) {
 		t.Errorf("an empty folder: %v", err)
 	}
 }

@@ -26,12 +26,10 @@ const (
 	fileTime = time.Minute
 )
 
-// NewBatch begins a batch on behalf of whoever asks; without a level it is marked as this server marks what leaves it, else amber.
+// NewBatch begins a batch on behalf of whoever asks; without a level it is marked as uploads are that do not say.
 func (s *Server) NewBatch(ctx context.Context, name string, f store.Fields, level tlp.Level) (store.Batch, error) {
 	if level == "" {
-		if level = s.cfg.TLP; level == "" {
-			level = tlp.Amber
-		}
+		level = s.cfg.UploadTLP
 	}
 	defer s.announce()
 	return s.store.NewBatch(ctx, name, f, level, s.cfg.Clock())
@@ -134,7 +132,7 @@ func (s *Server) fileJob(ctx context.Context, j store.FileJob, last bool) error 
 	if err == nil || !last || ctx.Err() != nil && s.background.Err() != nil {
 		return err
 	}
-	return errors.Join(err, s.fileGivenUp(context.WithoutCancel(ctx), j, err.Error()))
+	return errors.Join(err, s.fileGivenUp(context.WithoutCancel(ctx), j, err.Error())) // the file first: it must not wait for ever
 }
 
 // fileGivenUp notes why a file of a batch is not answered.
@@ -164,7 +162,7 @@ func (s *Server) answerFile(ctx context.Context, b store.Batch, number int64) er
 		_, _, err = s.Receive(store.As(ctx, b.Submitter), api.Upload{Name: f.Name, Raw: raw, Fields: b.Fields, Batch: &part})
 		return err
 	})
-	if errors.Is(err, api.ErrUnreadable) && ctx.Err() == nil || errors.Is(err, store.ErrInvalid) {
+	if errors.Is(err, api.ErrUnreadable) && ctx.Err() == nil || errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrWithheld) {
 		defer s.announce()
 		return s.store.FailFile(ctx, part, firstLine(err.Error()), s.cfg.Clock())
 	}

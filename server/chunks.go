@@ -9,6 +9,7 @@ import (
 	"fentrace/server/api"
 	"fentrace/server/auth"
 	"fentrace/server/chunked"
+	"fentrace/server/store"
 )
 
 // chunksFolder is the name, inside a data folder, of the folder with the pieces of uploads that are not finished.
@@ -34,6 +35,13 @@ func (s *Server) newChunked() (*chunked.Uploads, error) {
 			return err
 		},
 		Receive: func(ctx context.Context, f chunked.File) (string, error) {
+			if p, _ := store.Asking(ctx); p.Program { // it had come whole before the server ended
+				u, err := s.store.User(ctx, f.User)
+				if err != nil {
+					return "", err
+				}
+				ctx = store.As(ctx, auth.Principal(u, ""))
+			}
 			if id, name, err := batchOf(f.Said); err != nil || id != "" {
 				if err == nil {
 					err = s.receiveForBatch(ctx, id, name, f.Raw)

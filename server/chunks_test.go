@@ -81,17 +81,17 @@ func TestUploadsInPiecesRefuseWhatCannotBeStored(t *testing.T) {
 	}
 
 	mine := r.begun(t, 10, "a.csv")
-	_, other, err := r.auth.NewToken(t.Context(), DefaultUser, "x", "", 0)
+	_, other, err := r.auth.NewToken(asProgram(t), DefaultUser, "x", "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if a := r.do("HEAD", mine, nil, "Tus-Resumable", "1.0.0", "Authorization", "Bearer "+other); a.StatusCode != http.StatusOK {
 		t.Errorf("the same user with another token: %d", a.StatusCode)
 	}
-	if err := r.SetRole(t.Context(), "eve", "technician"); err != nil {
+	if err := r.SetRole(asProgram(t), "eve", "technician"); err != nil {
 		t.Fatal(err)
 	}
-	eve, err := r.NewToken(t.Context(), "eve", "x", "", 0)
+	eve, err := r.NewToken(asProgram(t), "eve", "x", "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,19 +125,19 @@ func TestWhatHadComeWholeIsStoredAfterTheServerWasEnded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r.chunks.Resume(t.Context())
-	if n, err := r.Count(t.Context()); err != nil || n != 1 {
+	r.chunks.Resume(asProgram(t))
+	if n, err := r.Count(asProgram(t)); err != nil || n != 1 {
 		t.Errorf("%d scans, %v", n, err)
 	}
 	r.tus("HEAD", whole, nil).want404(t)
 	if a := r.tus("HEAD", part, nil); a.Header.Get("Upload-Offset") != "10" {
 		t.Errorf("an upload that was not whole: %d, offset %s", a.StatusCode, a.Header.Get("Upload-Offset"))
 	}
-	r.chunks.Tidy(t.Context(), time.Now())
+	r.chunks.Tidy(asProgram(t), time.Now())
 	if a := r.tus("HEAD", part, nil); a.StatusCode != http.StatusOK {
 		t.Errorf("a fresh upload was removed: %d", a.StatusCode)
 	}
-	r.chunks.Tidy(t.Context(), time.Now().Add(72*time.Hour))
+	r.chunks.Tidy(asProgram(t), time.Now().Add(72*time.Hour))
 	r.tus("HEAD", part, nil).want404(t)
 	if !bytes.Contains(r.do("GET", "/openapi.json", nil).body, []byte(api.ProblemType)) {
 		t.Error("no description of the interface")

@@ -91,13 +91,22 @@ func (s *Server) compareAll(ctx context.Context, c store.LibraryChange, k *knowl
 	for _, r := range k.lib.References() {
 		itself[r.Provenance.SHA256] = true
 	}
-	fair := slices.DeleteFunc(slices.Clone(truths), func(t store.Truth) bool { return itself[t.SHA256] || !gradable(t) })
-	if err := s.store.BeginComparison(ctx, c, len(fair), len(truths)-len(fair)); err != nil {
+	var fair []store.Truth
+	total, leftOut := map[store.Bucket]int{}, map[store.Bucket]int{}
+	for _, t := range truths {
+		if itself[t.SHA256] || !gradable(t) {
+			leftOut[t.Bucket]++
+			continue
+		}
+		total[t.Bucket]++
+		fair = append(fair, t)
+	}
+	if err := s.store.BeginComparison(ctx, c, total, leftOut); err != nil {
 		return err
 	}
 	for _, t := range fair {
 		if err := s.compareOne(ctx, c, k, t); err != nil {
-			return fmt.Errorf("scan %s: %w", t.ScanID, err)
+			return fmt.Errorf("answer a scan again: %w", err)
 		}
 	}
 	return nil

@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 }
 
 func fieldWithoutEnd(dir string) {
-	ctx := context.Background()
+	ctx := store.ByProgram(context.Background(), "test")
 	fail := func(err error) {
 		if err != nil {
 			fmt.Println("failed", err)
@@ -81,7 +81,7 @@ func fieldWithoutEnd(dir string) {
 // field starts the program above. Each line it prints is passed to said.
 func startField(t *testing.T, env ...string) (child *exec.Cmd, lines *bufio.Scanner) {
 	t.Helper()
-	child = exec.CommandContext(t.Context(), os.Args[0])
+	child = exec.CommandContext(asProgram(t), os.Args[0])
 	child.Env = append(os.Environ(), env...)
 	child.Stderr = os.Stderr
 	out, err := child.StdoutPipe()
@@ -138,7 +138,7 @@ func TestWhatWasAcknowledgedArrivesExactlyOnceThoughTheProgramIsKilledAtAnyMomen
 		t.Errorf("%d scans after %d were acknowledged", len(here), len(stored))
 	}
 	field := newField(t, dir, upstreamTo(t, up, network.url(), nil))
-	r, err := field.Send(t.Context(), nil)
+	r, err := field.Send(asProgram(t), nil)
 	if err != nil || r.Parked != 0 {
 		t.Fatal(r, err)
 	}
@@ -172,7 +172,7 @@ func TestAFullDiskIsToldAndWhatWasStoredIsKeptAndSent(t *testing.T) {
 		t.Errorf("%d scans are stored, %d were acknowledged", len(here), len(stored))
 	}
 	field := newField(t, dir, upstreamTo(t, up, up.URL(), nil))
-	if r, err := field.Send(t.Context(), nil); err != nil || r.Sent != len(stored) {
+	if r, err := field.Send(asProgram(t), nil); err != nil || r.Sent != len(stored) {
 		t.Error(r, err)
 	}
 	if there := order(t, up.cfg.DataDir); !slices.Equal(there, stored) {

@@ -186,7 +186,7 @@ func TestDeviceErrorsAreToldAndAnUnpluggedDeviceIsOpenedAgain(t *testing.T) {
 func TestWhoGivesUpAScanLeavesTheDeviceUsable(t *testing.T) {
 	b := &bench{reached: make(chan struct{}), release: make(chan struct{})}
 	r := startWith(t, b)
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(asProgram(t))
 	gone := make(chan error)
 	go func() {
 		req, _ := http.NewRequestWithContext(ctx, "POST", r.URL()+"/v1/device/scan", nil)

@@ -26,7 +26,7 @@ func TestWithoutANetworkScansQueueAndAreSentInOrderWhenItReturns(t *testing.T) {
 	network.set(true, -1, -1)
 	tick := make(chan struct{})
 	field := start(t, func(c *Config) { c.Upstream = upstreamTo(t, up, network.url(), tick) })
-	live := field.events(t.Context(), "")
+	live := field.events(asProgram(t), "")
 	var want []string
 	for i := range 6 {
 		want = append(want, take(t, field.Server, fmt.Sprint("fentanyl ", i)).SHA256)
@@ -82,7 +82,7 @@ func TestAConnectionCutAtAnyStageLosesAndRepeatsNothing(t *testing.T) {
 	field.cfg.Clock = up.clock.now // all times, and with them all requests, are of one length
 	var want []string
 	send := func() error {
-		_, err := field.Send(t.Context(), nil)
+		_, err := field.Send(asProgram(t), nil)
 		return err
 	}
 	want = append(want, take(t, field, "fentanyl whole").SHA256)
@@ -135,11 +135,11 @@ func TestTheAnswerGivenInTheFieldIsKeptBesideTheNewOne(t *testing.T) {
 	up := start(t)
 	field := newField(t, t.TempDir(), upstreamTo(t, up, up.URL(), nil))
 	field.cfg.NewIdentifier = answering(newer{}) // the two disagree
-	if err := field.load(t.Context()); err != nil {
+	if err := field.load(asProgram(t)); err != nil {
 		t.Fatal(err)
 	}
 	there := take(t, field, "fentanyl")
-	if _, err := field.Send(t.Context(), nil); err != nil {
+	if _, err := field.Send(asProgram(t), nil); err != nil {
 		t.Fatal(err)
 	}
 	var page struct{ Scans []store.Scan }
@@ -178,23 +178,23 @@ func TestAnAnswerTravelsOverSeveralServersAndComesBackAsNoNews(t *testing.T) {
 	region := start(t, func(c *Config) { c.Upstream = upstreamTo(t, state, state.URL(), nil) })
 	field := newField(t, t.TempDir(), upstreamTo(t, region, region.URL(), nil))
 	a := take(t, field, "fentanyl")
-	if _, err := field.Send(t.Context(), nil); err != nil {
+	if _, err := field.Send(asProgram(t), nil); err != nil {
 		t.Fatal(err)
 	}
 	waitFor(t, region.Server, "the way on", func() bool { return backlog(t, region.Server).LastSent != nil })
-	stored, err := state.store.ByHash(t.Context(), a.SHA256)
+	stored, err := state.store.ByHash(asProgram(t), a.SHA256)
 	if err != nil || len(stored) != 1 || len(stored[0].FieldAnswers) != 2 || stored[0].FieldAnswers[0].ScanID != a.ID {
 		t.Fatalf("%d stored, %v", len(stored), err)
 	}
 	// A ring of servers ends by itself.
 	back := newField(t, t.TempDir(), upstreamTo(t, region, region.URL(), nil))
-	if _, _, err := back.Receive(t.Context(), api.Upload{Name: "a.json", Raw: []byte(jsonSpectrum("fentanyl")), Spectra: []spectra.Spectrum{spectrum("fentanyl")}, Answers: stored[0].Answers()}); err != nil {
+	if _, _, err := back.Receive(asProgram(t), api.Upload{Name: "a.json", Raw: []byte(jsonSpectrum("fentanyl")), Spectra: []spectra.Spectrum{spectrum("fentanyl")}, Answers: stored[0].Answers()}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := back.Send(t.Context(), nil); err != nil {
+	if _, err := back.Send(asProgram(t), nil); err != nil {
 		t.Fatal(err)
 	}
-	mid, err := region.store.ByHash(t.Context(), a.SHA256)
+	mid, err := region.store.ByHash(asProgram(t), a.SHA256)
 	if err != nil || len(mid) != 1 || backlog(t, region.Server).Waiting != 0 {
 		t.Fatalf("%+v, %v", mid, err)
 	}
@@ -210,20 +210,20 @@ func TestEveryFormInWhichAScanCameIsSentAsItCame(t *testing.T) {
 	field := start(t, func(c *Config) { c.Queue = true })
 	field.do("POST", "/v1/scans?filename=x.jdx&case=C+7&latitude=39.8&longitude=-0.5&precision_m=25&county=Adams&state=CO&fips=08001&exhibit=E&officer=Ruiz", jcamp("fentanyl a")).want(t, http.StatusCreated)
 	field.do("POST", "/v1/scans", `{"spectrum": {"title":"fentanyl b",  "technique":"ir","x_unit":"cm-1","x":[1,2],"y":[3,4]}}`, "Content-Type", "application/json").want(t, http.StatusCreated)
-	if _, _, err := field.Ingest(t.Context(), "Zürich \"7\".csv", []byte("x,y\n200,1\n201,5\n202,3\n203,1\n"), []spectra.Spectrum{spectrum("fentanyl c")}, store.Fields{}); err != nil {
+	if _, _, err := field.Ingest(asProgram(t), "Zürich \"7\".csv", []byte("x,y\n200,1\n201,5\n202,3\n203,1\n"), []spectra.Spectrum{spectrum("fentanyl c")}, store.Fields{}); err != nil {
 		t.Fatal(err)
 	}
 	sender := newField(t, field.cfg.DataDir, upstreamTo(t, up, up.URL(), nil)) // another program on the same folder
-	if r, err := sender.Send(t.Context(), nil); err != nil || r.Sent != 3 {
+	if r, err := sender.Send(asProgram(t), nil); err != nil || r.Sent != 3 {
 		t.Fatal(r, err, backlog(t, sender))
 	}
 	var first store.Scan
 	for i, sum := range order(t, field.cfg.DataDir) {
-		here, err := field.store.ByHash(t.Context(), sum)
+		here, err := field.store.ByHash(asProgram(t), sum)
 		if err != nil {
 			t.Fatal(err)
 		}
-		there, err := up.store.ByHash(t.Context(), sum)
+		there, err := up.store.ByHash(asProgram(t), sum)
 		if err != nil || len(there) != 1 || there[0].Filename != here[0].Filename || there[0].Technique != here[0].Technique {
 			t.Fatalf("%+v, %v; here %+v", there, err, here)
 		}
@@ -251,18 +251,18 @@ func TestARefusedFileIsParkedWithItsReasonAndTheRestGoesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := field.Ingest(t.Context(), "big.json", raw, []spectra.Spectrum{big}, store.Fields{}); err != nil {
+	if _, _, err := field.Ingest(asProgram(t), "big.json", raw, []spectra.Spectrum{big}, store.Fields{}); err != nil {
 		t.Fatal(err)
 	}
 	b := take(t, field, "fentanyl b")
-	r, err := field.Send(t.Context(), nil)
+	r, err := field.Send(asProgram(t), nil)
 	if err != nil || r != (forward.Result{Sent: 2, Parked: 1}) {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	if got := order(t, up.cfg.DataDir); !slices.Equal(got, []string{a.SHA256, b.SHA256}) {
 		t.Errorf("there: %v", got)
 	}
-	list, err := field.store.Unsent(t.Context(), 10)
+	list, err := field.store.Unsent(asProgram(t), 10)
 	if err != nil || len(list) != 1 || list[0].Parked == nil || !strings.Contains(list[0].Error, "413") {
 		t.Errorf("%+v, %v", list, err)
 	}

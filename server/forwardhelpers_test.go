@@ -152,7 +152,7 @@ func upstreamTo(t *testing.T, r *running, address string, tick chan struct{}) *f
 // newField is a server that sends to upstream when it is told to: nothing runs in the background.
 func newField(t *testing.T, dir string, up *forward.Config) *Server {
 	t.Helper()
-	s, err := New(t.Context(), testConfig(dir, up))
+	s, err := New(asProgram(t), testConfig(dir, up))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func newField(t *testing.T, dir string, up *forward.Config) *Server {
 // take stores one scan at s.
 func take(t *testing.T, s *Server, title string) store.Scan {
 	t.Helper()
-	sc, created, err := s.Ingest(t.Context(), title+".json", []byte(jsonSpectrum(title)), []spectra.Spectrum{spectrum(title)}, store.Fields{Case: "C " + title})
+	sc, created, err := s.Ingest(asProgram(t), title+".json", []byte(jsonSpectrum(title)), []spectra.Spectrum{spectrum(title)}, store.Fields{Case: "C " + title})
 	if err != nil || !created {
 		t.Fatal(created, err)
 	}
@@ -213,7 +213,7 @@ func waitFor(t *testing.T, s *Server, what string, cond func() bool) {
 
 func backlog(t *testing.T, s *Server) store.Backlog {
 	t.Helper()
-	b, err := s.store.Backlog(context.Background())
+	b, err := s.store.Backlog(store.ByProgram(context.Background(), "test"))
 	if err != nil {
 		t.Fatal(err)
 	}

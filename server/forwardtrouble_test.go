@@ -38,7 +38,7 @@ func TestARefusedTokenStopsSendingUntilThereIsAnother(t *testing.T) {
 	for range 3 {
 		tick <- struct{}{} // time passes, the token stays
 	}
-	next, err := field.store.NextUnsent(t.Context())
+	next, err := field.store.NextUnsent(asProgram(t))
 	if err != nil || next.Attempts != 1 || next.SHA256 != a.SHA256 {
 		t.Errorf("a refused token was tried again: %+v, %v", next, err)
 	}
@@ -72,7 +72,7 @@ func TestARedirectIsNotFollowedWithTheToken(t *testing.T) {
 	})
 	field := newField(t, t.TempDir(), upstreamTo(t, up, front, nil))
 	take(t, field, "fentanyl")
-	if _, err := field.Send(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "elsewhere") {
+	if _, err := field.Send(asProgram(t), nil); err == nil || !strings.Contains(err.Error(), "elsewhere") {
 		t.Error(err)
 	}
 	mu.Lock()
@@ -93,7 +93,7 @@ func TestTwoProgramsMaySendFromOneFolder(t *testing.T) {
 	var wg sync.WaitGroup
 	for _, s := range []*Server{a, b, a} {
 		wg.Go(func() {
-			if _, err := s.Send(t.Context(), nil); err != nil {
+			if _, err := s.Send(asProgram(t), nil); err != nil {
 				t.Error(err)
 			}
 		})
@@ -115,13 +115,13 @@ func TestOnlyAServerWithATrustedCertificateIsSentTo(t *testing.T) {
 	cfg := upstreamTo(t, up, secure.URL, nil)
 	field := newField(t, t.TempDir(), cfg)
 	take(t, field, "fentanyl")
-	if _, err := field.Send(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "certificate") || len(order(t, up.cfg.DataDir)) != 0 {
+	if _, err := field.Send(asProgram(t), nil); err == nil || !strings.Contains(err.Error(), "certificate") || len(order(t, up.cfg.DataDir)) != 0 {
 		t.Errorf("sent to a server nobody vouches for: %v", err)
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(secure.Certificate())
 	cfg.Client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: roots}
-	if r, err := field.Send(t.Context(), nil); err != nil || r.Sent != 1 || len(order(t, up.cfg.DataDir)) != 1 {
+	if r, err := field.Send(asProgram(t), nil); err != nil || r.Sent != 1 || len(order(t, up.cfg.DataDir)) != 1 {
 		t.Error(r, err)
 	}
 }
@@ -156,7 +156,7 @@ func TestAServerThatHangsDoesNotKeepTheFieldFromEnding(t *testing.T) {
 	soon(closed, "the end")
 	soon(ended, "the end of the request")
 	again := newField(t, field.cfg.DataDir, upstreamTo(t, up, up.URL(), nil))
-	if r, err := again.Send(t.Context(), nil); err != nil || r.Sent != 1 {
+	if r, err := again.Send(asProgram(t), nil); err != nil || r.Sent != 1 {
 		t.Error(r, err)
 	}
 }

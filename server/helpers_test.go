@@ -95,7 +95,7 @@ func start(t *testing.T, change ...func(*Config)) *running {
 	for _, f := range change {
 		f(&cfg)
 	}
-	s, err := New(t.Context(), cfg)
+	s, err := New(asProgram(t), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,10 +111,10 @@ func start(t *testing.T, change ...func(*Config)) *running {
 			t.Errorf("the server did not end in order: %v", err)
 		}
 	})
-	if _, err := s.NewLoginCode(t.Context(), ""); err != nil {
+	if _, err := s.NewLoginCode(asProgram(t), ""); err != nil {
 		t.Fatal(err)
 	}
-	_, token, err := s.auth.NewToken(t.Context(), DefaultUser, "test", "", 0)
+	_, token, err := s.auth.NewToken(asProgram(t), DefaultUser, "test", "", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,3 +293,6 @@ func jsonSpectrum(title string) string {
 	}
 	return string(b)
 }
+
+// asProgram is the time of a test, on behalf of the program itself.
+func asProgram(t testing.TB) context.Context { return store.ByProgram(t.Context(), "test") }

@@ -41,7 +41,10 @@ func (s *Server) Receive(ctx context.Context, u api.Upload) (store.Scan, bool, e
 
 func (s *Server) receive(ctx context.Context, u api.Upload, dev *store.Device) (store.Scan, bool, error) {
 	now := s.cfg.Clock()
-	arrival := store.Arrival{Key: u.Key, Answers: u.Answers, Batch: u.Batch, Queue: s.cfg.Queue || s.cfg.Upstream != nil}
+	if u.Fields.TLP == "" {
+		u.Fields.TLP = s.cfg.UploadTLP
+	}
+	arrival := store.Arrival{Key: u.Key, Answers: u.Answers, Batch: u.Batch, Queue: s.sendsOn(ctx)}
 	if sc, created, found, err := s.known(ctx, u.Raw, arrival, now); found || err != nil {
 		return sc, created, err
 	}
@@ -62,6 +65,13 @@ func (s *Server) receive(ctx context.Context, u api.Upload, dev *store.Device) (
 		s.announce()
 	}
 	return firstSearchable(stored), created, nil
+}
+
+// sendsOn reports whether what whoever asks stores is sent on to another server: what the agency stores whose machine this is, as all of it
+// becomes one agency's there.
+func (s *Server) sendsOn(ctx context.Context) bool {
+	p, _ := store.Asking(ctx)
+	return (s.cfg.Queue || s.cfg.Upstream != nil) && (p.Agency == s.cfg.Agency || p.Agency == "" && p.Program)
 }
 
 // answerAll reads an upload, unless that is done, and answers each of its spectra.

@@ -8,6 +8,7 @@ import (
 	"fentrace/library/identify"
 	"fentrace/server/jobs"
 	"fentrace/server/lookback"
+	"fentrace/server/store"
 	"fentrace/spectra"
 )
 
@@ -80,6 +81,7 @@ func (s *Server) Work(ctx context.Context) error {
 
 // learnAsWorker brings the learned library in line with the database, and leaves noting and comparing to servers.
 func (s *Server) learnAsWorker(ctx context.Context) error {
+	ctx = store.ByProgram(context.WithoutCancel(ctx), "learning")
 	s.learning.Lock()
 	defer s.learning.Unlock()
 	changed, err := s.syncLearned(ctx)

@@ -13,6 +13,7 @@ import (
 	"fentrace/server/api"
 	"fentrace/server/auth"
 	"fentrace/server/store"
+	"fentrace/server/tlp"
 	"fentrace/spectra"
 )
 
@@ -53,7 +54,7 @@ func (s *Server) EnterResult(ctx context.Context, in api.ResultInput) (store.Lab
 		return store.LaboratoryResult{}, false, err
 	}
 	if withdrew || !created { // said again, it may be because learning failed the first time
-		if err := s.learn(ctx, fmt.Sprintf("A later laboratory result has withdrawn the reference from scan %s.", sc.ID)); err != nil {
+		if err := s.learn(ctx, "A later laboratory result has withdrawn a reference."); err != nil {
 			return store.LaboratoryResult{}, false, fmt.Errorf("%w: a reference that the result contradicts is still in it: %w", api.ErrNotLearnt, err)
 		}
 	}
@@ -144,6 +145,8 @@ func consistent(lib *library.Stack, sc store.Scan, r store.LaboratoryResult) err
 // propose says whether the scan of r may become a reference, or why not.
 func (s *Server) propose(ctx context.Context, sc store.Scan, r store.LaboratoryResult) (*store.NewProposal, string, error) {
 	switch q := sc.Identification.Quality; {
+	case sc.TLP.Rank() > tlp.Amber.Rank():
+		return nil, fmt.Sprintf("the scan is marked %s, and the library is seen by every agency", sc.TLP), nil
 	case !r.Pure:
 		return nil, "the sample is not stated to be one pure substance; the result is kept to judge answers by", nil
 	case r.Substances[0].SubstanceID == "":

@@ -90,10 +90,10 @@ func (r *running) take(s spectra.Spectrum) store.Scan {
 // as is the same server for another person, who gets the role.
 func (r *running) as(user, role string) *running {
 	r.t.Helper()
-	if err := r.SetRole(r.t.Context(), user, role); err != nil {
+	if err := r.SetRole(asProgram(r.t), user, role); err != nil {
 		r.t.Fatal(err)
 	}
-	token, err := r.NewToken(r.t.Context(), user, "test", "", 0)
+	token, err := r.NewToken(asProgram(r.t), user, "test", "", 0)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -177,12 +177,12 @@ func TestWhoMayDoWhatWithLaboratoryResults(t *testing.T) {
 		reviewer.decide(result.Proposal, "accept").want(t, http.StatusForbidden).mentions(t, "operator")
 		reviewer.do("GET", "/v1/library/proposals", nil).want(t, http.StatusOK).mentions(t, `"may_accept":false`, "a second person")
 		technician.do("GET", "/v1/library/proposals", nil).want(t, http.StatusOK).mentions(t, `"may_reject":false`)
-		if _, err := r.store.Proposal(t.Context(), result.Proposal); err != nil {
+		if _, err := r.store.Proposal(asProgram(t), result.Proposal); err != nil {
 			t.Fatal(err)
 		}
 		r.decide(result.Proposal, "accept").want(t, http.StatusOK)
 		r.decide(result.Proposal, "reject").want(t, http.StatusConflict)
-		cs, err := r.store.LibraryChanges(t.Context(), 1)
+		cs, err := r.store.LibraryChanges(asProgram(t), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -278,7 +278,7 @@ func TestOnlyGoodScansOfPureKnownSubstancesAreProposed(t *testing.T) {
 			if test.tier == "" {
 				continue
 			}
-			if p, err := r.store.Proposal(t.Context(), got.Proposal); err != nil || p.Tier != test.tier {
+			if p, err := r.store.Proposal(asProgram(t), got.Proposal); err != nil || p.Tier != test.tier {
 				t.Errorf("%d: tier %s, %v", i, p.Tier, err)
 			}
 		}

@@ -36,7 +36,7 @@ func TestWhatBecomesOfTheLaserIsTold(t *testing.T) {
 	} {
 		var told []api.LaserState
 		s := switched{obeying{&bench{}, tc.err}, func(l api.LaserState) { told = append(told, l) }}
-		if err := s.Lamp(t.Context(), tc.on); !errors.Is(err, tc.err) {
+		if err := s.Lamp(asProgram(t), tc.on); !errors.Is(err, tc.err) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if fmt.Sprint(told) != fmt.Sprint(tc.want) {
@@ -53,10 +53,10 @@ func (white) Reference(context.Context) (device.Frame, error) {
 }
 
 func TestTheReferenceOfASpectrometerIsSeenThroughItsSwitch(t *testing.T) {
-	if f, err := device.Reference(t.Context(), switched{Spectrometer: white{&bench{}}}); err != nil || len(f.Counts) != 1 {
+	if f, err := device.Reference(asProgram(t), switched{Spectrometer: white{&bench{}}}); err != nil || len(f.Counts) != 1 {
 		t.Errorf("%+v, %v", f, err)
 	}
-	if _, err := device.Reference(t.Context(), switched{Spectrometer: &bench{}}); !errors.Is(err, device.ErrRefused) {
+	if _, err := device.Reference(asProgram(t), switched{Spectrometer: &bench{}}); !errors.Is(err, device.ErrRefused) {
 		t.Errorf("one that keeps none: %v", err)
 	}
 }

@@ -26,7 +26,7 @@ func (s *Server) startLearning(ctx context.Context) {
 // and starts the comparison. The database says what is accepted and is written first, and everything here may be done
 // again without effect: so whatever fails in between is made good by the next call or start, and nothing is doubled.
 func (s *Server) learn(ctx context.Context, cause string) error {
-	ctx = context.WithoutCancel(ctx) // whoever asked may have gone; half is worse than late
+	ctx = store.ByProgram(context.WithoutCancel(ctx), "learning") // whoever asked may have gone; half is worse than late
 	s.learning.Lock()
 	defer s.learning.Unlock()
 	changed, err := s.syncLearned(ctx)

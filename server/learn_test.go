@@ -37,7 +37,7 @@ func learnedIDs(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	refs, err := f.References(t.Context())
+	refs, err := f.References(asProgram(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func learnedIDs(t *testing.T, dir string) string {
 
 func (r *running) changes() []store.LibraryChange {
 	r.t.Helper()
-	cs, err := r.store.LibraryChanges(r.t.Context(), 50)
+	cs, err := r.store.LibraryChanges(asProgram(r.t), 50)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestADecisionThatDidNotReachTheLibraryDoesSoAtTheNextStartAndOnce(t *testin
 		r := startLaboratory(t, db, in(dir))
 		_, proposal := r.proposed("fentanyl", 310)
 		// The server ends between its two steps: the decision is in the database, nothing else has happened.
-		if err := r.store.Decide(t.Context(), proposal, store.Decision{Accepted: true, DecidedBy: DefaultUser, Decided: r.clock.now()}, auth.Reviewers); err != nil {
+		if err := r.store.Decide(asProgram(t), proposal, store.Decision{Accepted: true, DecidedBy: DefaultUser, Decided: r.clock.now()}, auth.Reviewers); err != nil {
 			t.Fatal(err)
 		}
 		if err := r.Close(); err != nil {
@@ -99,7 +99,7 @@ func TestWhenTheLibraryCannotBeWrittenTheDecisionIsKeptAndMadeGoodLater(t *testi
 			t.Fatal(err)
 		}
 		r.decide(first, "accept").want(t, http.StatusServiceUnavailable).mentions(t, "kept", "next decision")
-		if p, err := r.store.Proposal(t.Context(), first); err != nil || p.Status != store.ProposalAccepted {
+		if p, err := r.store.Proposal(asProgram(t), first); err != nil || p.Status != store.ProposalAccepted {
 			t.Fatalf("%s, %v", p.Status, err)
 		}
 		if got := r.take(lines("fentanyl two", 311)); got.Verdict != "inconclusive" {
@@ -184,7 +184,7 @@ func (r *running) finished(state string) store.LibraryChange {
 	r.learning.Unlock()
 	select {
 	case <-run.done:
-	case <-r.t.Context().Done():
+	case <-asProgram(r.t).Done():
 	}
 	c := r.changes()[0]
 	if c.State != state {

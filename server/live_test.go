@@ -61,7 +61,7 @@ func frames(t *testing.T, events <-chan string, ok func(api.LiveFrame) bool) {
 
 func TestAPreviewShowsLiveFramesUntilItIsStopped(t *testing.T) {
 	r, l := startWithLamp(t)
-	live := r.events(t.Context(), "")
+	live := r.events(asProgram(t), "")
 	r.do("POST", "/v1/device/preview", nil).want(t, http.StatusAccepted)
 	frames(t, live, func(f api.LiveFrame) bool {
 		if f.Stage != api.LivePreview || len(f.X) != 64 || len(f.Y) != 64 || !f.Simulated || f.IntegrationMS != 100 || f.SaturatedRanges == nil || !l.lit.Load() {
@@ -93,7 +93,7 @@ func TestAPreviewShowsLiveFramesUntilItIsStopped(t *testing.T) {
 // While a scan runs its frames are shown, with what it is doing.
 func TestAScanShowsItsFrames(t *testing.T) {
 	r, l := startWithLamp(t)
-	live := r.events(t.Context(), "")
+	live := r.events(asProgram(t), "")
 	l.mu.Lock()
 	l.reached, l.release = make(chan struct{}), make(chan struct{})
 	l.mu.Unlock()
@@ -121,7 +121,7 @@ func TestAScanShowsItsFrames(t *testing.T) {
 func TestAPreviewIsForWhoIsLoggedInAndNeedsADevice(t *testing.T) {
 	r, l := startWithLamp(t)
 	for _, method := range []string{"POST", "DELETE"} {
-		req, err := http.NewRequestWithContext(t.Context(), method, r.URL()+"/v1/device/preview", nil)
+		req, err := http.NewRequestWithContext(asProgram(t), method, r.URL()+"/v1/device/preview", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +139,7 @@ func TestAPreviewIsForWhoIsLoggedInAndNeedsADevice(t *testing.T) {
 
 func TestAPreviewThatFailsSaysWhyAndLeavesTheLaserOff(t *testing.T) {
 	r, l := startWithLamp(t)
-	live := r.events(t.Context(), "")
+	live := r.events(asProgram(t), "")
 	l.set(nil, device.ErrGone)
 	r.do("POST", "/v1/device/preview", nil).want(t, http.StatusAccepted)
 	frames(t, live, func(f api.LiveFrame) bool { return f.Stage == api.LiveEnd })
@@ -161,7 +161,7 @@ func TestAPreviewThatFailsSaysWhyAndLeavesTheLaserOff(t *testing.T) {
 
 func TestTheServerEndsAPreviewBeforeItself(t *testing.T) {
 	r, l := startWithLamp(t)
-	live := r.events(t.Context(), "")
+	live := r.events(asProgram(t), "")
 	r.do("POST", "/v1/device/preview", nil).want(t, http.StatusAccepted)
 	frames(t, live, func(api.LiveFrame) bool { return true })
 	if err := r.Close(); err != nil {

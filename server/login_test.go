@@ -19,7 +19,7 @@ func (r *running) session() *http.Cookie {
 
 func (r *running) code() string {
 	r.t.Helper()
-	code, err := r.NewLoginCode(r.t.Context(), "")
+	code, err := r.NewLoginCode(asProgram(r.t), "")
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func (r *running) browser(c *http.Cookie, method, path, body string) answer {
 func TestALoginLinkOpensOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, db func(*Config)) {
 		r := start(t, db)
-		link, err := r.LoginLink(t.Context(), "")
+		link, err := r.LoginLink(asProgram(t), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,14 +122,14 @@ func TestSecretsAreNotStored(t *testing.T) {
 		r := start(t, db)
 		cookie := r.session()
 		r.browser(cookie, "PUT", "/v1/me/password", `{"password":"correct horse battery"}`).want(t, http.StatusNoContent)
-		u, err := r.store.User(t.Context(), DefaultUser)
+		u, err := r.store.User(asProgram(t), DefaultUser)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !strings.HasPrefix(u.PasswordHash, "$argon2id$v=19$") || strings.Contains(u.PasswordHash, "horse") {
 			t.Errorf("password is stored as %q", u.PasswordHash)
 		}
-		if _, _, err := r.store.SessionUser(t.Context(), []byte(cookie.Value), r.clock.now(), time.Time{}); err == nil {
+		if _, _, err := r.store.SessionUser(asProgram(t), []byte(cookie.Value), r.clock.now(), time.Time{}); err == nil {
 			t.Error("the session is stored as it is sent")
 		}
 	})

@@ -47,6 +47,7 @@ func (s *Server) openArchive(ctx context.Context) error {
 
 // startLookingBack goes on with look-backs that were cut off and belong to no job, and keeps the archive up to date.
 func (s *Server) startLookingBack(ctx context.Context) {
+	ctx = store.ByProgram(ctx, "look-back")
 	if err := s.lookOn(ctx); err != nil {
 		s.cfg.Logger.ErrorContext(ctx, "look-backs that were cut off are not gone on with", slog.Any("error", err))
 	}

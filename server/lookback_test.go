@@ -21,6 +21,7 @@ import (
 	"fentrace/server/auth"
 	"fentrace/server/lookback"
 	"fentrace/server/store"
+	"fentrace/server/tlp"
 	"fentrace/spectra"
 )
 
@@ -80,7 +81,7 @@ func (r *running) takenAt(sp spectra.Spectrum, day int, fields store.Fields) sto
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	sc, _, err := r.Ingest(r.t.Context(), sp.Title+".json", raw, []spectra.Spectrum{sp}, fields)
+	sc, _, err := r.Ingest(asProgram(r.t), sp.Title+".json", raw, []spectra.Spectrum{sp}, fields)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -99,6 +100,9 @@ func (r *running) lookBack(reference string) rescreened {
 	r.do("POST", "/v1/rescreens", map[string]any{"references": []string{reference}}).want(r.t, http.StatusAccepted).into(r.t, &begun)
 	return r.waitFor(begun.Rescreens[0].ID)
 }
+
+// theirs are the scans that tests store without more ado.
+var theirs = store.Bucket{Agency: store.LocalAgency, Rank: tlp.Amber.Rank()}
 
 func (r *running) waitFor(id string) rescreened {
 	r.t.Helper()
@@ -203,7 +207,7 @@ func TestANewReferenceMovesFirstSeenBackAndRaisesAnAlert(t *testing.T) {
 		if got := now.firstSeen("analog"); len(got.Items) != 1 || got.Items[0].ScanID != late.ID || got.Items[0].LookBack {
 			t.Fatalf("before the look-back: %+v", got)
 		}
-		live := now.events(t.Context(), "")
+		live := now.events(asProgram(t), "")
 		_, ref := analogReference()
 		got := now.lookBack(ref.ContentID())
 		if got.Rescreen.State != store.RescreenDone || got.Screened != 8 || got.Hits != 3 || got.Stated != 3 || len(got.Scans) != 3 || got.Scans[0].ScanID != early.ID {
@@ -224,7 +228,7 @@ func TestANewReferenceMovesFirstSeenBackAndRaisesAnAlert(t *testing.T) {
 			}
 		}
 		// The answers of then stay.
-		if sc, err := now.store.Scan(t.Context(), early.ID); err != nil || sc.Verdict != "inconclusive" {
+		if sc, err := now.store.Scan(asProgram(t), early.ID); err != nil || sc.Verdict != "inconclusive" {
 			t.Errorf("%s, %v", sc.Verdict, err)
 		}
 		var alerts struct{ Alerts []store.Alert }
@@ -347,13 +351,14 @@ func TestALookBackThatWasCutOffGoesOn(t *testing.T) {
 			r.taken(powder(fmt.Sprint("analog ", i), uint64(i), analogLines...), 3+i, "Adams")
 		}
 		_, ref := analogReference()
-		begun, err := r.looker.Begin(t.Context(), r.know().lib, ref.ContentID(), "")
+		begun, err := r.looker.Begin(asProgram(t), r.know().lib, ref.ContentID(), "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		// The first scan was done, then the power went; the archive is lost as well.
-		begun.Done, begun.UpTo = 1, 1
-		if err := r.store.SaveRescreen(t.Context(), begun, nil); err != nil {
+		begun.CountIn(theirs, func(n *store.Tally) { n.Done = 1 })
+		begun.UpTo = 1
+		if err := r.store.SaveRescreen(asProgram(t), begun, nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := r.Close(); err != nil {
@@ -456,13 +461,13 @@ func TestALookBackThatWasCutOffAlertsOfAllItFound(t *testing.T) {
 		r = startLookBack(t, dir, true, db)
 		late := r.taken(powder("analog late", 2, analogLines...), 20, "Adams")
 		_, ref := analogReference()
-		begun, err := r.looker.Begin(t.Context(), r.know().lib, ref.ContentID(), "")
+		begun, err := r.looker.Begin(asProgram(t), r.know().lib, ref.ContentID(), "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		begun.Done, begun.UpTo = 1, 1
 		hit := store.LookBackHit{ReferenceID: ref.ContentID(), ScanID: early.ID, Substance: "analog", Controlled: true, Score: 0.95, Stated: true, Verdict: "alarm", Found: r.clock.now()}
-		if err := r.store.SaveRescreen(t.Context(), begun, []store.LookBackHit{hit}); err != nil {
+		if err := r.store.SaveRescreen(asProgram(t), begun, []store.LookBackHit{hit}); err != nil {
 			t.Fatal(err)
 		}
 		if err := r.Close(); err != nil {
@@ -472,7 +477,7 @@ func TestALookBackThatWasCutOffAlertsOfAllItFound(t *testing.T) {
 		if got := r.waitFor(begun.ID); got.Rescreen.State != store.RescreenDone || got.Stated != 2 {
 			t.Fatalf("%+v", got)
 		}
-		alerts, err := r.store.Alerts(t.Context(), 10)
+		alerts, err := r.store.Alerts(asProgram(t), 10)
 		if err != nil || len(alerts) != 1 || alerts[0].ScanID != early.ID || alerts[0].SeenBefore == nil || !alerts[0].SeenBefore.Equal(late.Acquired) {
 			t.Errorf("%+v, %v", alerts, err)
 		}
@@ -526,7 +531,7 @@ func TestALookBackThatWaitsForAnotherCanBeCancelled(t *testing.T) {
 		}
 		r.do("POST", "/v1/rescreens/"+second+"/cancel", nil).want(t, http.StatusNoContent)
 		for id, want := range map[string]string{first: store.RescreenRunning, second: store.RescreenCancelled} {
-			if got, err := r.store.Rescreen(t.Context(), id); err != nil || got.State != want {
+			if got, err := r.store.Rescreen(asProgram(t), id); err != nil || got.State != want {
 				t.Errorf("%s is %s, want %s: %v", id, got.State, want, err)
 			}
 		}
@@ -551,7 +556,7 @@ func TestALookBackThatTheEndOfTheServerCutsOffIsNotCancelled(t *testing.T) {
 		c.NewIdentifier = func(lib *library.Stack) (Identifier, error) { return waiting{byReference{lib}, reached}, nil }
 	})
 	_, ref := analogReference()
-	begun, err := r.Rescreen(t.Context(), []string{ref.ContentID()}, "ada")
+	begun, err := r.Rescreen(asProgram(t), []string{ref.ContentID()}, "ada")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -569,14 +574,15 @@ func TestALookBackThatTheEndOfTheServerCutsOffIsNotCancelled(t *testing.T) {
 func TestTheEndOfALookBackOfAnotherProgramIsTold(t *testing.T) {
 	r := startLookBack(t, t.TempDir(), true)
 	_, ref := analogReference()
-	begun, err := r.looker.Begin(t.Context(), r.know().lib, ref.ContentID(), "tom")
+	begun, err := r.looker.Begin(asProgram(t), r.know().lib, ref.ContentID(), "tom")
 	if err != nil {
 		t.Fatal(err)
 	}
-	live := r.events(t.Context(), "")
+	live := r.events(asProgram(t), "")
 	toldOf(t, live, begun.ID, store.RescreenRunning, 0)
-	begun.State, begun.Done = store.RescreenDone, 7
-	if err := r.store.EndRescreen(t.Context(), begun); err != nil {
+	begun.State = store.RescreenDone
+	begun.CountIn(theirs, func(n *store.Tally) { n.Done = 7 })
+	if err := r.store.EndRescreen(asProgram(t), begun); err != nil {
 		t.Fatal(err)
 	}
 	toldOf(t, live, begun.ID, store.RescreenDone, 7)
@@ -606,7 +612,7 @@ func TestALookBackOfAnotherProgramCanBeCancelled(t *testing.T) {
 		r.taken(powder(fmt.Sprint("analog ", i), uint64(i), analogLines...), 1+i%28, "Adams")
 	}
 	// The other program has a connection of its own.
-	st, err := store.Open(t.Context(), dir)
+	st, err := store.Open(asProgram(t), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -614,21 +620,21 @@ func TestALookBackOfAnotherProgramCanBeCancelled(t *testing.T) {
 	other := &lookback.Looker{Store: st, Archive: r.looker.Archive, Clock: r.clock.now}
 	lib := r.know().lib
 	_, ref := analogReference()
-	begun, err := other.Begin(t.Context(), lib, ref.ContentID(), "tom")
+	begun, err := other.Begin(asProgram(t), lib, ref.ContentID(), "tom")
 	if err != nil {
 		t.Fatal(err)
 	}
 	reached, letGo := make(chan struct{}, 1), make(chan struct{})
 	ended := make(chan store.Rescreen, 1)
 	go func() {
-		got, err := other.Rescreen(t.Context(), lib, held{byReference{lib}, reached, letGo}, begun, nil)
+		got, err := other.Rescreen(asProgram(t), lib, held{byReference{lib}, reached, letGo}, begun, nil)
 		if err != nil {
 			t.Error(err)
 		}
 		ended <- got
 	}()
 	<-reached
-	live := r.events(t.Context(), "")
+	live := r.events(asProgram(t), "")
 	toldOf(t, live, begun.ID, store.RescreenRunning, 0) // as it is
 	r.do("POST", "/v1/rescreens/"+begun.ID+"/cancel", nil).want(t, http.StatusNoContent)
 	toldOf(t, live, begun.ID, store.RescreenCancelled, 0)
@@ -672,6 +678,7 @@ func TestWhatWasLearntIsLookedForInThePast(t *testing.T) {
 		if err := r.Close(); err != nil {
 			t.Fatal(err)
 		}
+		r.change("DELETE FROM rescreen_counts")
 		r.change("DELETE FROM rescreens")
 		r = startLookBack(t, dir, false, db)
 		if all = looked(); len(all) != 1 {

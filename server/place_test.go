@@ -41,7 +41,7 @@ func TestOnlyAMeasuredPositionBecomesThePlaceOfAScan(t *testing.T) {
 	} {
 		scan := deviceScan(c.fix)
 		scan.Settings.SampleName = name // each is another scan
-		sc, err := r.KeepScan(t.Context(), scan, store.Fields{Location: c.stated})
+		sc, err := r.KeepScan(asProgram(t), scan, store.Fields{Location: c.stated})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

@@ -24,7 +24,7 @@ func (r *running) put(title string, hours int, f store.Fields, change ...func(*s
 	for _, c := range change {
 		c(&sp)
 	}
-	sc, created, err := r.Ingest(r.t.Context(), title+".jdx", fmt.Appendf(nil, "%s %d %v", title, hours, f), []spectra.Spectrum{sp}, f)
+	sc, created, err := r.Ingest(asProgram(r.t), title+".jdx", fmt.Appendf(nil, "%s %d %v", title, hours, f), []spectra.Spectrum{sp}, f)
 	if err != nil || !created {
 		r.t.Fatalf("put %s: created %t, %v", title, created, err)
 	}
@@ -141,7 +141,7 @@ func TestPagesNeitherLoseNorRepeatWhileScansArrive(t *testing.T) {
 			for i := range during {
 				sp := spectrum("weak")
 				sp.Metadata.Acquired = time.Date(2026, 10, 1, i%16, 0, 0, 0, time.UTC)
-				if _, _, err := r.Ingest(context.Background(), "w.jdx", fmt.Appendf(nil, "weak %d", i), []spectra.Spectrum{sp}, store.Fields{}); err != nil {
+				if _, _, err := r.Ingest(store.ByProgram(context.Background(), "test"), "w.jdx", fmt.Appendf(nil, "weak %d", i), []spectra.Spectrum{sp}, store.Fields{}); err != nil {
 					t.Error(err)
 					return
 				}
@@ -286,7 +286,7 @@ func TestEventsComeLiveAndCanBeResumed(t *testing.T) {
 	onEach(t, func(t *testing.T, db func(*Config)) {
 		r := start(t, db)
 		r.put("weak 0", 0, store.Fields{})
-		live := r.events(t.Context(), "")
+		live := r.events(asProgram(t), "")
 		a, b := r.put("fentanyl 1", 0, store.Fields{}), r.put("caffeine 2", 0, store.Fields{})
 		want := []string{
 			fmt.Sprintf("id: 2\nevent: scan\ndata: {\"id\":%q,\"verdict\":\"alarm\"}\n", a.ID),
@@ -297,7 +297,7 @@ func TestEventsComeLiveAndCanBeResumed(t *testing.T) {
 				t.Errorf("event %d: %q, want %q", i, got, w)
 			}
 		}
-		if got := <-r.events(t.Context(), "2"); got != want[1] {
+		if got := <-r.events(asProgram(t), "2"); got != want[1] {
 			t.Errorf("resumed with %q, want %q", got, want[1])
 		}
 	})
@@ -307,7 +307,7 @@ func TestTheServerEndsInOrderWithStreamsOpenAndKeepsWhatItStored(t *testing.T) {
 	onEach(t, func(t *testing.T, db func(*Config)) {
 		r := start(t, db)
 		sc := r.put("fentanyl", 0, store.Fields{})
-		live := r.events(t.Context(), "")
+		live := r.events(asProgram(t), "")
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			for range live { // ends when the server closes the stream
@@ -317,12 +317,12 @@ func TestTheServerEndsInOrderWithStreamsOpenAndKeepsWhatItStored(t *testing.T) {
 			t.Fatal(err)
 		}
 		wg.Wait()
-		st, err := store.OpenDatabase(t.Context(), r.cfg.DataDir, r.cfg.Database)
+		st, err := store.OpenDatabase(asProgram(t), r.cfg.DataDir, r.cfg.Database)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer st.Close()
-		if again, err := st.Scan(t.Context(), sc.ID); err != nil || again.Headline != sc.Headline {
+		if again, err := st.Scan(asProgram(t), sc.ID); err != nil || again.Headline != sc.Headline {
 			t.Errorf("after a restart: %+v, %v", again, err)
 		}
 	})

@@ -96,8 +96,13 @@ type Config struct {
 	Queue bool
 	// Organisation is the author of exported bundles; "Fentrace" when empty.
 	Organisation string
-	// TLP marks exported bundles; AMBER when empty.
+	// TLP marks exported bundles, unless what is in them is marked more strictly; AMBER when empty.
 	TLP tlp.Level
+	// UploadTLP marks scans that do not say how they are to be marked; AMBER when empty.
+	UploadTLP tlp.Level
+	// Agency is the one whose machine this is: its people use the attached spectrometer, and its scans are those that are sent on.
+	// store.LocalAgency when empty.
+	Agency string
 	// Certificate and Key are PEM files; with them the server speaks TLS only. They are read again when they change.
 	Certificate, Key string
 	// SessionIdle is after how long a browser that does nothing has to log in again; 0: not before auth.SessionLife.
@@ -169,6 +174,12 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Organisation == "" {
 		cfg.Organisation = "Fentrace"
 	}
+	if cfg.UploadTLP == "" {
+		cfg.UploadTLP = tlp.Amber
+	}
+	if cfg.Agency == "" {
+		cfg.Agency = store.LocalAgency
+	}
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
@@ -182,7 +193,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, store: st, auth: auth.New(st, cfg.Clock, cfg.SessionIdle), instrument: newInstrument(cfg),
 		ending: make(chan struct{}), stored: make(chan struct{})}
 	s.looks.of = map[string]*looking{}
-	s.background, s.endWork = context.WithCancel(context.WithoutCancel(ctx))
+	s.background, s.endWork = context.WithCancel(store.ByProgram(context.WithoutCancel(ctx), "server"))
 	if err := s.load(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start server: %w", err), st.Close())
 	}
@@ -393,7 +404,7 @@ func (s *Server) SetRole(ctx context.Context, user, role string) error {
 	if err := store.ValidText("user", user); err != nil {
 		return fmt.Errorf("give a role: %w", err)
 	}
-	if err := s.store.SetRole(ctx, user, role, s.cfg.Clock()); err != nil {
+	if err := s.store.SetRole(ctx, user, role, auth.Clearance(role), s.cfg.Clock()); err != nil {
 		return fmt.Errorf("give %s the role %s: %w", user, role, err)
 	}
 	return nil
@@ -405,7 +416,7 @@ func (s *Server) NewToken(ctx context.Context, user, name, scope string, life ti
 	if user == "" {
 		user = DefaultUser
 	}
-	if err := s.store.EnsureUser(ctx, user, auth.RoleOperator, s.cfg.Clock()); err != nil {
+	if err := s.store.EnsureUser(ctx, user, auth.RoleOperator, auth.Clearance(auth.RoleOperator), s.cfg.Clock()); err != nil {
 		return "", fmt.Errorf("make access token for %s: %w", user, err)
 	}
 	if err := store.ValidText("name", name); err != nil {

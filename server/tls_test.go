@@ -57,7 +57,7 @@ func TestAServerWithACertificateSpeaksTLSOnly(t *testing.T) {
 	}
 	pool.AppendCertsFromPEM(raw)
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
-	code, err := r.NewLoginCode(t.Context(), "")
+	code, err := r.NewLoginCode(asProgram(t), "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,7 +65,7 @@ func TestATokenExpires(t *testing.T) {
 		for _, days := range []int{0, -1, 3651} {
 			r.do("POST", "/v1/tokens", map[string]any{"name": "x", "days": days}).want(t, http.StatusUnprocessableEntity)
 		}
-		if _, _, err := r.auth.NewToken(t.Context(), DefaultUser, "x", auth.ScopeAll, -time.Hour); err == nil {
+		if _, _, err := r.auth.NewToken(asProgram(t), DefaultUser, "x", auth.ScopeAll, -time.Hour); err == nil {
 			t.Error("a token that has expired before it is made")
 		}
 	})

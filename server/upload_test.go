@@ -129,7 +129,7 @@ func TestEverySpectrumOfAFileIsAScan(t *testing.T) {
 		raw := []byte("three spectra")
 		other := spectrum("interferogram")
 		other.Technique = spectra.Other
-		sc, created, err := r.Ingest(t.Context(), "session.csv", raw, []spectra.Spectrum{other, spectrum("fentanyl"), spectrum("caffeine")}, store.Fields{})
+		sc, created, err := r.Ingest(asProgram(t), "session.csv", raw, []spectra.Spectrum{other, spectrum("fentanyl"), spectrum("caffeine")}, store.Fields{})
 		if err != nil || !created {
 			t.Fatal(created, err)
 		}
@@ -214,7 +214,7 @@ func TestBadInputIsRefusedWithAReasonAndStoresNothing(t *testing.T) {
 				}
 			})
 		}
-		if ev, err := r.store.LastEvent(t.Context()); ev != 0 || err != nil {
+		if ev, err := r.store.LastEvent(asProgram(t)); ev != 0 || err != nil {
 			t.Errorf("event %d, %v", ev, err)
 		}
 	})

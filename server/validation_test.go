@@ -20,12 +20,12 @@ func TestTheServerSaysWhatItsProbabilitiesAreWorth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := file.PutSubstance(t.Context(), library.Substance{ID: "caffeine", Name: "caffeine"}); err != nil {
+	if err := file.PutSubstance(asProgram(t), library.Substance{ID: "caffeine", Name: "caffeine"}); err != nil {
 		t.Fatal(err)
 	}
 	ask := func() (report api.ValidationReport) {
 		t.Helper()
-		stack, err := library.OpenStack(t.Context(), nil, path)
+		stack, err := library.OpenStack(asProgram(t), nil, path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -40,7 +40,7 @@ func TestTheServerSaysWhatItsProbabilitiesAreWorth(t *testing.T) {
 		!strings.Contains(strings.Join(r.Sentences, " "), "fentrace library validate --library lab.db") {
 		t.Errorf("before: %+v", r)
 	}
-	stack, err := library.OpenStack(t.Context(), nil, path)
+	stack, err := library.OpenStack(asProgram(t), nil, path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestTheServerSaysWhatItsProbabilitiesAreWorth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := file.PutValidation(t.Context(), library.Validation{LibraryVersion: stack.Version(), Technique: spectra.Raman, Made: time.Now(), Report: raw}); err != nil {
+	if err := file.PutValidation(asProgram(t), library.Validation{LibraryVersion: stack.Version(), Technique: spectra.Raman, Made: time.Now(), Report: raw}); err != nil {
 		t.Fatal(err)
 	}
 	if err := file.Close(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"fentrace/device/emulator"
+	"fentrace/server/store"
 	"fentrace/spectra/calibration"
 	"fentrace/spectra/interferogram"
 )
@@ -82,7 +83,7 @@ type exited int
 // Run is the whole program: it parses args (without the program's name), does what they say until ctx ends, and
 // returns the exit code. Answers go to stdout; errors, warnings and progress to stderr.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
-	env := &environment{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr}
+	env := &environment{ctx: store.ByProgram(ctx, "fentrace"), stdin: stdin, stdout: stdout, stderr: stderr}
 	defer func() {
 		if r := recover(); r != nil {
 			e, ok := r.(exited)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"fentrace/server/auth"
 	"fentrace/server/store"
 	"fentrace/server/tlp"
 	"fentrace/spectra"
@@ -24,6 +25,8 @@ const (
 // batchFilesPath takes files; LimitBody lets their bodies through.
 const batchFilesPath = "/v1/batches/{id}/files"
 
+const doingBatches = "hand in scans"
+
 type batchOutput struct {
 	Status int
 	Body   store.Batch
@@ -33,7 +36,7 @@ func (a *API) registerBatches() {
 	register(a, huma.Operation{OperationID: "create-batch", Method: http.MethodPost, Path: "/v1/batches", Summary: "Begin a batch: files that are handed in together",
 		Description: "What is said here of the circumstances holds for all its files. Put files into it one by one (POST /v1/batches/{id}/files), in pieces or as ZIP " +
 			"(POST /v1/uploads/ with the metadata batch). A file that was acknowledged is on the disk; it is answered in the background.",
-		DefaultStatus: http.StatusCreated, Errors: []int{http.StatusUnprocessableEntity}},
+		DefaultStatus: http.StatusCreated, Errors: []int{http.StatusForbidden, http.StatusUnprocessableEntity}},
 		func(ctx context.Context, in *struct {
 			Body struct {
 				Name   string        `json:"name" minLength:"1" maxLength:"200"`
@@ -41,6 +44,9 @@ func (a *API) registerBatches() {
 				TLP    string        `json:"tlp,omitempty" doc:"marking of all its files: clear, green, amber, amber+strict or red; that of the server without this"`
 			}
 		}) (*batchOutput, error) {
+			if err := may(ctx, auth.ScansTake, doingBatches); err != nil {
+				return nil, err
+			}
 			var level tlp.Level
 			if in.Body.TLP != "" {
 				var err error
@@ -74,7 +80,7 @@ func (a *API) registerBatches() {
 			return &batchOutput{http.StatusOK, b}, err
 		})
 	register(a, huma.Operation{OperationID: "cancel-batch", Method: http.MethodPost, Path: "/v1/batches/{id}/cancel", Summary: "End a batch; what is answered is kept",
-		DefaultStatus: http.StatusNoContent, Errors: []int{http.StatusNotFound, http.StatusConflict}},
+		DefaultStatus: http.StatusNoContent, Errors: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict}},
 		func(ctx context.Context, in *ItemID) (*struct{}, error) {
 			return nil, a.backend.CancelBatch(ctx, in.ID)
 		})
@@ -84,8 +90,11 @@ func (a *API) registerBatches() {
 		}
 	}
 	register(a, huma.Operation{OperationID: "retry-batch", Method: http.MethodPost, Path: "/v1/batches/{id}/retry",
-		Summary: "Try again to answer the files of a batch that failed, or were left when it was cancelled", DefaultStatus: http.StatusOK, Errors: []int{http.StatusNotFound}},
+		Summary: "Try again to answer the files of a batch that failed, or were left when it was cancelled", DefaultStatus: http.StatusOK, Errors: []int{http.StatusForbidden, http.StatusNotFound}},
 		func(ctx context.Context, in *ItemID) (*retried, error) {
+			if err := may(ctx, auth.ScansTake, doingBatches); err != nil {
+				return nil, err
+			}
 			out := &retried{}
 			var err error
 			out.Body.Files, err = a.backend.RetryBatch(ctx, in.ID)
@@ -120,7 +129,7 @@ func (a *API) registerBatchFiles() {
 	register(a, huma.Operation{OperationID: "add-batch-file", Method: http.MethodPost, Path: batchFilesPath, Summary: "Put a file into a batch",
 		Description:  "The body is the bytes of the file. Idempotent by their SHA-256: 201 when it was added, 200 when it is there already. In either case it is on the disk.",
 		MaxBodyBytes: a.limits.MaxUpload, DefaultStatus: http.StatusCreated,
-		Errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusInsufficientStorage}}, a.addBatchFile)
+		Errors: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusInsufficientStorage}}, a.addBatchFile)
 	op := a.huma.OpenAPI().Paths[batchFilesPath].Post
 	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 		"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}
@@ -178,6 +187,9 @@ func (a *API) registerBatchFiles() {
 }
 
 func (a *API) addBatchFile(ctx context.Context, in *batchUpload) (*batchFileAdded, error) {
+	if err := may(ctx, auth.ScansTake, doingBatches); err != nil {
+		return nil, err
+	}
 	weight := a.limits.weight(in.request.Header("Content-Length"))
 	if err := a.uploads.Acquire(ctx, weight); err != nil {
 		return nil, err

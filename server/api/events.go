@@ -69,7 +69,7 @@ func (a *API) stream(hc huma.Context, last int64) {
 	for ok {
 		stored := a.backend.Stored() // before reading, so that nothing falls between
 		frame, next := a.backend.Live()
-		events, err := a.store.EventsAfter(ctx, last, eventBatch)
+		events, upTo, err := a.store.EventsAfter(ctx, last, eventBatch)
 		if err != nil {
 			return
 		}
@@ -78,8 +78,8 @@ func (a *API) stream(hc huma.Context, last int64) {
 			if err != nil || !send("id: %d\nevent: scan\ndata: %s\n\n", e.Seq, data) {
 				return
 			}
-			last = e.Seq
 		}
+		last = upTo
 		if frame.Sequence > seen.Sequence {
 			data, err := json.Marshal(frame)
 			if err != nil || !send("event: frame\ndata: %s\n\n", data) {

@@ -67,7 +67,7 @@ func (a *API) geoJSON(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	points, matched, without, err := a.store.Points(ctx, f, in.Limit)
+	points, matched, without, err := a.store.Points(ctx, f, true, in.Limit)
 	if err != nil {
 		return nil, err
 	}

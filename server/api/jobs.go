@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"fentrace/server/auth"
 	"fentrace/server/jobs"
 	"fentrace/server/store"
 )
@@ -56,6 +57,9 @@ type jobOutput struct{ Body jobs.Job }
 
 func (a *API) registerJobs() {
 	list := func(ctx context.Context, states []string, p JobPage) (*jobsOutput, error) {
+		if err := may(ctx, auth.JobsManage, doingJobs); err != nil {
+			return nil, err
+		}
 		out := &jobsOutput{}
 		var err error
 		if out.Body.Jobs, out.Body.Next, err = a.jobs.List(ctx, states, p.Kind, p.Before, p.Limit); err != nil {
@@ -67,7 +71,7 @@ func (a *API) registerJobs() {
 	register(a, huma.Operation{OperationID: "jobs", Method: http.MethodGet, Path: "/v1/jobs", Summary: "What is done in the background",
 		Description: "Jobs hold ids, never what is behind them. One that fails is tried again after growing waits; one that has failed too often is given up " +
 			"(state discarded) and kept until somebody tries it again or takes it away. GET /v1/events tells, as events named jobs, when their numbers have changed.",
-		Errors: []int{http.StatusUnprocessableEntity}},
+		Errors: []int{http.StatusForbidden, http.StatusUnprocessableEntity}},
 		func(ctx context.Context, in *struct {
 			JobPage
 			State string `query:"state" enum:"available,running,retryable,scheduled,pending,completed,cancelled,discarded"`
@@ -78,19 +82,22 @@ func (a *API) registerJobs() {
 			}
 			return list(ctx, states, in.JobPage)
 		})
-	register(a, huma.Operation{OperationID: "dead-jobs", Method: http.MethodGet, Path: "/v1/jobs/dead", Summary: "Jobs that were given up, each with its error"},
+	register(a, huma.Operation{OperationID: "dead-jobs", Method: http.MethodGet, Path: "/v1/jobs/dead", Summary: "Jobs that were given up, each with its error", Errors: []int{http.StatusForbidden}},
 		func(ctx context.Context, in *struct{ JobPage }) (*jobsOutput, error) {
 			return list(ctx, []string{"discarded"}, in.JobPage)
 		})
-	register(a, huma.Operation{OperationID: "job", Method: http.MethodGet, Path: "/v1/jobs/{id}", Summary: "One job", Errors: []int{http.StatusNotFound}},
+	register(a, huma.Operation{OperationID: "job", Method: http.MethodGet, Path: "/v1/jobs/{id}", Summary: "One job", Errors: []int{http.StatusForbidden, http.StatusNotFound}},
 		func(ctx context.Context, in *JobID) (*jobOutput, error) {
+			if err := may(ctx, auth.JobsManage, doingJobs); err != nil {
+				return nil, err
+			}
 			j, err := a.jobs.Job(ctx, in.ID)
 			return &jobOutput{j}, err
 		})
 	register(a, huma.Operation{OperationID: "retry-job", Method: http.MethodPost, Path: "/v1/jobs/{id}/retry", Summary: "Try a job again now", DefaultStatus: http.StatusOK,
 		Errors: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict}},
 		func(ctx context.Context, in *JobID) (*jobOutput, error) {
-			if err := a.mayChangeJobs(ctx); err != nil {
+			if err := may(ctx, auth.JobsManage, doingJobs); err != nil {
 				return nil, err
 			}
 			j, err := a.jobs.Retry(ctx, in.ID)
@@ -99,7 +106,7 @@ func (a *API) registerJobs() {
 	register(a, huma.Operation{OperationID: "cancel-job", Method: http.MethodPost, Path: "/v1/jobs/{id}/cancel", Summary: "End a job; what it has stored is kept", DefaultStatus: http.StatusOK,
 		Errors: []int{http.StatusForbidden, http.StatusNotFound}},
 		func(ctx context.Context, in *JobID) (*jobOutput, error) {
-			if err := a.mayChangeJobs(ctx); err != nil {
+			if err := may(ctx, auth.JobsManage, doingJobs); err != nil {
 				return nil, err
 			}
 			j, err := a.jobs.Cancel(ctx, in.ID)
@@ -108,7 +115,7 @@ func (a *API) registerJobs() {
 	register(a, huma.Operation{OperationID: "discard-job", Method: http.MethodPost, Path: "/v1/jobs/{id}/discard", Summary: "Take a job away that has ended or waits",
 		DefaultStatus: http.StatusNoContent, Errors: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict}},
 		func(ctx context.Context, in *JobID) (*struct{}, error) {
-			if err := a.mayChangeJobs(ctx); err != nil {
+			if err := may(ctx, auth.JobsManage, doingJobs); err != nil {
 				return nil, err
 			}
 			return nil, a.jobs.Discard(ctx, in.ID)
@@ -118,8 +125,11 @@ func (a *API) registerJobs() {
 			Workers []store.Worker `json:"workers" doc:"in the order of starting"`
 		}
 	}
-	register(a, huma.Operation{OperationID: "workers", Method: http.MethodGet, Path: "/v1/workers", Summary: "Programs that take jobs from this database"},
+	register(a, huma.Operation{OperationID: "workers", Method: http.MethodGet, Path: "/v1/workers", Summary: "Programs that take jobs from this database", Errors: []int{http.StatusForbidden}},
 		func(ctx context.Context, _ *struct{}) (*workers, error) {
+			if err := may(ctx, auth.JobsManage, doingJobs); err != nil {
+				return nil, err
+			}
 			out := &workers{}
 			var err error
 			out.Body.Workers, err = a.store.Workers(ctx)
@@ -127,14 +137,16 @@ func (a *API) registerJobs() {
 		})
 }
 
-// mayChangeJobs lets reviewers and operators through.
-func (a *API) mayChangeJobs(ctx context.Context) error {
+// may refuses whoever lacks a permission; doing is what they may not.
+func may(ctx context.Context, p auth.Permission, doing string) error {
 	c, err := caller(ctx)
-	if err == nil && !c.Reviews() {
-		err = huma.Error403Forbidden("your role is " + c.Role + ": jobs are changed by a reviewer or the operator")
+	if err == nil && !c.May(p) {
+		err = huma.Error403Forbidden("your role is " + c.Role + ": it does not allow to " + doing)
 	}
 	return err
 }
+
+const doingJobs = "look after jobs; a reviewer, an operator or an administrator does"
 
 // toldBatches is what a stream has told of batches and jobs.
 type toldBatches struct {
@@ -172,7 +184,7 @@ type jobNumbers struct {
 
 // sendJobs tells how many jobs there are unless it is what was told last; false ends the stream.
 func (a *API) sendJobs(ctx context.Context, f *toldBatches, send func(format string, args ...any) bool) bool {
-	if f.wait > 0 {
+	if c, _ := auth.From(ctx); f.wait > 0 || !c.May(auth.JobsManage) {
 		return true
 	}
 	counts, err := a.store.JobCounts(ctx)

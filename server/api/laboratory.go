@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"fentrace/server/auth"
 	"fentrace/server/store"
 )
 
@@ -48,7 +49,7 @@ func (a *API) registerLaboratory() {
 			if err != nil {
 				return nil, err
 			}
-			if !c.EntersResults() {
+			if !c.May(auth.ResultsEnter) {
 				return nil, huma.Error403Forbidden("your role is " + c.Role + ": laboratory results are entered by a chemist, a reviewer or the operator")
 			}
 			in.Body.ScanID, in.Body.EnteredBy = in.ID, c.User

@@ -119,7 +119,7 @@ func (a *API) decide(ctx context.Context, in *decisionInput) (*proposalOutput, e
 	if err != nil {
 		return nil, err
 	}
-	if !c.Reviews() {
+	if !c.May(auth.ReferencesDecide) {
 		return nil, huma.Error403Forbidden("your role is " + c.Role + ": proposals are decided by a reviewer or the operator")
 	}
 	p, err := a.backend.Decide(ctx, in.ID, store.Decision{Accepted: in.Body.Decision == "accept", Reason: in.Body.Reason, Alone: in.Body.Alone, DecidedBy: c.User})
@@ -139,15 +139,19 @@ func (a *API) proposed(ctx context.Context, p store.Proposal) (ProposedReference
 	if err != nil || p.Status != store.ProposalOpen {
 		return out, err
 	}
-	if !c.Reviews() {
+	if !c.May(auth.ReferencesDecide) {
 		out.WhyNot = "Proposals are decided by a reviewer or the operator; your role is " + c.Role + "."
+		return out, nil
+	}
+	if p.Scan.Agency != c.Agency {
+		out.WhyNot = "It belongs to another agency, whose reviewers decide."
 		return out, nil
 	}
 	out.MayReject, out.MayAccept = true, true
 	if p.Result.EnteredBy != c.User {
 		return out, nil
 	}
-	others, err := a.store.OtherReviewers(ctx, c.User, auth.Reviewers)
+	others, err := a.store.OtherReviewers(ctx, c.User, auth.Reviewers, p.Scan)
 	if err != nil {
 		return out, err
 	}
@@ -195,7 +199,7 @@ func (a *API) registerChanges() {
 			if err != nil {
 				return nil, err
 			}
-			if !c.Reviews() {
+			if !c.May(auth.ReferencesDecide) {
 				return nil, huma.Error403Forbidden("your role is " + c.Role + ": comparisons are cancelled by a reviewer or the operator")
 			}
 			return nil, a.backend.CancelComparison(ctx, in.ID)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"fentrace/server/auth"
 	"fentrace/server/lookback"
 	"fentrace/server/store"
 )
@@ -64,7 +65,7 @@ func (a *API) registerRescreens() {
 			if err != nil {
 				return nil, err
 			}
-			if !c.Reviews() {
+			if !c.May(auth.LookBack) {
 				return nil, huma.Error403Forbidden("your role is " + c.Role + ": the past is looked through by a reviewer or the operator")
 			}
 			out := &rescreens{}
@@ -106,7 +107,7 @@ func (a *API) registerRescreens() {
 			if err != nil {
 				return nil, err
 			}
-			if !c.Reviews() {
+			if !c.May(auth.LookBack) {
 				return nil, huma.Error403Forbidden("your role is " + c.Role + ": looks through the past are cancelled by a reviewer or the operator")
 			}
 			return nil, a.backend.CancelRescreen(ctx, in.ID)

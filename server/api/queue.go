@@ -47,7 +47,7 @@ type QueuedFile struct {
 func QueuedFiles(unsent []store.Unsent) []QueuedFile {
 	out := make([]QueuedFile, len(unsent))
 	for i, u := range unsent {
-		out[i] = QueuedFile{ScanID: u.Key, Filename: u.Filename, Headline: u.Headline, Scans: u.Scans, Simulated: u.Simulated, Stored: u.Stored,
+		out[i] = QueuedFile{ScanID: u.ScanID, Filename: u.Filename, Headline: u.Headline, Scans: u.Scans, Simulated: u.Simulated, Stored: u.Stored,
 			Attempts: u.Attempts, Error: u.Error, Parked: u.Parked}
 	}
 	return out

@@ -20,6 +20,7 @@ import (
 
 	"fentrace/device/acquire"
 	"fentrace/server/store"
+	"fentrace/server/tlp"
 	"fentrace/spectra"
 )
 
@@ -64,13 +65,14 @@ type FieldsQuery struct {
 	Case       string        `query:"case" maxLength:"200"`
 	Exhibit    string        `query:"exhibit" maxLength:"200"`
 	Officer    string        `query:"officer" maxLength:"200"`
+	TLP        string        `query:"tlp" enum:"clear,green,amber,amber+strict,red" doc:"marking by the Traffic Light Protocol 2.0; without one it is the server's for uploads"`
 }
 
 func (q FieldsQuery) fields() store.Fields {
 	return store.Fields{
 		Location: store.Location{Latitude: q.Latitude.pointer(), Longitude: q.Longitude.pointer(), PrecisionM: q.PrecisionM.pointer(),
 			County: q.County, State: q.State, FIPS: q.FIPS},
-		Case: q.Case, Exhibit: q.Exhibit, Officer: q.Officer,
+		Case: q.Case, Exhibit: q.Exhibit, Officer: q.Officer, TLP: tlp.Level(q.TLP),
 	}
 }
 
@@ -108,7 +110,7 @@ func (a *API) registerUpload() {
 	for _, n := range []string{"latitude", "longitude", "precision_m"} {
 		form.Properties[n] = &huma.Schema{Type: huma.TypeNumber}
 	}
-	for _, n := range []string{"county", "state", "fips", "case", "exhibit", "officer"} {
+	for _, n := range []string{"county", "state", "fips", "case", "exhibit", "officer", "tlp"} {
 		form.Properties[n] = &huma.Schema{Type: huma.TypeString}
 	}
 	form.Properties["answers"] = registry.Schema(reflect.TypeFor[[]store.FieldAnswer](), true, "FieldAnswers")
@@ -293,6 +295,14 @@ func setField(f *store.Fields, name, value string) error {
 			return huma.Error422UnprocessableEntity(fmt.Sprintf("%s: %q is not a number", name, value))
 		}
 		*dst = &v
+		return nil
+	}
+	if name == "tlp" {
+		level, err := tlp.Parse(value)
+		if err != nil {
+			return huma.Error422UnprocessableEntity(err.Error())
+		}
+		f.TLP = level
 		return nil
 	}
 	dst := map[string]*string{"county": &f.County, "state": &f.State, "fips": &f.FIPS,

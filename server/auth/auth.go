@@ -66,7 +66,7 @@ func (s *Service) NewCode(ctx context.Context, user string) (string, error) {
 		return "", fmt.Errorf("make log-in code: %w", err)
 	}
 	now := s.clock()
-	if err := s.store.EnsureUser(ctx, user, RoleOperator, now); err != nil {
+	if err := s.store.EnsureUser(ctx, user, RoleOperator, Clearance(RoleOperator), now); err != nil {
 		return "", fmt.Errorf("make log-in code for %s: %w", user, err)
 	}
 	secret := make([]byte, 20)
@@ -91,6 +91,13 @@ func (s *Service) LoginCode(ctx context.Context, from, code string) (session str
 	if err != nil {
 		return "", fmt.Errorf("check log-in code: %w", err)
 	}
+	u, err := s.store.User(ctx, user)
+	if err != nil {
+		return "", fmt.Errorf("look up user: %w", err)
+	}
+	if u.Locked {
+		return "", ErrDenied
+	}
 	return s.newSession(ctx, user)
 }
 
@@ -113,7 +120,7 @@ func (s *Service) LoginPassword(ctx context.Context, from, user, password, secon
 	if err != nil {
 		return "", err
 	}
-	if !ok || u.PasswordHash == "" {
+	if !ok || u.PasswordHash == "" || u.Locked {
 		s.throttle.failed(keys...)
 		return "", ErrDenied
 	}

@@ -13,6 +13,7 @@ import (
 
 	"fentrace/server/observe"
 	"fentrace/server/store"
+	"fentrace/server/tlp"
 )
 
 // CookieName is the name of the session cookie.
@@ -31,6 +32,8 @@ var open = map[string]bool{
 // Caller is who sends a request. Session is the session's secret, empty when an access token was used; Scope is that of the token.
 type Caller struct {
 	User, Role string
+	Agency     string
+	Clearance  tlp.Level
 	Session    string
 	Scope      string
 }
@@ -76,7 +79,7 @@ func (s *Service) Middleware(next echo.HandlerFunc) echo.HandlerFunc {
 				"a request with the session cookie that changes something must say where it comes from (Origin or Sec-Fetch-Site); programs use an access token")
 		}
 		ctx := context.WithValue(r.Context(), callerKey{}, caller)
-		c.SetRequest(r.WithContext(store.As(ctx, store.Principal{User: caller.User, Role: caller.Role, Request: observe.RequestID(ctx)})))
+		c.SetRequest(r.WithContext(store.As(ctx, store.Principal{User: caller.User, Role: caller.Role, Agency: caller.Agency, Clearance: caller.Clearance, Request: observe.RequestID(ctx)})))
 		return next(c)
 	}
 }
@@ -92,14 +95,14 @@ func (s *Service) caller(r *http.Request) (Caller, error) {
 			return Caller{}, store.ErrNotFound
 		}
 		u, scope, err := s.store.TokenUser(r.Context(), hash(strings.TrimSpace(token)), s.clock())
-		return Caller{User: u.Name, Role: u.Role, Scope: scope}, err
+		return Caller{User: u.Name, Role: u.Role, Agency: u.Agency, Clearance: u.Clearance, Scope: scope}, err
 	}
 	cookie, err := r.Cookie(CookieName)
 	if err != nil {
 		return Caller{}, store.ErrNotFound
 	}
 	u, err := s.sessionUser(r.Context(), cookie.Value)
-	return Caller{User: u.Name, Role: u.Role, Session: cookie.Value}, err
+	return Caller{User: u.Name, Role: u.Role, Agency: u.Agency, Clearance: u.Clearance, Session: cookie.Value}, err
 }
 
 // sessionUser is whose session it is, which is used by that.

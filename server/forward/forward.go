@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"fentrace/server/store"
+	"fentrace/server/tlp"
 )
 
 const (
@@ -106,6 +107,7 @@ type Result struct {
 // for good are parked with the reason and passed over.
 func (s *Sender) Flush(ctx context.Context, progress func(Result)) (Result, error) {
 	var r Result
+	ctx = store.ByProgram(ctx, "forward")
 	for {
 		u, err := s.cfg.Store.NextUnsent(ctx)
 		if errors.Is(err, store.ErrNotFound) {
@@ -203,6 +205,7 @@ func cause(ctx context.Context, err error) error {
 
 // form is the upload of one file: its bytes, the circumstances as stated here, and every answer given so far.
 func (s *Sender) form(ctx context.Context, u store.Unsent) (body []byte, contentType string, err error) {
+	ctx = store.As(ctx, store.Principal{User: "forward", Program: true, Agency: u.Agency})
 	file, err := s.cfg.Store.File(ctx, u.SHA256)
 	if err != nil {
 		return nil, "", err
@@ -225,7 +228,7 @@ func (s *Sender) form(ctx context.Context, u store.Unsent) (body []byte, content
 	var b bytes.Buffer
 	b.Grow(len(file.Raw) + len(said) + 4<<10)
 	w := multipart.NewWriter(&b)
-	for _, f := range fields(scans[0]) {
+	for _, f := range fields(scans) {
 		if f.value != "" {
 			err = errors.Join(err, w.WriteField(f.name, f.value))
 		}
@@ -242,9 +245,14 @@ func (s *Sender) form(ctx context.Context, u store.Unsent) (body []byte, content
 
 type field struct{ name, value string }
 
-// fields are the circumstances of a scan as form fields.
-func fields(sc store.Scan) []field {
-	out := []field{{"case", sc.Case}, {"exhibit", sc.Exhibit}, {"officer", sc.Officer}}
+// fields are the circumstances of the scans of a file as form fields: those of its first, and the strictest marking of any.
+func fields(scans []store.Scan) []field {
+	sc := scans[0]
+	strictest := sc.TLP
+	for _, other := range scans {
+		strictest = tlp.Strictest(strictest, other.TLP)
+	}
+	out := []field{{"case", sc.Case}, {"exhibit", sc.Exhibit}, {"officer", sc.Officer}, {"tlp", string(strictest)}}
 	l := sc.Location
 	if l == nil {
 		return out

@@ -22,6 +22,7 @@ import (
 	"fentrace/library/search"
 	"fentrace/server/intel"
 	"fentrace/server/store"
+	"fentrace/server/tlp"
 	"fentrace/spectra"
 )
 
@@ -56,6 +57,7 @@ type Looker struct {
 
 // Fill brings the archive up to date with the database. progress, when set, hears how many scans were added.
 func (l *Looker) Fill(ctx context.Context, progress func(added int)) error {
+	ctx = store.ByProgram(ctx, "archive") // it holds everything: what is taken from it is looked at as whoever asks may
 	l.filling.Lock()
 	defer l.filling.Unlock()
 	added := 0
@@ -175,6 +177,7 @@ func (l *Looker) Begin(ctx context.Context, lib *library.Stack, referenceID, by 
 // of the scans that are answered again are done. The error is that of the database, or of ctx: r is then cut off, not ended, and can
 // go on later.
 func (l *Looker) Rescreen(ctx context.Context, lib *library.Stack, id Identifier, r store.Rescreen, progress func(done, total int)) (store.Rescreen, error) {
+	ctx = store.ByProgram(ctx, "look-back")
 	err := l.rescreen(ctx, lib, id, &r, progress)
 	switch {
 	case err == nil:
@@ -202,10 +205,14 @@ func (l *Looker) rescreen(ctx context.Context, lib *library.Stack, id Identifier
 	}
 	if library, algorithm := lib.Version(), Algorithm(lib, ref.Technique); r.Library != library || r.Algorithm != algorithm {
 		// It was cut off, or waited, until others answer: what is done was not done with them.
-		r.Library, r.Algorithm, r.Done, r.Reused, r.UpTo = library, algorithm, 0, 0, 0
+		r.Library, r.Algorithm, r.UpTo = library, algorithm, 0
+		r.Count(func(_ store.Bucket, t *store.Tally) { t.Done, t.Reused = 0, 0 })
 	}
 	left := slices.DeleteFunc(may, func(c archive.Candidate) bool { return c.Seq <= r.UpTo })
-	r.Screened, r.Total = l.Archive.Len(v.Technique), r.Done+len(left)
+	of, err := l.tally(ctx, v.Technique, r, left)
+	if err != nil {
+		return err
+	}
 	for some := range slices.Chunk(left, saveEvery) {
 		hits := make([]*store.LookBackHit, len(some))
 		err := onAllCores(ctx, len(some), func(ctx context.Context, i int) (err error) {
@@ -215,7 +222,10 @@ func (l *Looker) rescreen(ctx context.Context, lib *library.Stack, id Identifier
 		if err != nil {
 			return err
 		}
-		r.Done, r.UpTo = r.Done+len(some), some[len(some)-1].Seq
+		for _, c := range some {
+			r.CountIn(of[c.ScanID], func(t *store.Tally) { t.Done++ })
+		}
+		r.UpTo = some[len(some)-1].Seq
 		if err := l.Store.SaveRescreen(ctx, *r, found(hits)); err != nil {
 			return err
 		}
@@ -224,6 +234,35 @@ func (l *Looker) rescreen(ctx context.Context, lib *library.Stack, id Identifier
 		}
 	}
 	return l.alert(ctx, *r)
+}
+
+// tally sets how many scans of each bucket r is about, and returns the buckets of those that are left.
+func (l *Looker) tally(ctx context.Context, t spectra.Technique, r *store.Rescreen, left []archive.Candidate) (of map[string]store.Bucket, err error) {
+	archived, _ := l.Archive.Missing(t)
+	screened, err := l.Store.Searchable(ctx, string(t), archived)
+	if err != nil {
+		return nil, err
+	}
+	r.Count(func(_ store.Bucket, t *store.Tally) { t.Screened, t.Total = 0, t.Done })
+	for b, n := range screened {
+		r.CountIn(b, func(t *store.Tally) { t.Screened = n })
+	}
+	of = map[string]store.Bucket{}
+	for some := range slices.Chunk(left, fillAtOnce) {
+		ids := make([]string, len(some))
+		for i, c := range some {
+			ids[i] = c.ScanID
+		}
+		buckets, err := l.Store.Buckets(ctx, ids)
+		if err != nil {
+			return nil, err
+		}
+		for id, b := range buckets {
+			of[id] = b
+			r.CountIn(b, func(t *store.Tally) { t.Total++ })
+		}
+	}
+	return of, nil
 }
 
 // found leaves out what is no hit.
@@ -251,7 +290,7 @@ func (l *Looker) look(ctx context.Context, ref library.Reference, v search.Vecto
 	}
 	ans, err := id.Identify(ctx, sp)
 	if err != nil {
-		return nil, fmt.Errorf("answer scan %s again: %w", c.ScanID, err)
+		return nil, fmt.Errorf("answer a scan again: %w", err)
 	}
 	hit := &store.LookBackHit{ReferenceID: r.ReferenceID, ScanID: c.ScanID, Substance: r.Substance, Score: a.Score, ShiftCM1: a.ShiftCM1,
 		Verdict: string(ans.Verdict), Headline: ans.Headline, Library: ans.Library, Algorithm: r.Algorithm, Found: l.Clock()}
@@ -284,14 +323,55 @@ func (l *Looker) alert(ctx context.Context, r store.Rescreen) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range intel.Moved(firstSeen(without, r.Substance), firstSeen(with, r.Substance)) {
-		_, err := l.Store.RaiseAlert(ctx, store.Alert{Created: l.Clock(), Substance: m.Substance, ReferenceID: r.ReferenceID, ScanID: m.ScanID,
+	for _, n := range news(without, with, r.Substance) {
+		m := n.Move
+		_, err := l.Store.RaiseAlert(ctx, store.Alert{Agency: n.agency, TLP: n.level, Created: l.Clock(), Substance: m.Substance, ReferenceID: r.ReferenceID, ScanID: m.ScanID,
 			County: m.Region.County, State: m.Region.State, FIPS: m.Region.FIPS, Simulated: m.Simulated, FirstSeen: m.First, SeenBefore: m.Before})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// item is what is news to who may see all scans of an agency that are marked up to a level.
+type item struct {
+	agency string
+	level  tlp.Level
+	intel.Move
+}
+
+// news are the moves of first-seen events as each agency sees them by its own scans, level by level: what is known to those who may
+// see more must not be told to those who may see less, and must not keep them from hearing what is news to them. What is the same as on
+// a level below is left out.
+func news(without, with []store.Occurrence, substance string) (out []item) {
+	up := func(to tlp.Level, agency string, all []store.Occurrence) []store.Occurrence {
+		return slices.DeleteFunc(slices.Clone(all), func(o store.Occurrence) bool { return o.Agency != agency || o.TLP.Rank() > to.Rank() })
+	}
+	var agencies []string
+	for _, o := range with {
+		if !slices.Contains(agencies, o.Agency) {
+			agencies = append(agencies, o.Agency)
+		}
+	}
+	for _, agency := range agencies {
+		var below []intel.Move
+		for _, level := range tlp.Levels {
+			moves := intel.Moved(firstSeen(up(level, agency, without), substance), firstSeen(up(level, agency, with), substance))
+			for _, m := range moves {
+				if !slices.ContainsFunc(below, func(b intel.Move) bool { return sameNews(b, m) }) {
+					out = append(out, item{agency, level, m})
+				}
+			}
+			below = append(below, moves...)
+		}
+	}
+	return out
+}
+
+func sameNews(a, b intel.Move) bool {
+	before := a.Before == nil && b.Before == nil || a.Before != nil && b.Before != nil && a.Before.Equal(*b.Before)
+	return before && a.ScanID == b.ScanID && a.Region == b.Region && a.Simulated == b.Simulated
 }
 
 // firstSeen is where a substance was seen first, in every county and where no county is known: somebody holds that evidence too.
@@ -329,7 +409,7 @@ type Similar struct {
 // likeAtOnce is how many scans Like compares before it looks whether the rest can still be among the best.
 const likeAtOnce = 64
 
-// Like are up to limit stored scans that agree with s by a correlation of at least least, best first, s itself left out: exactly
+// Like are up to limit stored scans that whoever asks may see and that agree with s by a correlation of at least least, best first, s itself left out: exactly
 // the best, though only those are compared that by what the archive says of them may be.
 // The error wraps search.ErrNotSearchable when s cannot be compared.
 func (l *Looker) Like(ctx context.Context, scanID string, s spectra.Spectrum, least float64, limit int) ([]Similar, error) {
@@ -351,6 +431,9 @@ func (l *Looker) Like(ctx context.Context, scanID string, s spectra.Spectrum, le
 		like := make([]Similar, len(some))
 		err := onAllCores(ctx, len(some), func(ctx context.Context, i int) error {
 			sp, err := l.Store.Spectrum(ctx, some[i].ScanID)
+			if errors.Is(err, store.ErrNotFound) {
+				return nil // whoever asks may not see it
+			}
 			if err != nil {
 				return err
 			}

@@ -3,15 +3,20 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
+
+	"fentrace/server/tlp"
 )
 
 // Alert says that a substance was in a region earlier than was known. Scans whose county is not known count as one region of
 // their state, or of none.
 type Alert struct {
 	ID          string     `json:"id" doc:"UUID"`
+	Agency      string     `json:"agency" doc:"whose scans it is about"`
+	TLP         tlp.Level  `json:"tlp" enum:"clear,green,amber,amber+strict,red" doc:"it is news to whoever may see all that this agency has marked up to this"`
 	Created     time.Time  `json:"created"`
 	Substance   string     `json:"substance"`
 	ReferenceID string     `json:"reference_id" doc:"the reference that the past was looked through with"`
@@ -23,7 +28,7 @@ type Alert struct {
 	Simulated   bool       `json:"simulated"`
 	FirstSeen   time.Time  `json:"first_seen" doc:"as it is known now"`
 	SeenBefore  *time.Time `json:"seen_before" doc:"as it was known; null: it was not known there"`
-	ReadBy      string     `json:"read_by"`
+	ReadBy      string     `json:"read_by" doc:"who of your agency read it first"`
 	Read        *time.Time `json:"read"`
 }
 
@@ -48,8 +53,8 @@ func (s *Store) RaiseAlert(ctx context.Context, a Alert) (raised bool, err error
 		before = &at
 	}
 	err = s.write(ctx, func(tx queries) error {
-		res, err := tx.ExecContext(ctx, `INSERT INTO alerts (id, created, substance, reference_id, scan_id, county, state, fips, simulated, first_seen, seen_before)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`, uuid.NewString(), micros(a.Created), a.Substance, a.ReferenceID, a.ScanID,
+		res, err := tx.ExecContext(ctx, `INSERT INTO alerts (id, agency, tlp, created, substance, reference_id, scan_id, county, state, fips, simulated, first_seen, seen_before)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`, uuid.NewString(), a.Agency, a.TLP.Rank(), micros(a.Created), a.Substance, a.ReferenceID, a.ScanID,
 			a.County, a.State, a.FIPS, a.Simulated, micros(a.FirstSeen), before)
 		if err != nil {
 			return err
@@ -64,10 +69,30 @@ func (s *Store) RaiseAlert(ctx context.Context, a Alert) (raised bool, err error
 	return raised, nil
 }
 
-// Alerts are up to limit alerts, those not read first, then newest first.
+// seenAlerts is what follows FROM to have the alerts a that whoever asks may see, with r, who of the own agency has read them: who may see
+// an alert may see its scan too, however that is marked by now.
+func seenAlerts(ctx context.Context) (from string, args []any, err error) {
+	agency, err := holder(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	alert, alertArgs, err := visible(ctx, "a")
+	if err != nil {
+		return "", nil, err
+	}
+	scan, scanArgs, err := visible(ctx, "s")
+	return "alerts a JOIN scans s ON s.id = a.scan_id LEFT JOIN alert_reads r ON r.alert_id = a.id AND r.agency = ? WHERE " + alert + " AND " + scan,
+		slices.Concat([]any{agency}, alertArgs, scanArgs), err
+}
+
+// Alerts are up to limit alerts, those that nobody of the own agency has read first, then newest first.
 func (s *Store) Alerts(ctx context.Context, limit int) ([]Alert, error) {
-	rows, err := s.r.QueryContext(ctx, `SELECT id, created, substance, reference_id, scan_id, county, state, fips, simulated, first_seen, seen_before,
-		coalesce(read_by, ''), read FROM alerts ORDER BY read IS NOT NULL, seq DESC LIMIT ?`, limit)
+	from, args, err := seenAlerts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.r.QueryContext(ctx, `SELECT a.id, a.agency, a.tlp, a.created, a.substance, a.reference_id, a.scan_id, a.county, a.state, a.fips, a.simulated, a.first_seen,
+		a.seen_before, coalesce(r.read_by, ''), r.read FROM `+from+` ORDER BY r.read IS NOT NULL, a.seq DESC LIMIT ?`, append(args, limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("read alerts: %w", err)
 	}
@@ -75,22 +100,27 @@ func (s *Store) Alerts(ctx context.Context, limit int) ([]Alert, error) {
 	out := []Alert{}
 	for rows.Next() {
 		var a Alert
+		var level int
 		var created, first int64
 		var before, read *int64
-		if err := rows.Scan(&a.ID, &created, &a.Substance, &a.ReferenceID, &a.ScanID, &a.County, &a.State, &a.FIPS, &a.Simulated, &first, &before,
+		if err := rows.Scan(&a.ID, &a.Agency, &level, &created, &a.Substance, &a.ReferenceID, &a.ScanID, &a.County, &a.State, &a.FIPS, &a.Simulated, &first, &before,
 			&a.ReadBy, &read); err != nil {
 			return nil, fmt.Errorf("read alerts: %w", err)
 		}
-		a.Place = placeWords(a.County, a.State)
+		a.Place, a.TLP = placeWords(a.County, a.State), tlp.OfRank(level)
 		a.Created, a.FirstSeen, a.SeenBefore, a.Read = fromMicros(created), fromMicros(first), timeOf(before), timeOf(read)
 		out = append(out, a)
 	}
 	return out, rows.Err()
 }
 
-// UnreadAlerts counts those that nobody has read.
+// UnreadAlerts counts those that nobody of the own agency has read.
 func (s *Store) UnreadAlerts(ctx context.Context) (n int, err error) {
-	if err := s.r.QueryRowContext(ctx, "SELECT count(*) FROM alerts WHERE read IS NULL").Scan(&n); err != nil {
+	from, args, err := seenAlerts(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if err := s.r.QueryRowContext(ctx, "SELECT count(*) FROM "+from+" AND r.read IS NULL", args...).Scan(&n); err != nil {
 		return 0, fmt.Errorf("count alerts: %w", err)
 	}
 	return n, nil
@@ -104,13 +134,25 @@ func timeOf(n *int64) *time.Time {
 	return &t
 }
 
-// ReadAlert notes who has read an alert first; ErrNotFound when there is none.
+// ReadAlert notes who of the own agency has read an alert first; ErrNotFound when there is none.
 func (s *Store) ReadAlert(ctx context.Context, id, by string, at time.Time) error {
+	agency, err := holder(ctx)
+	if err != nil {
+		return err
+	}
+	from, args, err := seenAlerts(ctx)
+	if err != nil {
+		return err
+	}
 	return s.write(ctx, func(tx queries) error {
-		err := one(tx.ExecContext(ctx, "UPDATE alerts SET read_by = coalesce(read_by, ?), read = coalesce(read, ?) WHERE id = ?", by, micros(at), id))
-		if err != nil {
+		var there bool
+		if err := tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM "+from+" AND a.id = ?)", append(args, id)...).Scan(&there); err != nil {
 			return fmt.Errorf("alert %s: %w", id, err)
 		}
-		return nil
+		if !there {
+			return fmt.Errorf("alert %s: %w", id, ErrNotFound)
+		}
+		_, err := tx.ExecContext(ctx, "INSERT INTO alert_reads (alert_id, agency, read_by, read) VALUES (?,?,?,?) ON CONFLICT DO NOTHING", id, agency, by, micros(at))
+		return err
 	})
 }

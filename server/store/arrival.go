@@ -27,14 +27,18 @@ type Arrival struct {
 	Queue bool
 }
 
-// Arrive notes that the bytes of a stored file came again. created is true when this very request, told by its key,
+// Arrive notes that the bytes of a file that is stored for the agency of who asks came again. created is true when this very request, told by its key,
 // stored the file the first time. ErrKeyUsed when the key belongs to another file; nothing is noted then.
 func (s *Store) Arrive(ctx context.Context, sum string, a Arrival, now time.Time) (created bool, err error) {
 	if a.Key == (Key{}) && len(a.Answers) == 0 && !a.Queue && a.Batch == nil {
 		return false, nil
 	}
+	agency, err := holder(ctx)
+	if err != nil {
+		return false, err
+	}
 	err = s.write(ctx, func(tx queries) error {
-		created, err = arrive(ctx, tx, sum, a, false, now)
+		created, err = arrive(ctx, tx, agency, sum, a, false, now)
 		return err
 	})
 	return created, err
@@ -42,14 +46,14 @@ func (s *Store) Arrive(ctx context.Context, sum string, a Arrival, now time.Time
 
 // arrive is the part of storing a file that does not depend on whether it was known. isNew says whether this
 // transaction stored something; created, whether the request did, now or when it came first.
-func arrive(ctx context.Context, tx queries, sum string, a Arrival, isNew bool, now time.Time) (created bool, err error) {
+func arrive(ctx context.Context, tx queries, agency, sum string, a Arrival, isNew bool, now time.Time) (created bool, err error) {
 	created = isNew
 	if a.Key != (Key{}) {
 		if created, err = useKey(ctx, tx, sum, a.Key, isNew, now); err != nil {
 			return false, err
 		}
 	}
-	if err := insertFieldAnswers(ctx, tx, sum, a.Answers); err != nil {
+	if err := insertFieldAnswers(ctx, tx, agency, sum, a.Answers); err != nil {
 		return false, err
 	}
 	if a.Batch != nil {
@@ -58,7 +62,7 @@ func arrive(ctx context.Context, tx queries, sum string, a Arrival, isNew bool, 
 		}
 	}
 	if a.Queue {
-		if _, err := enqueue(ctx, tx, "sha256 = ?", sum); err != nil {
+		if _, err := enqueue(ctx, tx, "h.agency = ? AND h.sha256 = ?", agency, sum); err != nil {
 			return false, fmt.Errorf("put into the queue: %w", err)
 		}
 	}

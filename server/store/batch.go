@@ -36,6 +36,7 @@ type Batch struct {
 	Fields    Fields     `json:"fields" doc:"circumstances of all its files"`
 	Created   time.Time  `json:"created"`
 	CreatedBy string     `json:"created_by"`
+	Agency    string     `json:"agency" doc:"that it belongs to"`
 	TLP       tlp.Level  `json:"tlp" doc:"marking of all its files (Traffic Light Protocol 2.0)"`
 	Cancelled *time.Time `json:"cancelled" doc:"when it was cancelled"`
 	Files     int        `json:"files" doc:"that are stored here"`
@@ -73,10 +74,15 @@ func (s *Store) NewBatch(ctx context.Context, name string, f Fields, level tlp.L
 	if err := errors.Join(ValidText("name", name), f.Validate()); err != nil {
 		return Batch{}, err
 	}
-	who, ok := Asking(ctx)
-	if !ok {
-		return Batch{}, errors.New("begin a batch: it is not said on whose behalf")
+	agency, err := holder(ctx)
+	if err != nil {
+		return Batch{}, err
 	}
+	who, _ := Asking(ctx)
+	if !who.Program && level.Rank() > who.Clearance.Rank() {
+		return Batch{}, fmt.Errorf("%w: tlp: a batch marked %s is above your clearance, %s", ErrInvalid, level, who.Clearance)
+	}
+	f.TLP = level
 	fields, err := json.Marshal(f)
 	if err != nil {
 		return Batch{}, err
@@ -88,7 +94,7 @@ func (s *Store) NewBatch(ctx context.Context, name string, f Fields, level tlp.L
 	id := uuid.NewString()
 	err = s.write(ctx, func(tx queries) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO batches (id, name, fields, created, created_by, submitter, agency, tlp) VALUES (?,?,?,?,?,?,?,?)",
-			id, name, string(fields), micros(now), who.User, string(submitter), who.Agency, level.Rank())
+			id, name, string(fields), micros(now), who.User, string(submitter), agency, level.Rank())
 		return err
 	})
 	if err != nil {
@@ -97,20 +103,14 @@ func (s *Store) NewBatch(ctx context.Context, name string, f Fields, level tlp.L
 	return s.Batch(ctx, id, now)
 }
 
-// putFile stores the bytes of a file unless they are; isNew tells whether they were not.
-func putFile(ctx context.Context, tx queries, sum string, f File, now time.Time) (isNew bool, err error) {
-	n, err := changed(tx.ExecContext(ctx, `INSERT INTO files (sha256, name, size, created, raw) VALUES (?,?,?,?,?)
-		ON CONFLICT DO NOTHING`, sum, f.Name, len(f.Raw), micros(now), f.Raw))
-	if err != nil {
-		return false, fmt.Errorf("store file %s: %w", f.Name, err)
-	}
-	return n == 1, nil
-}
-
 // AddToBatch stores files in a batch, and the jobs that answer them, in one transaction. Files whose bytes are in the batch already
 // are left as they are; added is how many were not. gather and queue are those of the jobs that give files
 // to others and that answer them. ErrNotFound, or ErrNotNow when the batch was cancelled.
 func (s *Store) AddToBatch(ctx context.Context, id, gather, queue string, files []File, now time.Time) (added int, err error) {
+	agency, err := holder(ctx)
+	if err != nil {
+		return 0, err
+	}
 	sums := make([]string, len(files))
 	for i, f := range files {
 		sums[i] = spectra.HashBytes(f.Raw)
@@ -125,8 +125,8 @@ func (s *Store) AddToBatch(ctx context.Context, id, gather, queue string, files 
 			return err
 		}
 		for i, f := range files {
-			if _, err := putFile(ctx, tx, sums[i], f, now); err != nil {
-				return err
+			if _, err := insertFile(ctx, tx, agency, sums[i], f, now); err != nil {
+				return fmt.Errorf("store file %s: %w", f.Name, err)
 			}
 			n, err := changed(tx.ExecContext(ctx, `INSERT INTO batch_files (batch, sha256, name, state, added) VALUES (?,?,?,?,?)
 				ON CONFLICT DO NOTHING`, id, sums[i], f.Name, FileWaiting, micros(now)))
@@ -149,9 +149,14 @@ func (s *Store) AddToBatch(ctx context.Context, id, gather, queue string, files 
 	return added, err
 }
 
+// openBatch reports why nothing can be put into a batch of who asks.
 func openBatch(ctx context.Context, tx queries, id string) error {
+	see, args, err := own(ctx, "b")
+	if err != nil {
+		return err
+	}
 	var cancelled sql.NullInt64
-	err := tx.QueryRowContext(ctx, "SELECT cancelled FROM batches WHERE id = ?", id).Scan(&cancelled)
+	err = tx.QueryRowContext(ctx, "SELECT b.cancelled FROM batches b WHERE b.id = ? AND "+see, append([]any{id}, args...)...).Scan(&cancelled)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return fmt.Errorf("batch %s: %w", id, ErrNotFound)
@@ -202,7 +207,12 @@ func (s *Store) Batches(ctx context.Context, limit int, now time.Time) ([]Batch,
 }
 
 func (s *Store) batches(ctx context.Context, now time.Time, tail string, args ...any) ([]Batch, error) {
-	rows, err := s.r.QueryContext(ctx, `SELECT b.id, b.name, b.fields, b.created, b.created_by, b.submitter, b.tlp, b.cancelled FROM batches b WHERE `+tail, args...)
+	see, seen, err := visible(ctx, "b")
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.r.QueryContext(ctx, `SELECT b.id, b.name, b.fields, b.created, b.created_by, b.submitter, b.agency, b.tlp, b.cancelled FROM batches b WHERE `+see+" AND "+tail,
+		append(seen, args...)...)
 	if err != nil {
 		return nil, fmt.Errorf("read batches: %w", err)
 	}
@@ -214,7 +224,7 @@ func (s *Store) batches(ctx context.Context, now time.Time, tail string, args ..
 		var created int64
 		var rank int
 		var cancelled sql.NullInt64
-		if err := rows.Scan(&b.ID, &b.Name, &fields, &created, &b.CreatedBy, &submitter, &rank, &cancelled); err != nil {
+		if err := rows.Scan(&b.ID, &b.Name, &fields, &created, &b.CreatedBy, &submitter, &b.Agency, &rank, &cancelled); err != nil {
 			return nil, fmt.Errorf("read batches: %w", err)
 		}
 		if err := errors.Join(json.Unmarshal([]byte(fields), &b.Fields), json.Unmarshal([]byte(submitter), &b.Submitter)); err != nil {
@@ -291,7 +301,15 @@ type FilesQuery struct {
 
 // BatchFiles are files of a batch in the order of coming.
 func (s *Store) BatchFiles(ctx context.Context, id string, q FilesQuery) ([]BatchFile, error) {
-	cond, args := "f.batch = ? AND f.seq > ?", []any{id, q.After}
+	see, seen, err := visible(ctx, "s")
+	if err != nil {
+		return nil, err
+	}
+	seeBatch, seenBatch, err := visible(ctx, "b")
+	if err != nil {
+		return nil, err
+	}
+	cond, args := seeBatch+" AND f.batch = ? AND f.seq > ?", append(append(seen, seenBatch...), id, q.After)
 	if q.State != "" {
 		cond, args = cond+" AND f.state = ?", append(args, q.State)
 	}
@@ -306,8 +324,10 @@ func (s *Store) BatchFiles(ctx context.Context, id string, q FilesQuery) ([]Batc
 	// The first scan is the first searchable one, as for an upload.
 	rows, err := s.r.QueryContext(ctx, `SELECT f.seq, f.sha256, f.name, f.state, f.error, f.scans, f.added, f.finished,
 			coalesce(s.id, ''), coalesce(s.verdict, ''), coalesce(s.headline, ''), coalesce(s.simulated, FALSE)
-		FROM batch_files f LEFT JOIN scans s ON s.sha256 = f.sha256 AND f.state = 'done' AND s.spectrum_index =
-			(SELECT i.spectrum_index FROM scans i WHERE i.sha256 = f.sha256 ORDER BY CASE WHEN i.technique IN ('raman', 'ir') THEN 0 ELSE 1 END, i.spectrum_index LIMIT 1)
+		FROM batch_files f JOIN batches b ON b.id = f.batch
+		LEFT JOIN scans s ON s.sha256 = f.sha256 AND s.agency = b.agency AND f.state = 'done' AND s.spectrum_index =
+			(SELECT i.spectrum_index FROM scans i WHERE i.sha256 = f.sha256 AND i.agency = b.agency
+				ORDER BY CASE WHEN i.technique IN ('raman', 'ir') THEN 0 ELSE 1 END, i.spectrum_index LIMIT 1) AND `+see+`
 		WHERE `+cond+" ORDER BY f.seq LIMIT ?", append(args, q.Limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("read the files of batch %s: %w", id, err)
@@ -333,7 +353,12 @@ func (s *Store) BatchFiles(ctx context.Context, id string, q FilesQuery) ([]Batc
 
 // BatchSums are up to limit SHA-256 sums of the files of a batch that follow after, in their own order: what has come already.
 func (s *Store) BatchSums(ctx context.Context, id, after string, limit int) ([]string, error) {
-	rows, err := s.r.QueryContext(ctx, "SELECT sha256 FROM batch_files WHERE batch = ? AND sha256 > ? ORDER BY sha256 LIMIT ?", id, after, limit)
+	see, seen, err := own(ctx, "b")
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.r.QueryContext(ctx, "SELECT f.sha256 FROM batch_files f JOIN batches b ON b.id = f.batch WHERE "+see+" AND f.batch = ? AND f.sha256 > ? ORDER BY f.sha256 LIMIT ?",
+		append(seen, id, after, limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("read the files of batch %s: %w", id, err)
 	}

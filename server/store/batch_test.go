@@ -23,9 +23,11 @@ func jobs(t *testing.T, s *Store, kind string) (n int) {
 	return n
 }
 
+func program(t *testing.T) context.Context { return ByProgram(t.Context(), "test") }
+
 func newBatch(t *testing.T, s *Store) Batch {
 	t.Helper()
-	b, err := s.NewBatch(As(t.Context(), Principal{User: "ada", Agency: "lab"}), "batch", Fields{Case: "1"}, tlp.Green, time.Now())
+	b, err := s.NewBatch(As(t.Context(), Principal{User: "ada", Role: "chemist", Agency: LocalAgency, Clearance: tlp.AmberStrict}), "batch", Fields{Case: "1"}, tlp.Green, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +43,7 @@ func some(from, n int) (out []File) {
 
 func add(t *testing.T, s *Store, id string, files []File) int {
 	t.Helper()
-	n, err := s.AddToBatch(t.Context(), id, "gather", "answers", files, time.Now())
+	n, err := s.AddToBatch(program(t), id, "gather", "answers", files, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +88,7 @@ func TestAJobIsStoredIfAndOnlyIfItsDataIs(t *testing.T) {
 			t.Errorf("%d were stored, %d jobs", n, jobs(t, s, "batch_gather"))
 		}
 		// Nothing of files whose batch is not there.
-		if _, err := s.AddToBatch(t.Context(), "none", "gather", "answers", some(0, 40), time.Now()); !errors.Is(err, ErrNotFound) || jobs(t, s, "batch_chunk") != 0 {
+		if _, err := s.AddToBatch(program(t), "none", "gather", "answers", some(0, 40), time.Now()); !errors.Is(err, ErrNotFound) || jobs(t, s, "batch_chunk") != 0 {
 			t.Errorf("%v, %d jobs", err, jobs(t, s, "batch_chunk"))
 		}
 	})
@@ -111,7 +113,7 @@ func TestEveryFileOfABatchBelongsToAJobOrIsGivenToOneSoon(t *testing.T) {
 		}
 		seen := map[int64]bool{}
 		for chunk := range int64(3) {
-			files, err := s.WaitingFiles(t.Context(), b.ID, chunk+1)
+			files, err := s.WaitingFiles(program(t), b.ID, chunk+1)
 			if err != nil || chunk < 2 && len(files) != ChunkFiles {
 				t.Errorf("%d files, %v", len(files), err)
 			}
@@ -132,11 +134,50 @@ func TestABatchKeepsOnWhoseBehalfItIs(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store) {
 		made := newBatch(t, s)
 		b, err := s.Batch(ByProgram(t.Context(), "job"), made.ID, time.Now())
-		if err != nil || b.Submitter.User != "ada" || b.Submitter.Agency != "lab" || b.TLP != tlp.Green || b.Fields.Case != "1" || b.CreatedBy != "ada" {
+		if err != nil || b.Submitter.User != "ada" || b.Submitter.Agency != LocalAgency || b.Agency != LocalAgency || b.TLP != tlp.Green || b.Fields.Case != "1" || b.CreatedBy != "ada" {
 			t.Errorf("%+v, %v", b, err)
 		}
 		if _, err := s.NewBatch(context.Background(), "batch", Fields{}, tlp.Green, time.Now()); err == nil {
 			t.Error("a batch of nobody")
+		}
+	})
+}
+
+func TestABatchIsSeenAndAddedToByThoseWhoMay(t *testing.T) {
+	onEach(t, func(t *testing.T, s *Store) {
+		b, err := s.NewBatch(As(t.Context(), Principal{User: "ada", Role: "chemist", Agency: LocalAgency, Clearance: tlp.AmberStrict}), "batch", Fields{}, tlp.AmberStrict, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		add(t, s, b.ID, some(0, 2))
+		for name, who := range map[string]Principal{
+			"too low":     {User: "bob", Role: "technician", Agency: LocalAgency, Clearance: tlp.Amber},
+			"elsewhere":   {User: "eve", Role: "reviewer", Agency: "other", Clearance: tlp.Red},
+			"not a clerk": {User: "root", Role: "administrator", Agency: LocalAgency, Clearance: tlp.Red},
+		} {
+			ctx := As(t.Context(), who)
+			if _, err := s.Batch(ctx, b.ID, time.Now()); !errors.Is(err, ErrNotFound) {
+				t.Errorf("%s sees the batch: %v", name, err)
+			}
+			all, err := s.Batches(ctx, 10, time.Now())
+			files, err2 := s.BatchFiles(ctx, b.ID, FilesQuery{Limit: 10})
+			sums, err3 := s.BatchSums(ctx, b.ID, "", 10)
+			marks, err4 := s.BatchMarks(ctx, 10)
+			if err := errors.Join(err, err2, err3, err4); err != nil || len(all)+len(files)+len(sums)+len(marks) != 0 {
+				t.Errorf("%s sees %v %v %v %v, %v", name, all, files, sums, marks, err)
+			}
+			if _, err := s.AddToBatch(ctx, b.ID, "gather", "answers", some(5, 1), time.Now()); !errors.Is(err, ErrNotFound) {
+				t.Errorf("%s adds to the batch: %v", name, err)
+			}
+			if err := s.CancelBatch(ctx, b.ID, time.Now()); !errors.Is(err, ErrNotFound) {
+				t.Errorf("%s cancels the batch: %v", name, err)
+			}
+			if _, err := s.RetryBatch(ctx, b.ID, "answers"); !errors.Is(err, ErrNotFound) {
+				t.Errorf("%s retries the batch: %v", name, err)
+			}
+		}
+		if _, err := s.FileBytes(t.Context(), "x"); !errors.Is(err, ErrNobody) {
+			t.Error(err)
 		}
 	})
 }

@@ -17,7 +17,7 @@ type BatchPart struct {
 // finishFile notes that a file of a batch is answered. Noting it again changes nothing.
 func finishFile(ctx context.Context, tx queries, sum string, p BatchPart, now time.Time) error {
 	_, err := tx.ExecContext(ctx, `UPDATE batch_files SET state = ?, error = '', finished = ?,
-			scans = (SELECT count(*) FROM scans s WHERE s.sha256 = batch_files.sha256)
+			scans = (SELECT count(*) FROM scans s WHERE s.sha256 = batch_files.sha256 AND s.agency = (SELECT b.agency FROM batches b WHERE b.id = batch_files.batch))
 		WHERE seq = ? AND batch = ? AND sha256 = ? AND state <> ?`, FileDone, micros(now), p.File, p.Batch, sum, FileDone)
 	if err != nil {
 		return fmt.Errorf("note that a file of the batch is answered: %w", err)
@@ -56,6 +56,9 @@ func (s *Store) UnfinishedFile(ctx context.Context, batch string, seq int64) (Ba
 }
 
 func (s *Store) workFiles(ctx context.Context, tail string, args ...any) ([]BatchFile, error) {
+	if err := onlyProgram(ctx); err != nil {
+		return nil, err
+	}
 	rows, err := s.r.QueryContext(ctx, "SELECT seq, sha256, name, state FROM batch_files WHERE "+tail, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the files of a batch: %w", err)
@@ -74,6 +77,9 @@ func (s *Store) workFiles(ctx context.Context, tail string, args ...any) ([]Batc
 
 // FileBytes returns the stored bytes of a file; ErrNotFound when there are none.
 func (s *Store) FileBytes(ctx context.Context, sum string) (raw []byte, err error) {
+	if err := onlyProgram(ctx); err != nil {
+		return nil, err
+	}
 	err = s.r.QueryRowContext(ctx, "SELECT raw FROM files WHERE sha256 = ?", sum).Scan(&raw)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = fmt.Errorf("file %.12s: %w", sum, ErrNotFound)
@@ -127,8 +133,11 @@ func (s *Store) CancelBatch(ctx context.Context, id string, now time.Time) error
 // how many. ErrNotFound.
 func (s *Store) RetryBatch(ctx context.Context, id, queue string) (n int, err error) {
 	err = s.write(ctx, func(tx queries) error {
-		if err := one(tx.ExecContext(ctx, "UPDATE batches SET cancelled = NULL WHERE id = ?", id)); err != nil {
-			return fmt.Errorf("batch %s: %w", id, err)
+		if err := openBatch(ctx, tx, id); err != nil && !errors.Is(err, ErrNotNow) {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE batches SET cancelled = NULL WHERE id = ?", id); err != nil {
+			return err
 		}
 		n, err = changed(tx.ExecContext(ctx, "UPDATE batch_files SET state = ?, error = '', finished = NULL, chunk = NULL WHERE batch = ? AND state IN (?, ?)",
 			FileWaiting, id, FileFailed, FileCancelled))
@@ -149,8 +158,12 @@ type BatchMark struct {
 
 // BatchMarks are the marks of up to limit batches, newest first. Unlike Batches it counts nothing, so that it can be asked often.
 func (s *Store) BatchMarks(ctx context.Context, limit int) ([]BatchMark, error) {
+	see, seen, err := visible(ctx, "b")
+	if err != nil {
+		return nil, err
+	}
 	rows, err := s.r.QueryContext(ctx, `SELECT b.id, coalesce(b.cancelled, 0), coalesce((SELECT max(f.finished) FROM batch_files f WHERE f.batch = b.id), 0),
-		coalesce((SELECT max(f.seq) FROM batch_files f WHERE f.batch = b.id), 0) FROM batches b ORDER BY b.seq DESC LIMIT ?`, limit)
+		coalesce((SELECT max(f.seq) FROM batch_files f WHERE f.batch = b.id), 0) FROM batches b WHERE `+see+` ORDER BY b.seq DESC LIMIT ?`, append(seen, limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("read batches: %w", err)
 	}
@@ -170,6 +183,9 @@ func (s *Store) BatchMarks(ctx context.Context, limit int) ([]BatchMark, error) 
 
 // Changes is a number that is another one after scans were stored or files of batches finished, by whatever program.
 func (s *Store) Changes(ctx context.Context) (c [2]int64, err error) {
+	if err := onlyProgram(ctx); err != nil {
+		return c, err
+	}
 	err = s.r.QueryRowContext(ctx, "SELECT coalesce((SELECT max(seq) FROM scans), 0), coalesce((SELECT max(finished) FROM batch_files), 0)").Scan(&c[0], &c[1])
 	return c, err
 }

@@ -159,18 +159,30 @@ func (s *Store) LibraryChange(ctx context.Context, id string, limit int) (Librar
 	if err != nil {
 		return LibraryChange{}, nil, err
 	}
-	answers, err := s.truthAnswers(ctx, "t.change_seq = ? AND t.effect <> 'same' ORDER BY CASE t.effect WHEN 'worse' THEN 0 WHEN 'better' THEN 1 ELSE 2 END, t.scan_id LIMIT ?",
+	answers, err := s.truthAnswers(ctx, "t.change_seq = ? AND t.effect <> 'same'", "ORDER BY CASE t.effect WHEN 'worse' THEN 0 WHEN 'better' THEN 1 ELSE 2 END, t.scan_id LIMIT ?",
 		cs[0].seq, limit)
 	return cs[0], answers, err
 }
 
+// changes reads those that fit tail, with the numbers of what may be seen. That a library has changed is seen by everybody.
 func (s *Store) changes(ctx context.Context, tail string, args ...any) ([]LibraryChange, error) {
-	rows, err := s.r.QueryContext(ctx, `SELECT c.seq, c.id, c.noted, c.cause, c.before, c.after, c.state, c.total, c.left_out, c.error,
-			(SELECT count(*) FROM truth_answers t WHERE t.change_seq = c.seq AND t.effect = 'better'),
-			(SELECT count(*) FROM truth_answers t WHERE t.change_seq = c.seq AND t.effect = 'worse'),
-			(SELECT count(*) FROM truth_answers t WHERE t.change_seq = c.seq AND t.effect = 'changed'),
-			(SELECT count(*) FROM truth_answers t WHERE t.change_seq = c.seq AND t.effect = 'same')
-		FROM library_changes c WHERE `+tail, args...)
+	bucket, bucketArgs, err := visible(ctx, "n")
+	if err != nil {
+		return nil, err
+	}
+	see, seeArgs, err := visible(ctx, "s")
+	if err != nil {
+		return nil, err
+	}
+	effect := func(e string) string {
+		return "(SELECT count(*) FROM truth_answers t JOIN scans s ON s.id = t.scan_id WHERE t.change_seq = c.seq AND t.effect = '" + e + "' AND " + see + ")"
+	}
+	sum := func(column string) string {
+		return "(SELECT coalesce(sum(n." + column + "), 0) FROM change_counts n WHERE n.change_seq = c.seq AND " + bucket + ")"
+	}
+	rows, err := s.r.QueryContext(ctx, `SELECT c.seq, c.id, c.noted, c.cause, c.before, c.after, c.state, `+sum("total")+", "+sum("left_out")+`, c.error,
+			`+effect(EffectBetter)+", "+effect(EffectWorse)+", "+effect(EffectChanged)+", "+effect(EffectSame)+`
+		FROM library_changes c WHERE `+tail, slices.Concat(bucketArgs, bucketArgs, seeArgs, seeArgs, seeArgs, seeArgs, args)...)
 	if err != nil {
 		return nil, fmt.Errorf("read library changes: %w", err)
 	}
@@ -187,6 +199,7 @@ func (s *Store) changes(ctx context.Context, tail string, args ...any) ([]Librar
 		if err := errors.Join(json.Unmarshal(before, &c.Before), json.Unmarshal(after, &c.After)); err != nil {
 			return nil, fmt.Errorf("stored library change %s: %w", c.ID, err)
 		}
+		c.Cause, c.Error = told(ctx, c.Cause), toldError(ctx, c.Error)
 		c.Noted, c.Done = fromMicros(noted), c.Better+c.Worse+c.Changed+c.Same
 		out = append(out, c)
 	}

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 }
 
 func storeWithoutEnd(dir string) {
-	s, err := Open(context.Background(), dir)
+	s, err := Open(ByProgram(context.Background(), "test"), dir)
 	for i := 0; err == nil; i++ {
 		raw := fmt.Appendf(nil, "file %d", i)
 		sp := spectra.Spectrum{Technique: spectra.Raman, X: []float64{1}, Y: []float64{1}, Metadata: spectra.Metadata{SHA256: spectra.HashBytes(raw)}}
@@ -31,7 +31,7 @@ func storeWithoutEnd(dir string) {
 		if sc, err = NewScan(fmt.Sprint("scan-", i), "f", 0, sp, answered, Fields{}, noon); err != nil {
 			break
 		}
-		if _, _, err = s.Put(context.Background(), File{"f", raw}, []Scan{sc}, Arrival{}); err == nil {
+		if _, _, err = s.Put(ByProgram(context.Background(), "test"), File{"f", raw}, []Scan{sc}, Arrival{}); err == nil {
 			fmt.Println(sc.ID)
 		}
 	}
@@ -41,7 +41,7 @@ func storeWithoutEnd(dir string) {
 
 func TestAScanThatWasAcknowledgedSurvivesAKilledProgram(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	child := exec.CommandContext(t.Context(), os.Args[0])
+	child := exec.CommandContext(asProgram(t), os.Args[0])
 	child.Env = append(os.Environ(), crashDir+"="+dir)
 	child.Stderr = os.Stderr
 	out, err := child.StdoutPipe()
@@ -62,18 +62,18 @@ func TestAScanThatWasAcknowledgedSurvivesAKilledProgram(t *testing.T) {
 	if child.Wait(); len(stored) < 50 {
 		t.Fatalf("the program ended by itself after %d scans", len(stored))
 	}
-	s, err := Open(t.Context(), dir)
+	s, err := Open(asProgram(t), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
 	for _, id := range stored {
-		if _, err := s.Scan(t.Context(), id); err != nil {
+		if _, err := s.Scan(asProgram(t), id); err != nil {
 			t.Errorf("acknowledged, but gone: %v", err)
 		}
 	}
 	var health string
-	if err := s.r.QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&health); err != nil || health != "ok" {
+	if err := s.r.QueryRowContext(asProgram(t), "PRAGMA integrity_check").Scan(&health); err != nil || health != "ok" {
 		t.Errorf("the database is %q, %v", health, err)
 	}
 	if n := counts(t, s); n[0] != n[1] || n[0] != n[2] || n[0] > len(stored)+1 {

@@ -18,6 +18,10 @@ type dialect struct {
 	migrations string // folder of the migrations
 	options    []goose.ProviderOption
 
+	// rebuilding are statements before and after migrations: SQLite rebuilds a table that others refer to only while it does not look
+	// after that. Empty: there is no need.
+	rebuilding [2]string
+
 	// numbered: placeholders are $1, $2 and so on, not ?.
 	numbered bool
 	// isolation of transactions that write.

@@ -4,14 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/pressly/goose/v3"
-
+	"fentrace/server/tlp"
 	"fentrace/spectra"
 )
 
@@ -49,7 +47,7 @@ func TestEventsAppearInTheOrderOfTheirNumbersWithSeveralPrograms(t *testing.T) {
 			writers.Go(func() {
 				for i := range each {
 					raw := fmt.Appendf(nil, "%d of %d", i, p)
-					if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, string(raw), 0, raw), scan(t, string(raw)+"b", 1, raw)}, Arrival{}); err != nil {
+					if _, _, err := s.Put(asProgram(t), File{"f", raw}, []Scan{scan(t, string(raw), 0, raw), scan(t, string(raw)+"b", 1, raw)}, Arrival{}); err != nil {
 						t.Error(err)
 					}
 				}
@@ -61,12 +59,12 @@ func TestEventsAppearInTheOrderOfTheirNumbersWithSeveralPrograms(t *testing.T) {
 			if len(seen) > 0 {
 				last = seen[len(seen)-1].Seq
 			}
-			more, err := reader.EventsAfter(t.Context(), last, 1000)
+			more, _, err := reader.EventsAfter(asProgram(t), last, 1000)
 			if err != nil {
 				t.Fatal(err)
 			}
 			seen = append(seen, more...)
-			if all, err := reader.EventsAfter(t.Context(), 0, len(seen)); err != nil || !slices.Equal(all, seen) {
+			if all, _, err := reader.EventsAfter(asProgram(t), 0, len(seen)); err != nil || !slices.Equal(all, seen) {
 				t.Fatalf("after %d events one has appeared below them, %v", len(seen), err)
 			}
 		}
@@ -79,25 +77,25 @@ func TestTextsCompareInBothDatabasesAlike(t *testing.T) {
 			raw := []byte(county)
 			sc := scan(t, fmt.Sprint(i), 0, raw)
 			sc.Location = &Location{County: county}
-			if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{sc}, Arrival{}); err != nil {
+			if _, _, err := s.Put(asProgram(t), File{"f", raw}, []Scan{sc}, Arrival{}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		for f, want := range map[Filter]int{{County: "Škofja LOKA"}: 1, {County: "škofja loka"}: 0, {Text: "ŠKOFJA"}: 1, {Text: "šKOFJA"}: 0, {Text: "0% c"}: 1,
 			{Text: "r_S"}: 1, {Text: "_"}: 1, {Substance: "FENTANYL"}: 3, {Class: "Fentanyl", Text: "fentan"}: 3, {Verdict: "ALARM"}: 3, {Text: "'"}: 0} {
-			if p, err := s.List(t.Context(), f, 10, ""); err != nil || p.Total != want || len(p.Scans) != want {
+			if p, err := s.List(asProgram(t), f, 10, ""); err != nil || p.Total != want || len(p.Scans) != want {
 				t.Errorf("%+v: %d scans, %v; want %d", f, p.Total, err, want)
 			}
 		}
 		for _, name := range []string{"b", "A", "a", "B", "ä"} {
-			if err := s.SetRole(t.Context(), name, "reviewer", noon); err != nil {
+			if err := s.SetRole(asProgram(t), name, "reviewer", tlp.Red, noon); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if got, err := s.OtherReviewers(t.Context(), "", reviewers); err != nil || !slices.Equal(got, []string{"A", "B", "a", "b", "ä"}) {
+		if got, err := s.OtherReviewers(asProgram(t), "", reviewers, Scan{Agency: LocalAgency, TLP: tlp.Amber}); err != nil || !slices.Equal(got, []string{"A", "B", "a", "b", "ä"}) {
 			t.Errorf("in the order %q, %v", got, err)
 		}
-		if got, err := s.OtherReviewers(t.Context(), "", nil); err != nil || len(got) != 0 {
+		if got, err := s.OtherReviewers(asProgram(t), "", nil, Scan{Agency: LocalAgency, TLP: tlp.Amber}); err != nil || len(got) != 0 {
 			t.Errorf("without roles %q, %v", got, err)
 		}
 	})
@@ -108,20 +106,20 @@ func TestTextsThatAreNoTextDoNoHarm(t *testing.T) {
 		for i, odd := range []string{"a\x00b", "a\xffb"} {
 			raw := []byte(odd)
 			sc := scan(t, fmt.Sprint(i), 0, raw, func(sp *spectra.Spectrum) { sp.Metadata.SerialNumber, sp.Metadata.Warnings = odd, []string{odd} })
-			if _, _, err := s.Put(t.Context(), File{odd, raw}, []Scan{sc}, Arrival{}); err != nil {
+			if _, _, err := s.Put(asProgram(t), File{odd, raw}, []Scan{sc}, Arrival{}); err != nil {
 				t.Fatal(err)
 			}
-			got, err := s.Scan(t.Context(), fmt.Sprint(i))
+			got, err := s.Scan(asProgram(t), fmt.Sprint(i))
 			if err != nil || len(got.Device.SerialNumber) < 3 || len(got.Warnings) != 1 {
 				t.Errorf("%q: %+v, %v", odd, got.Device, err)
 			}
 			if _, err := json.Marshal(got); err != nil {
 				t.Error(err)
 			}
-			if _, err := s.Scan(t.Context(), odd); !errors.Is(err, ErrNotFound) {
+			if _, err := s.Scan(asProgram(t), odd); !errors.Is(err, ErrNotFound) {
 				t.Errorf("%q: %v", odd, err)
 			}
-			if _, err := s.List(t.Context(), Filter{Text: odd, County: odd}, 10, ""); err != nil {
+			if _, err := s.List(asProgram(t), Filter{Text: odd, County: odd}, 10, ""); err != nil {
 				t.Error(err)
 			}
 		}
@@ -133,35 +131,9 @@ func TestFindingsAreFoundByTheirIndex(t *testing.T) {
 	for _, column := range []string{"substance", "class"} {
 		var id, parent, unused int
 		var plan string
-		if err := s.r.QueryRowContext(t.Context(), "EXPLAIN QUERY PLAN SELECT scan_id FROM findings WHERE lower("+column+") = ?", "x").
+		if err := s.r.QueryRowContext(asProgram(t), "EXPLAIN QUERY PLAN SELECT scan_id FROM findings WHERE lower("+column+") = ?", "x").
 			Scan(&id, &parent, &unused, &plan); err != nil || !strings.Contains(plan, "findings_"+column) {
 			t.Errorf("by %s: %q, %v", column, plan, err)
 		}
-	}
-}
-
-func TestADatabaseOfAnEarlierVersionKeepsWhatItHolds(t *testing.T) {
-	dir := t.TempDir()
-	s := opened(t, dir, "")
-	raw := []byte("raw")
-	if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}, Arrival{}); err != nil {
-		t.Fatal(err)
-	}
-	files, err := fs.Sub(migrations, sqlite.migrations)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := goose.NewProvider(sqlite.goose, s.w, files)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.DownTo(t.Context(), 4); err != nil { // before texts were compared as lower(text)
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if page, err := opened(t, dir, "").List(t.Context(), Filter{Substance: "Fentanyl"}, 10, ""); err != nil || page.Total != 1 {
-		t.Errorf("%d scans, %v", page.Total, err)
 	}
 }

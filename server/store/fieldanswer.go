@@ -137,14 +137,14 @@ func ReadFieldAnswers(raw []byte) ([]FieldAnswer, error) {
 // Answers returns what is passed on with a scan: the answers it came with, first one first, and the one given here.
 func (sc Scan) Answers() []FieldAnswer {
 	own := FieldAnswer{ScanID: sc.ID, SpectrumIndex: sc.SpectrumIndex, Answered: sc.Created, Filename: sc.Filename, Device: sc.Device,
-		Fields: Fields{Case: sc.Case, Exhibit: sc.Exhibit, Officer: sc.Officer}, Identification: sc.Identification}
+		Fields: Fields{Case: sc.Case, Exhibit: sc.Exhibit, Officer: sc.Officer, TLP: sc.TLP}, Identification: sc.Identification}
 	if sc.Location != nil {
 		own.Location = *sc.Location
 	}
 	return append(append([]FieldAnswer{}, sc.FieldAnswers...), own)
 }
 
-func insertFieldAnswers(ctx context.Context, tx queries, sum string, answers []FieldAnswer) error {
+func insertFieldAnswers(ctx context.Context, tx queries, agency, sum string, answers []FieldAnswer) error {
 	for _, a := range answers {
 		raw, err := json.Marshal(a)
 		if err != nil {
@@ -152,10 +152,10 @@ func insertFieldAnswers(ctx context.Context, tx queries, sum string, answers []F
 		}
 		// Scans keep their ids on the way back: an answer given here is no news.
 		var own bool
-		err = tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM scans WHERE id = ?)", a.ScanID).Scan(&own)
+		err = tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM scans WHERE id = ? AND agency = ?)", a.ScanID, agency).Scan(&own)
 		if err == nil && !own {
-			_, err = tx.ExecContext(ctx, "INSERT INTO field_answers (sha256, spectrum_index, scan_id, answer) VALUES (?,?,?,?) ON CONFLICT DO NOTHING",
-				sum, a.SpectrumIndex, a.ScanID, string(raw))
+			_, err = tx.ExecContext(ctx, "INSERT INTO field_answers (agency, sha256, spectrum_index, scan_id, answer) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
+				agency, sum, a.SpectrumIndex, a.ScanID, string(raw))
 		}
 		if err != nil {
 			return fmt.Errorf("answer of scan %s: %w", a.ScanID, err)
@@ -164,12 +164,12 @@ func insertFieldAnswers(ctx context.Context, tx queries, sum string, answers []F
 	return nil
 }
 
-// fieldAnswers fills in what was said of the scans before they came here. All scans are of one file.
+// fieldAnswers fills in what was said of the scans before they came here. All scans are of one file of one agency, and may be seen.
 func (s *Store) fieldAnswers(ctx context.Context, scans []Scan) error {
 	if len(scans) == 0 {
 		return nil
 	}
-	rows, err := s.r.QueryContext(ctx, `SELECT spectrum_index, answer FROM field_answers WHERE sha256 = ? ORDER BY seq`, scans[0].SHA256)
+	rows, err := s.r.QueryContext(ctx, `SELECT spectrum_index, answer FROM field_answers WHERE agency = ? AND sha256 = ? ORDER BY seq`, scans[0].Agency, scans[0].SHA256)
 	if err != nil {
 		return fmt.Errorf("read field answers: %w", err)
 	}

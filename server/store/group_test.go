@@ -16,7 +16,7 @@ func held(t *testing.T, s *Store, parts ...func() error) []error {
 	t.Helper()
 	begun, release, first := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	go func() {
-		first <- s.write(t.Context(), func(queries) error {
+		first <- s.write(asProgram(t), func(queries) error {
 			close(begun)
 			<-release
 			return nil
@@ -44,21 +44,21 @@ func held(t *testing.T, s *Store, parts ...func() error) []error {
 func TestWhoFailsTakesNothingOfTheOthersWithIt(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store) {
 		user := func(q queries, name string) error {
-			_, err := q.ExecContext(t.Context(), "INSERT INTO users (name, role, created) VALUES (?,?,?)", name, "operator", 1)
+			_, err := q.ExecContext(asProgram(t), "INSERT INTO users (name, role, created) VALUES (?,?,?)", name, "operator", 1)
 			return err
 		}
 		refused := errors.New("refused")
-		gone, cancel := context.WithCancel(t.Context())
+		gone, cancel := context.WithCancel(asProgram(t))
 		parts := []func() error{
 			func() error {
-				return s.write(t.Context(), func(q queries) error { return errors.Join(user(q, "refused"), refused) })
+				return s.write(asProgram(t), func(q queries) error { return errors.Join(user(q, "refused"), refused) })
 			},
 			func() error { // the second of the same name breaks a rule of the table, and the rest of its part goes with it
-				return s.write(t.Context(), func(q queries) error { return errors.Join(user(q, "twice"), user(q, "twice")) })
+				return s.write(asProgram(t), func(q queries) error { return errors.Join(user(q, "twice"), user(q, "twice")) })
 			},
 			func() (err error) {
 				defer func() { err = fmt.Errorf("it fell: %v", recover()) }()
-				return s.write(t.Context(), func(q queries) error {
+				return s.write(asProgram(t), func(q queries) error {
 					if err := user(q, "fallen"); err != nil {
 						return err
 					}
@@ -71,7 +71,7 @@ func TestWhoFailsTakesNothingOfTheOthersWithIt(t *testing.T) {
 		}
 		for i := range 10 {
 			parts = append(parts, func() error {
-				return s.write(t.Context(), func(q queries) error { return user(q, fmt.Sprint("good ", i)) })
+				return s.write(asProgram(t), func(q queries) error { return user(q, fmt.Sprint("good ", i)) })
 			})
 		}
 		go func() {
@@ -80,7 +80,7 @@ func TestWhoFailsTakesNothingOfTheOthersWithIt(t *testing.T) {
 		}()
 		errs := held(t, s, append(parts, func() error {
 			<-gone.Done()
-			return s.write(t.Context(), func(q queries) error { return user(q, "last") })
+			return s.write(asProgram(t), func(q queries) error { return user(q, "last") })
 		})...)
 		if !errors.Is(errs[0], refused) || errs[1] == nil || errs[2] == nil || errs[2].Error() != "it fell: of its own" || !errors.Is(errs[3], context.Canceled) {
 			t.Errorf("those that fail: %v", errs[:4])
@@ -89,10 +89,10 @@ func TestWhoFailsTakesNothingOfTheOthersWithIt(t *testing.T) {
 			t.Error(err)
 		}
 		var n, bad int
-		if err := s.r.QueryRowContext(t.Context(), "SELECT count(*) FROM users WHERE name LIKE 'good %' OR name = 'last'").Scan(&n); err != nil {
+		if err := s.r.QueryRowContext(asProgram(t), "SELECT count(*) FROM users WHERE name LIKE 'good %' OR name = 'last'").Scan(&n); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.r.QueryRowContext(t.Context(), "SELECT count(*) FROM users WHERE name IN ('refused', 'twice', 'fallen', 'gone')").Scan(&bad); err != nil {
+		if err := s.r.QueryRowContext(asProgram(t), "SELECT count(*) FROM users WHERE name IN ('refused', 'twice', 'fallen', 'gone')").Scan(&bad); err != nil {
 			t.Fatal(err)
 		}
 		if n != 11 || bad != 0 {
@@ -110,7 +110,7 @@ func TestManyWritersStoreEverythingOnce(t *testing.T) {
 			wg.Go(func() {
 				for i := range each {
 					raw := []byte(fmt.Sprintf("%d of %d", i, w))
-					_, created, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, fmt.Sprintf("%d-%d", w, i), 0, raw)}, Arrival{Queue: true})
+					_, created, err := s.Put(asProgram(t), File{"f", raw}, []Scan{scan(t, fmt.Sprintf("%d-%d", w, i), 0, raw)}, Arrival{Queue: true})
 					if err == nil && !created {
 						err = errors.New("stored before")
 					}
@@ -125,10 +125,10 @@ func TestManyWritersStoreEverythingOnce(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if n, err := s.Count(t.Context()); err != nil || n != writers*each {
+		if n, err := s.Count(asProgram(t)); err != nil || n != writers*each {
 			t.Errorf("%d scans, %v", n, err)
 		}
-		events, err := s.EventsAfter(t.Context(), 0, writers*each+1)
+		events, _, err := s.EventsAfter(asProgram(t), 0, writers*each+1)
 		if err != nil || len(events) != writers*each {
 			t.Errorf("%d events, %v", len(events), err)
 		}
@@ -141,11 +141,11 @@ func TestWhatPutReturnsIsWhatIsReadLater(t *testing.T) {
 		one, two := scan(t, "one", 0, raw), scan(t, "two", 1, raw)
 		one.Spectrum.Metadata.Warnings = []string{"the detector was warm"}
 		one.Created = one.Created.Add(123 * time.Nanosecond)
-		got, created, err := s.Put(t.Context(), File{"f", raw}, []Scan{one, two}, Arrival{Queue: true})
+		got, created, err := s.Put(asProgram(t), File{"f", raw}, []Scan{one, two}, Arrival{Queue: true})
 		if err != nil || !created {
 			t.Fatal(created, err)
 		}
-		want, err := s.ByHash(t.Context(), one.SHA256)
+		want, err := s.ByHash(asProgram(t), one.SHA256)
 		if err != nil {
 			t.Fatal(err)
 		}

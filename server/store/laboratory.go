@@ -116,7 +116,8 @@ func (r LaboratoryResult) says(b LaboratoryResult) bool {
 // AddLaboratoryResult stores r and, when p is not nil, the proposal it leads to, both or none; p needs a pure result of a
 // substance of the library. ID, Current and Proposal are filled in, NotProposed when the scan was proposed before. Told
 // the same twice in a row by the same person, it returns the stored one and created is false. withdrew: r contradicts a
-// proposal that was accepted, whose reference must go. Errors wrap ErrInvalid, ErrNotFound or ErrFull.
+// proposal that was accepted, whose reference must go. Errors wrap ErrInvalid, ErrNotFound,
+// ErrElsewhere or ErrFull.
 func (s *Store) AddLaboratoryResult(ctx context.Context, r LaboratoryResult, p *NewProposal) (stored LaboratoryResult, created, withdrew bool, err error) {
 	if err := r.Validate(); err != nil {
 		return LaboratoryResult{}, false, false, err
@@ -162,13 +163,21 @@ func (s *Store) AddLaboratoryResult(ctx context.Context, r LaboratoryResult, p *
 	return r, created, withdrew, nil
 }
 
-// lastResult returns the result that counts for a scan, nil without any; ErrNotFound when there is no such scan.
+// lastResult returns the result that counts for a scan, nil without any; ErrNotFound when there is no such scan, ErrElsewhere when it
+// is another agency's.
 func lastResult(ctx context.Context, tx queries, scanID string) (*LaboratoryResult, error) {
-	var last string
-	err := tx.QueryRowContext(ctx, `SELECT coalesce((SELECT id FROM laboratory_results WHERE scan_id = s.id ORDER BY seq DESC LIMIT 1), '')
-		FROM scans s WHERE s.id = ?`, scanID).Scan(&last)
+	see, args, err := visible(ctx, "s")
+	if err != nil {
+		return nil, err
+	}
+	var last, agency string
+	err = tx.QueryRowContext(ctx, `SELECT coalesce((SELECT id FROM laboratory_results WHERE scan_id = s.id ORDER BY seq DESC LIMIT 1), ''), s.agency
+		FROM scans s WHERE s.id = ? AND `+see, append([]any{scanID}, args...)...).Scan(&last, &agency)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("scan %s: %w", scanID, ErrNotFound)
+	}
+	if err == nil {
+		err = mine(ctx, agency)
 	}
 	if err != nil || last == "" {
 		return nil, err
@@ -203,7 +212,7 @@ func insertResult(ctx context.Context, tx queries, r *LaboratoryResult, substanc
 	return err
 }
 
-// laboratoryResults reads the results that fit cond, in the order of entering.
+// laboratoryResults reads the results that fit cond, in the order of entering. Whoever asks has been found to see their scans.
 func laboratoryResults(ctx context.Context, q queries, cond string, args ...any) ([]LaboratoryResult, error) {
 	rows, err := q.QueryContext(ctx, `SELECT r.id, r.scan_id, r.result, r.substances, r.pure, r.technique, r.laboratory, r.note, r.entered_by, r.entered,
 			r.not_proposed, coalesce(p.id, ''), NOT EXISTS (SELECT 1 FROM laboratory_results l WHERE l.scan_id = r.scan_id AND l.seq > r.seq)

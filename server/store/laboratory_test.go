@@ -8,17 +8,18 @@ import (
 	"time"
 
 	"fentrace/library"
+	"fentrace/server/tlp"
 )
 
 // furnish stores one scan, and accounts of each kind.
 func furnish(t *testing.T, s *Store) {
 	t.Helper()
 	raw := []byte("raw")
-	if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}, Arrival{}); err != nil {
+	if _, _, err := s.Put(asProgram(t), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}, Arrival{}); err != nil {
 		t.Fatal(err)
 	}
 	for name, role := range map[string]string{"ada": "chemist", "bob": "reviewer", "cy": "reviewer", "dan": "technician"} {
-		if err := s.SetRole(t.Context(), name, role, noon); err != nil {
+		if err := s.SetRole(asProgram(t), name, role, tlp.Red, noon); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -34,7 +35,7 @@ func pure(by, substance string) LaboratoryResult {
 
 func enter(t *testing.T, s *Store, r LaboratoryResult) LaboratoryResult {
 	t.Helper()
-	got, _, _, err := s.AddLaboratoryResult(t.Context(), r, &NewProposal{Tier: library.Measured, ReferenceID: "ref " + r.Substances[0].SubstanceID})
+	got, _, _, err := s.AddLaboratoryResult(asProgram(t), r, &NewProposal{Tier: library.Measured, ReferenceID: "ref " + r.Substances[0].SubstanceID})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +44,7 @@ func enter(t *testing.T, s *Store, r LaboratoryResult) LaboratoryResult {
 
 func statusOf(t *testing.T, s *Store, proposal string) string {
 	t.Helper()
-	p, err := s.Proposal(t.Context(), proposal)
+	p, err := s.Proposal(asProgram(t), proposal)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,12 +55,12 @@ func TestEveryLaboratoryResultIsKeptAndTheLastOneCounts(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store) {
 		furnish(t, s)
 		first := enter(t, s, pure("ada", "caffeine"))
-		again, created, _, err := s.AddLaboratoryResult(t.Context(), pure("ada", "caffeine"), nil)
+		again, created, _, err := s.AddLaboratoryResult(asProgram(t), pure("ada", "caffeine"), nil)
 		if err != nil || created || again.ID != first.ID {
 			t.Errorf("the same said twice: created %t, %v", created, err)
 		}
 		second := enter(t, s, pure("ada", "cocaine"))
-		sc, err := s.Scan(t.Context(), "a")
+		sc, err := s.Scan(asProgram(t), "a")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -80,7 +81,7 @@ func TestStoredResultsAndDecisionsCannotBeChangedOrDeleted(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store) {
 		furnish(t, s)
 		r := enter(t, s, pure("ada", "caffeine"))
-		if err := s.Decide(t.Context(), r.Proposal, Decision{Accepted: true, DecidedBy: "bob", Decided: noon}, reviewers); err != nil {
+		if err := s.Decide(asProgram(t), r.Proposal, Decision{Accepted: true, DecidedBy: "bob", Decided: noon}, reviewers); err != nil {
 			t.Fatal(err)
 		}
 		for _, statement := range []string{"UPDATE laboratory_results SET note = 'x'", "DELETE FROM laboratory_results",
@@ -110,13 +111,13 @@ func TestALaboratoryResultThatCannotBeIsRefused(t *testing.T) {
 		} {
 			r := pure("ada", "caffeine")
 			change(&r)
-			if _, _, _, err := s.AddLaboratoryResult(t.Context(), r, nil); !errors.Is(err, ErrInvalid) {
+			if _, _, _, err := s.AddLaboratoryResult(asProgram(t), r, nil); !errors.Is(err, ErrInvalid) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
 		r := pure("ada", "caffeine")
 		r.ScanID = "none"
-		if _, _, _, err := s.AddLaboratoryResult(t.Context(), r, nil); !errors.Is(err, ErrNotFound) {
+		if _, _, _, err := s.AddLaboratoryResult(asProgram(t), r, nil); !errors.Is(err, ErrNotFound) {
 			t.Errorf("of no scan: %v", err)
 		}
 	})
@@ -127,18 +128,18 @@ func TestTheOneWhoEnteredAResultCannotAcceptItWhileAnotherCan(t *testing.T) {
 		furnish(t, s)
 		r := enter(t, s, pure("bob", "caffeine"))
 		accept := Decision{Accepted: true, Alone: true, Reason: "sure", DecidedBy: "bob", Decided: noon}
-		if err := s.Decide(t.Context(), r.Proposal, accept, reviewers); !errors.Is(err, ErrSecondPerson) || !strings.Contains(err.Error(), "cy") {
+		if err := s.Decide(asProgram(t), r.Proposal, accept, reviewers); !errors.Is(err, ErrSecondPerson) || !strings.Contains(err.Error(), "cy") {
 			t.Errorf("accepting alone while cy can: %v", err)
 		}
 		accept.DecidedBy = "cy"
-		if err := s.Decide(t.Context(), r.Proposal, accept, reviewers); err != nil {
+		if err := s.Decide(asProgram(t), r.Proposal, accept, reviewers); err != nil {
 			t.Fatal(err)
 		}
-		p, err := s.Proposal(t.Context(), r.Proposal)
+		p, err := s.Proposal(asProgram(t), r.Proposal)
 		if err != nil || p.Status != ProposalAccepted || p.Decision == nil || p.Decision.DecidedBy != "cy" || p.Decision.Alone {
 			t.Errorf("%+v, %+v, %v", p.Status, p.Decision, err)
 		}
-		if err := s.Decide(t.Context(), r.Proposal, Decision{DecidedBy: "cy", Reason: "no"}, reviewers); !errors.Is(err, ErrClosed) {
+		if err := s.Decide(asProgram(t), r.Proposal, Decision{DecidedBy: "cy", Reason: "no"}, reviewers); !errors.Is(err, ErrClosed) {
 			t.Errorf("deciding twice: %v", err)
 		}
 	})
@@ -147,23 +148,23 @@ func TestTheOneWhoEnteredAResultCannotAcceptItWhileAnotherCan(t *testing.T) {
 func TestWhereOnlyOnePersonMayReviewAcceptingAloneIsAskedForAndRecorded(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store) {
 		furnish(t, s)
-		if err := s.SetRole(t.Context(), "cy", "technician", noon); err != nil {
+		if err := s.SetRole(asProgram(t), "cy", "technician", tlp.Red, noon); err != nil {
 			t.Fatal(err)
 		}
 		r := enter(t, s, pure("bob", "caffeine"))
 		accept := Decision{Accepted: true, DecidedBy: "bob", Decided: noon}
-		if err := s.Decide(t.Context(), r.Proposal, accept, reviewers); !errors.Is(err, ErrAlone) {
+		if err := s.Decide(asProgram(t), r.Proposal, accept, reviewers); !errors.Is(err, ErrAlone) {
 			t.Errorf("without saying so: %v", err)
 		}
 		accept.Alone = true
-		if err := s.Decide(t.Context(), r.Proposal, accept, reviewers); !errors.Is(err, ErrInvalid) {
+		if err := s.Decide(asProgram(t), r.Proposal, accept, reviewers); !errors.Is(err, ErrInvalid) {
 			t.Errorf("without a reason: %v", err)
 		}
 		accept.Reason = "nobody else works here"
-		if err := s.Decide(t.Context(), r.Proposal, accept, reviewers); err != nil {
+		if err := s.Decide(asProgram(t), r.Proposal, accept, reviewers); err != nil {
 			t.Fatal(err)
 		}
-		if p, err := s.Proposal(t.Context(), r.Proposal); err != nil || !p.Decision.Alone || p.Decision.Reason != accept.Reason {
+		if p, err := s.Proposal(asProgram(t), r.Proposal); err != nil || !p.Decision.Alone || p.Decision.Reason != accept.Reason {
 			t.Errorf("%+v, %v", p.Decision, err)
 		}
 	})
@@ -173,10 +174,10 @@ func TestWhoeverEnteredAResultMayRejectItWithAReason(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store) {
 		furnish(t, s)
 		r := enter(t, s, pure("bob", "caffeine"))
-		if err := s.Decide(t.Context(), r.Proposal, Decision{DecidedBy: "bob"}, reviewers); !errors.Is(err, ErrInvalid) {
+		if err := s.Decide(asProgram(t), r.Proposal, Decision{DecidedBy: "bob"}, reviewers); !errors.Is(err, ErrInvalid) {
 			t.Errorf("without a reason: %v", err)
 		}
-		if err := s.Decide(t.Context(), r.Proposal, Decision{DecidedBy: "bob", Reason: "wrong vial"}, reviewers); err != nil {
+		if err := s.Decide(asProgram(t), r.Proposal, Decision{DecidedBy: "bob", Reason: "wrong vial"}, reviewers); err != nil {
 			t.Fatal(err)
 		}
 		if got := statusOf(t, s, r.Proposal); got != ProposalRejected {
@@ -185,7 +186,7 @@ func TestWhoeverEnteredAResultMayRejectItWithAReason(t *testing.T) {
 		if again := enter(t, s, pure("ada", "caffeine")); again.Proposal == "" {
 			t.Error("a later result of the same substance proposes nothing after a rejection")
 		}
-		if err := s.Decide(t.Context(), "none", Decision{DecidedBy: "bob", Reason: "x"}, reviewers); !errors.Is(err, ErrNotFound) {
+		if err := s.Decide(asProgram(t), "none", Decision{DecidedBy: "bob", Reason: "x"}, reviewers); !errors.Is(err, ErrNotFound) {
 			t.Errorf("of no proposal: %v", err)
 		}
 	})
@@ -195,7 +196,7 @@ func TestALaterResultWithdrawsWhatItContradictsForGood(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store) {
 		furnish(t, s)
 		first := enter(t, s, pure("ada", "caffeine"))
-		if err := s.Decide(t.Context(), first.Proposal, Decision{Accepted: true, DecidedBy: "bob"}, reviewers); err != nil {
+		if err := s.Decide(asProgram(t), first.Proposal, Decision{Accepted: true, DecidedBy: "bob"}, reviewers); err != nil {
 			t.Fatal(err)
 		}
 		if same := enter(t, s, pure("bob", "caffeine")); same.Proposal != "" || same.NotProposed == "" || statusOf(t, s, first.Proposal) != ProposalAccepted {
@@ -203,7 +204,7 @@ func TestALaterResultWithdrawsWhatItContradictsForGood(t *testing.T) {
 		}
 		mixture := pure("ada", "caffeine")
 		mixture.Pure = false
-		_, _, withdrew, err := s.AddLaboratoryResult(t.Context(), mixture, nil)
+		_, _, withdrew, err := s.AddLaboratoryResult(asProgram(t), mixture, nil)
 		if err != nil || !withdrew || statusOf(t, s, first.Proposal) != ProposalWithdrawn {
 			t.Errorf("withdrew %t, %v", withdrew, err)
 		}
@@ -211,7 +212,7 @@ func TestALaterResultWithdrawsWhatItContradictsForGood(t *testing.T) {
 		if third.Proposal == "" || statusOf(t, s, first.Proposal) != ProposalWithdrawn || statusOf(t, s, third.Proposal) != ProposalOpen {
 			t.Errorf("saying it again needs a review again: %+v", third)
 		}
-		if held, err := s.Accepted(t.Context()); err != nil || len(held) != 0 {
+		if held, err := s.Accepted(asProgram(t)); err != nil || len(held) != 0 {
 			t.Errorf("%+v, %v", held, err)
 		}
 	})
@@ -222,14 +223,14 @@ func TestProposalsAreListedOpenOnesFirst(t *testing.T) {
 		furnish(t, s)
 		first := enter(t, s, pure("ada", "caffeine"))
 		second := enter(t, s, pure("ada", "cocaine"))
-		all, err := s.Proposals(t.Context(), "", 10)
+		all, err := s.Proposals(asProgram(t), "", 10)
 		if err != nil || len(all) != 2 || all[0].ID != second.Proposal || all[1].ID != first.Proposal || all[1].Status != ProposalWithdrawn {
 			t.Fatalf("%+v, %v", all, err)
 		}
 		if all[0].Scan.ID != "a" || all[0].Result.ID != second.ID || all[0].Substance != "cocaine" || all[0].ReferenceID != "ref cocaine" {
 			t.Errorf("%+v", all[0])
 		}
-		if open, err := s.Proposals(t.Context(), ProposalOpen, 10); err != nil || len(open) != 1 {
+		if open, err := s.Proposals(asProgram(t), ProposalOpen, 10); err != nil || len(open) != 1 {
 			t.Errorf("%d open, %v", len(open), err)
 		}
 	})
@@ -244,11 +245,11 @@ func TestAChangeOfTheLibraryIsNotedOnceWithWhatWasBefore(t *testing.T) {
 			now     LibrarySnapshot
 			changed bool
 		}{{one, true}, {one, false}, {two, true}, {two, false}} {
-			if _, changed, err := s.NoteLibrary(t.Context(), step.now, "because", noon); err != nil || changed != step.changed {
+			if _, changed, err := s.NoteLibrary(asProgram(t), step.now, "because", noon); err != nil || changed != step.changed {
 				t.Errorf("step %d: changed %t, %v", i, changed, err)
 			}
 		}
-		cs, err := s.LibraryChanges(t.Context(), 10)
+		cs, err := s.LibraryChanges(asProgram(t), 10)
 		if err != nil || len(cs) != 2 {
 			t.Fatalf("%+v, %v", cs, err)
 		}
@@ -265,38 +266,38 @@ func TestAComparisonIsCountedAndTheNextOneStartsFromItsAnswers(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store) {
 		furnish(t, s)
 		enter(t, s, pure("ada", "fentanyl"))
-		c, _, err := s.NoteLibrary(t.Context(), LibrarySnapshot{Version: "v1"}, "", noon)
+		c, _, err := s.NoteLibrary(asProgram(t), LibrarySnapshot{Version: "v1"}, "", noon)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, found, done, err := s.AnsweredBefore(t.Context(), c, "a"); found || done || err != nil {
+		if _, found, done, err := s.AnsweredBefore(asProgram(t), c, "a"); found || done || err != nil {
 			t.Errorf("before any comparison: %t %t %v", found, done, err)
 		}
 		a := TruthAnswer{ScanID: "a", Before: Given{Verdict: "inconclusive", Named: []string{}, Grade: GradeNone}, After: Given{Verdict: "alarm", Headline: "ALARM: x", Named: []string{"x"}, Grade: GradePartly}}
 		a.Compare()
 		for range 2 { // a comparison that goes on after a restart may tell the same again
-			if err := errors.Join(s.BeginComparison(t.Context(), c, 1, 2), s.AddTruthAnswer(t.Context(), c, a)); err != nil {
+			if err := errors.Join(s.BeginComparison(asProgram(t), c, map[Bucket]int{local: 1}, map[Bucket]int{local: 2}), s.AddTruthAnswer(asProgram(t), c, a)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := errors.Join(s.EndComparison(t.Context(), c, ChangeDone, ""), s.EndComparison(t.Context(), c, ChangeCancelled, "")); err != nil {
+		if err := errors.Join(s.EndComparison(asProgram(t), c, ChangeDone, ""), s.EndComparison(asProgram(t), c, ChangeCancelled, "")); err != nil {
 			t.Fatal(err)
 		}
-		got, scans, err := s.LibraryChange(t.Context(), c.ID, 10)
+		got, scans, err := s.LibraryChange(asProgram(t), c.ID, 10)
 		if err != nil || got.State != ChangeDone || got.Total != 1 || got.LeftOut != 2 || got.Done != 1 || got.Better != 1 || got.Worse+got.Changed+got.Same != 0 {
 			t.Errorf("%+v, %v", got, err)
 		}
 		if len(scans) != 1 || scans[0].Effect != EffectBetter || !slices.Equal(scans[0].Substances, []string{"fentanyl"}) || !slices.Equal(scans[0].After.Named, []string{"x"}) {
 			t.Errorf("%+v", scans)
 		}
-		if _, _, done, err := s.AnsweredBefore(t.Context(), c, "a"); !done || err != nil {
+		if _, _, done, err := s.AnsweredBefore(asProgram(t), c, "a"); !done || err != nil {
 			t.Errorf("not done: %v", err)
 		}
-		next, _, err := s.NoteLibrary(t.Context(), LibrarySnapshot{Version: "v2"}, "", noon)
+		next, _, err := s.NoteLibrary(asProgram(t), LibrarySnapshot{Version: "v2"}, "", noon)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if before, found, done, err := s.AnsweredBefore(t.Context(), next, "a"); !found || done || err != nil || before.Headline != "ALARM: x" || !slices.Equal(before.Named, []string{"x"}) {
+		if before, found, done, err := s.AnsweredBefore(asProgram(t), next, "a"); !found || done || err != nil || before.Headline != "ALARM: x" || !slices.Equal(before.Named, []string{"x"}) {
 			t.Errorf("%+v %t %t %v", before, found, done, err)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,6 +44,37 @@ type Rescreen struct {
 	Stated      int       `json:"stated" doc:"of these, those whose answer of now rests on the substance"`
 	// UpTo is the number of the scan up to which it is done.
 	UpTo int64 `json:"-"`
+	// Counts are Screened, Total, Done and Reused of each bucket. They are read for the program only.
+	Counts map[Bucket]Tally `json:"-"`
+}
+
+// Tally is how far a look-back is with the scans of a bucket.
+type Tally struct {
+	Screened, Total, Done, Reused int
+}
+
+// Count changes the tally of each bucket, and what they sum up to.
+func (r *Rescreen) Count(change func(Bucket, *Tally)) {
+	var all Tally
+	for b, t := range r.Counts {
+		change(b, &t)
+		r.Counts[b] = t
+		all = Tally{all.Screened + t.Screened, all.Total + t.Total, all.Done + t.Done, all.Reused + t.Reused}
+	}
+	r.Screened, r.Total, r.Done, r.Reused = all.Screened, all.Total, all.Done, all.Reused
+}
+
+// CountIn changes the tally of one bucket, and what all sum up to.
+func (r *Rescreen) CountIn(b Bucket, change func(*Tally)) {
+	t := r.Counts[b]
+	was := t
+	change(&t)
+	if r.Counts == nil {
+		r.Counts = map[Bucket]Tally{}
+	}
+	r.Counts[b] = t
+	r.Screened, r.Total = r.Screened+t.Screened-was.Screened, r.Total+t.Total-was.Total
+	r.Done, r.Reused = r.Done+t.Done-was.Done, r.Reused+t.Reused-was.Reused
 }
 
 // LookBackHit is a scan like a reference that was not there when it was answered.
@@ -88,12 +120,17 @@ func (sc SearchableScan) Spectrum() (sp spectra.Spectrum, err error) {
 // ScansAfter are up to limit scans of a technique with a number above after and, unless to is 0, up to to, and the number up to
 // which there are no others.
 func (s *Store) ScansAfter(ctx context.Context, technique string, after, to int64, limit int) (scans []SearchableScan, upTo int64, err error) {
+	see, args, err := visible(ctx, "s")
+	if err != nil {
+		return nil, 0, err
+	}
 	if upTo = to; to == 0 {
 		if upTo, err = s.LastEvent(ctx); err != nil {
 			return nil, 0, err
 		}
 	}
-	rows, err := s.r.QueryContext(ctx, "SELECT seq, id, spectrum FROM scans WHERE seq > ? AND seq <= ? AND technique = ? ORDER BY seq LIMIT ?", after, upTo, technique, limit)
+	rows, err := s.r.QueryContext(ctx, "SELECT s.seq, s.id, s.spectrum FROM scans s WHERE s.seq > ? AND s.seq <= ? AND s.technique = ? AND "+see+" ORDER BY s.seq LIMIT ?",
+		slices.Concat([]any{after, upTo, technique}, args, []any{limit})...)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read scans after %d: %w", after, err)
 	}
@@ -126,18 +163,21 @@ func (s *Store) BeginRescreen(ctx context.Context, r Rescreen) (Rescreen, error)
 		if goesOn, err := resume(ctx, tx, &r, same); goesOn || err != nil {
 			return err
 		}
+		var earlier string
 		if same {
-			err = tx.QueryRowContext(ctx, "SELECT done, upto FROM rescreens WHERE reference_id = ? AND library = ? AND algorithm = ? AND state = ? ORDER BY seq DESC LIMIT 1",
-				r.ReferenceID, r.Library, r.Algorithm, RescreenDone).Scan(&r.Done, &r.UpTo)
+			err = tx.QueryRowContext(ctx, "SELECT id, upto FROM rescreens WHERE reference_id = ? AND library = ? AND algorithm = ? AND state = ? ORDER BY seq DESC LIMIT 1",
+				r.ReferenceID, r.Library, r.Algorithm, RescreenDone).Scan(&earlier, &r.UpTo)
 			if err != nil && !errors.Is(err, sql.ErrNoRows) {
 				return err
 			}
-			r.Reused = r.Done
 		}
 		r.ID = uuid.NewString()
-		_, err = tx.ExecContext(ctx, `INSERT INTO rescreens (id, reference_id, substance, library, algorithm, asked_by, created, state, total, done, reused, upto)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`,
-			r.ID, r.ReferenceID, r.Substance, r.Library, r.Algorithm, r.AskedBy, micros(r.Created), RescreenRunning, r.Done, r.Done, r.Reused, r.UpTo)
+		if _, err = tx.ExecContext(ctx, `INSERT INTO rescreens (id, reference_id, substance, library, algorithm, asked_by, created, state, upto) VALUES (?,?,?,?,?,?,?,?,?)`,
+			r.ID, r.ReferenceID, r.Substance, r.Library, r.Algorithm, r.AskedBy, micros(r.Created), RescreenRunning, r.UpTo); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO rescreen_counts (rescreen_id, agency, tlp, total, done, reused)
+			SELECT ?, agency, tlp, done, done, done FROM rescreen_counts WHERE rescreen_id = ?`, r.ID, earlier)
 		return err
 	})
 	if err != nil {
@@ -166,7 +206,9 @@ func resume(ctx context.Context, tx queries, r *Rescreen, same bool) (goesOn boo
 		_, err = tx.ExecContext(ctx, "UPDATE rescreens SET state = ?, error = '' WHERE id = ?", RescreenRunning, r.ID)
 	}
 	if err == nil && !same {
-		_, err = tx.ExecContext(ctx, "UPDATE rescreens SET done = 0, reused = 0, upto = 0 WHERE id = ?", r.ID)
+		if _, err = tx.ExecContext(ctx, "UPDATE rescreens SET upto = 0 WHERE id = ?", r.ID); err == nil {
+			_, err = tx.ExecContext(ctx, "UPDATE rescreen_counts SET done = 0, reused = 0 WHERE rescreen_id = ?", r.ID)
+		}
 	}
 	return true, err
 }
@@ -204,8 +246,17 @@ func (s *Store) EndRescreen(ctx context.Context, r Rescreen) error {
 
 // putProgress leaves the state as it is.
 func putProgress(ctx context.Context, tx queries, r Rescreen) error {
-	return one(tx.ExecContext(ctx, "UPDATE rescreens SET library = ?, algorithm = ?, screened = ?, total = ?, done = ?, reused = ?, upto = ? WHERE id = ?",
-		r.Library, r.Algorithm, r.Screened, r.Total, r.Done, r.Reused, r.UpTo, r.ID))
+	if err := one(tx.ExecContext(ctx, "UPDATE rescreens SET library = ?, algorithm = ?, upto = ? WHERE id = ?", r.Library, r.Algorithm, r.UpTo, r.ID)); err != nil {
+		return err
+	}
+	for b, t := range r.Counts {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO rescreen_counts (rescreen_id, agency, tlp, screened, total, done, reused) VALUES (?,?,?,?,?,?,?)
+			ON CONFLICT (rescreen_id, agency, tlp) DO UPDATE SET screened = excluded.screened, total = excluded.total, done = excluded.done, reused = excluded.reused`,
+			r.ID, b.Agency, b.Rank, t.Screened, t.Total, t.Done, t.Reused); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // CancelRescreen ends a look-back: whatever program it runs in looks at its state whenever it has done some scans more. The error
@@ -248,7 +299,13 @@ type RescreenMark struct {
 // RescreenMarks are the marks of up to limit look-backs, those that run first, then newest first. Unlike Rescreens it counts no
 // hits, so that it can be asked often.
 func (s *Store) RescreenMarks(ctx context.Context, limit int) ([]RescreenMark, error) {
-	rows, err := s.r.QueryContext(ctx, "SELECT id, state, done, total FROM rescreens ORDER BY state = ? DESC, seq DESC LIMIT ?", RescreenRunning, limit)
+	bucket, args, err := visible(ctx, "n")
+	if err != nil {
+		return nil, err
+	}
+	const of = "(SELECT coalesce(sum(n.%s), 0) FROM rescreen_counts n WHERE n.rescreen_id = r.id AND %s)"
+	rows, err := s.r.QueryContext(ctx, "SELECT r.id, r.state, "+fmt.Sprintf(of, "done", bucket)+", "+fmt.Sprintf(of, "total", bucket)+
+		" FROM rescreens r ORDER BY r.state = ? DESC, r.seq DESC LIMIT ?", slices.Concat(args, args, []any{RescreenRunning, limit})...)
 	if err != nil {
 		return nil, fmt.Errorf("read look-backs: %w", err)
 	}
@@ -272,6 +329,9 @@ func (s *Store) Unfinished(ctx context.Context) ([]Rescreen, error) {
 // NotLookedFor are the references accepted from laboratory results that no look-back was ever begun with, in the order they were
 // proposed.
 func (s *Store) NotLookedFor(ctx context.Context) ([]string, error) {
+	if err := onlyProgram(ctx); err != nil {
+		return nil, err
+	}
 	rows, err := s.r.QueryContext(ctx, `SELECT p.reference_id FROM proposals p WHERE p.status = 'accepted'
 		AND NOT EXISTS (SELECT 1 FROM rescreens r WHERE r.reference_id = p.reference_id) ORDER BY p.seq`)
 	if err != nil {
@@ -301,11 +361,20 @@ func (s *Store) Rescreen(ctx context.Context, id string) (Rescreen, error) {
 	return rs[0], nil
 }
 
+// rescreens reads those that fit tail, with the numbers of what may be seen. That the past is looked through with a reference is seen
+// by everybody, as references are; who has asked for that, within the own agency.
 func (s *Store) rescreens(ctx context.Context, tail string, args ...any) ([]Rescreen, error) {
-	rows, err := s.r.QueryContext(ctx, `SELECT r.id, r.reference_id, r.substance, r.library, r.algorithm, r.asked_by, r.created, r.state, r.error, r.screened, r.total,
-			r.done, r.reused, r.upto, (SELECT count(*) FROM lookback_hits h WHERE h.reference_id = r.reference_id),
-			(SELECT count(*) FROM lookback_hits h WHERE h.reference_id = r.reference_id AND h.stated)
-		FROM rescreens r WHERE `+tail, args...)
+	see, seeArgs, err := visible(ctx, "s")
+	if err != nil {
+		return nil, err
+	}
+	asked, askedArgs := "r.asked_by", []any{}
+	if p, _ := Asking(ctx); !p.Program {
+		asked, askedArgs = "coalesce((SELECT u.name FROM users u WHERE u.name = r.asked_by AND u.agency = ?), '')", []any{p.Agency}
+	}
+	hits := "(SELECT count(*) FROM lookback_hits h JOIN scans s ON s.id = h.scan_id WHERE h.reference_id = r.reference_id AND " + see
+	rows, err := s.r.QueryContext(ctx, `SELECT r.id, r.reference_id, r.substance, r.library, r.algorithm, `+asked+`, r.created, r.state, r.error, r.upto,
+			`+hits+"), "+hits+` AND h.stated) FROM rescreens r WHERE `+tail, slices.Concat(askedArgs, seeArgs, seeArgs, args)...)
 	if err != nil {
 		return nil, fmt.Errorf("read look-backs: %w", err)
 	}
@@ -314,21 +383,61 @@ func (s *Store) rescreens(ctx context.Context, tail string, args ...any) ([]Resc
 	for rows.Next() {
 		var r Rescreen
 		var created int64
-		if err := rows.Scan(&r.ID, &r.ReferenceID, &r.Substance, &r.Library, &r.Algorithm, &r.AskedBy, &created, &r.State, &r.Error, &r.Screened, &r.Total,
-			&r.Done, &r.Reused, &r.UpTo, &r.Hits, &r.Stated); err != nil {
+		if err := rows.Scan(&r.ID, &r.ReferenceID, &r.Substance, &r.Library, &r.Algorithm, &r.AskedBy, &created, &r.State, &r.Error, &r.UpTo,
+			&r.Hits, &r.Stated); err != nil {
 			return nil, fmt.Errorf("read look-backs: %w", err)
 		}
-		r.Created = fromMicros(created)
+		r.Created, r.Error = fromMicros(created), toldError(ctx, r.Error)
 		out = append(out, r)
 	}
-	return out, rows.Err()
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return nil, fmt.Errorf("read look-backs: %w", err)
+	}
+	return out, s.tallies(ctx, out)
 }
 
-// LookBackHits are up to limit hits of a reference, those taken first first.
+// tallies fills in how far look-backs are with what may be seen.
+func (s *Store) tallies(ctx context.Context, rs []Rescreen) error {
+	see, args, err := visible(ctx, "n")
+	if err != nil || len(rs) == 0 {
+		return err
+	}
+	at, idArgs := map[string]*Rescreen{}, []any{}
+	for i := range rs {
+		rs[i].Counts = map[Bucket]Tally{}
+		at[rs[i].ID], idArgs = &rs[i], append(idArgs, rs[i].ID)
+	}
+	rows, err := s.r.QueryContext(ctx, "SELECT n.rescreen_id, n.agency, n.tlp, n.screened, n.total, n.done, n.reused FROM rescreen_counts n WHERE n.rescreen_id IN ("+
+		marks(len(rs))+") AND "+see, append(idArgs, args...)...)
+	if err != nil {
+		return fmt.Errorf("read look-backs: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		var b Bucket
+		var t Tally
+		if err := rows.Scan(&id, &b.Agency, &b.Rank, &t.Screened, &t.Total, &t.Done, &t.Reused); err != nil {
+			return fmt.Errorf("read look-backs: %w", err)
+		}
+		at[id].Counts[b] = t
+	}
+	for _, r := range at {
+		r.Count(func(Bucket, *Tally) {})
+	}
+	return rows.Err()
+}
+
+// LookBackHits are up to limit hits of a reference in scans that may be seen, those taken first first.
 func (s *Store) LookBackHits(ctx context.Context, referenceID string, limit int) ([]LookBackHit, error) {
+	see, args, err := visible(ctx, "s")
+	if err != nil {
+		return nil, err
+	}
 	rows, err := s.r.QueryContext(ctx, `SELECT h.reference_id, h.scan_id, h.substance, h.class, h.controlled, h.score, h.shift_cm1, h.stated, h.verdict, h.headline,
 			h.library, h.algorithm, h.found, s.acquired, s.county, s.state, s.simulated
-		FROM lookback_hits h JOIN scans s ON s.id = h.scan_id WHERE h.reference_id = ? ORDER BY s.acquired, s.id LIMIT ?`, referenceID, limit)
+		FROM lookback_hits h JOIN scans s ON s.id = h.scan_id WHERE h.reference_id = ? AND `+see+` ORDER BY s.acquired, s.id LIMIT ?`,
+		slices.Concat([]any{referenceID}, args, []any{limit})...)
 	if err != nil {
 		return nil, fmt.Errorf("read look-back hits: %w", err)
 	}

@@ -5,16 +5,17 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
-// enqueue puts the stored files that fit a condition and were never in the outbox into it, in the order of storing. The
+// enqueue puts the stored files that fit a condition on holdings h and were never in the outbox into it, in the order of storing. The
 // key is the id of the file's first scan: it is made once and never again.
 func enqueue(ctx context.Context, tx queries, cond string, args ...any) (n int, err error) {
-	return changed(tx.ExecContext(ctx, `INSERT INTO outbox (sha256, key)
-		SELECT sha256, (SELECT id FROM scans s WHERE s.sha256 = files.sha256 ORDER BY spectrum_index LIMIT 1) FROM files
-		WHERE EXISTS (SELECT 1 FROM scans s WHERE s.sha256 = files.sha256) AND `+cond+`
-		ORDER BY (SELECT min(seq) FROM scans s WHERE s.sha256 = files.sha256) ON CONFLICT DO NOTHING`, args...))
+	const of = "FROM scans s WHERE s.agency = h.agency AND s.sha256 = h.sha256"
+	return changed(tx.ExecContext(ctx, `INSERT INTO outbox (agency, sha256, key)
+		SELECT h.agency, h.sha256, (SELECT id `+of+` ORDER BY spectrum_index LIMIT 1) FROM holdings h
+		WHERE EXISTS (SELECT 1 `+of+`) AND `+cond+` ORDER BY (SELECT min(seq) `+of+`) ON CONFLICT DO NOTHING`, args...))
 }
 
 // changed is how many rows a statement has changed.
@@ -29,8 +30,10 @@ func changed(res sql.Result, err error) (int, error) {
 // Unsent is a file in the outbox that has not reached the other server.
 type Unsent struct {
 	Seq      int64
+	Agency   string
 	SHA256   string
 	Key      string // Idempotency-Key of every attempt; the id of its first scan
+	ScanID   string // of the first of its scans that may be seen
 	Filename string
 	Headline string // of its first scan
 	Scans    int
@@ -51,17 +54,38 @@ type Backlog struct {
 	LastSent        *time.Time
 }
 
-// Backlog counts what has not been sent.
+// outboxSeen is the condition that whoever asks may see the row o of the outbox: it is of the own agency, and so is a scan that may be seen.
+func outboxSeen(ctx context.Context) (cond string, args []any, err error) {
+	cond, args, err = own(ctx, "v")
+	if p, _ := Asking(ctx); p.Program {
+		return "TRUE", nil, err
+	}
+	return "EXISTS (SELECT 1 FROM scans v WHERE v.agency = o.agency AND v.sha256 = o.sha256 AND " + cond + ")", args, err
+}
+
+// Backlog counts what has not been sent, of the agency of who asks.
 func (s *Store) Backlog(ctx context.Context) (Backlog, error) {
 	var b Backlog
 	var oldest, tried, sent sql.NullInt64
-	err := s.r.QueryRowContext(ctx, `SELECT count(*) FILTER (WHERE o.parked IS NULL), count(o.parked), (SELECT max(sent) FROM outbox)
-		FROM outbox o JOIN scans s USING (sha256) WHERE o.sent IS NULL`).Scan(&b.Waiting, &b.Parked, &sent)
+	see, args, err := outboxSeen(ctx)
 	if err != nil {
+		return b, err
+	}
+	one, oneArgs, err := own(ctx, "s")
+	if err != nil {
+		return b, err
+	}
+	err = s.r.QueryRowContext(ctx, `SELECT count(*) FILTER (WHERE o.parked IS NULL), count(o.parked)
+		FROM outbox o JOIN scans s ON s.agency = o.agency AND s.sha256 = o.sha256 WHERE o.sent IS NULL AND `+one, oneArgs...).Scan(&b.Waiting, &b.Parked)
+	if err == nil {
+		// Newest first, so that not everything that was ever sent is looked at.
+		err = s.r.QueryRowContext(ctx, "SELECT o.sent FROM outbox o WHERE o.sent IS NOT NULL AND "+see+" ORDER BY o.sent DESC LIMIT 1", args...).Scan(&sent)
+	}
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return Backlog{}, fmt.Errorf("count what waits to be sent: %w", err)
 	}
-	err = s.r.QueryRowContext(ctx, `SELECT f.created, o.tried, o.error FROM outbox o JOIN files f USING (sha256)
-		WHERE o.sent IS NULL AND o.parked IS NULL ORDER BY o.seq LIMIT 1`).Scan(&oldest, &tried, &b.Error)
+	err = s.r.QueryRowContext(ctx, `SELECT h.created, o.tried, o.error FROM outbox o JOIN holdings h ON h.agency = o.agency AND h.sha256 = o.sha256
+		WHERE o.sent IS NULL AND o.parked IS NULL AND `+see+` ORDER BY o.seq LIMIT 1`, args...).Scan(&oldest, &tried, &b.Error)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return Backlog{}, fmt.Errorf("look at what waits to be sent: %w", err)
 	}
@@ -95,11 +119,20 @@ func (s *Store) NextUnsent(ctx context.Context) (Unsent, error) {
 }
 
 func (s *Store) unsent(ctx context.Context, tail string, args ...any) ([]Unsent, error) {
-	rows, err := s.r.QueryContext(ctx, `SELECT o.seq, o.sha256, o.key, f.name, f.created, o.attempts, o.error, o.parked,
-			(SELECT count(*) FROM scans s WHERE s.sha256 = o.sha256),
-			EXISTS (SELECT 1 FROM scans s WHERE s.sha256 = o.sha256 AND s.simulated),
-			coalesce((SELECT headline FROM scans s WHERE s.sha256 = o.sha256 ORDER BY spectrum_index LIMIT 1), '')
-		FROM outbox o JOIN files f USING (sha256) WHERE o.sent IS NULL `+tail, args...)
+	see, seeArgs, err := outboxSeen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	one, oneArgs, err := own(ctx, "s")
+	if err != nil {
+		return nil, err
+	}
+	of := "FROM scans s WHERE s.agency = o.agency AND s.sha256 = o.sha256 AND " + one
+	rows, err := s.r.QueryContext(ctx, `SELECT o.seq, o.agency, o.sha256, coalesce((SELECT id `+of+` ORDER BY spectrum_index LIMIT 1), ''), o.key, h.name, h.created,
+			o.attempts, o.error, o.parked, (SELECT count(*) `+of+`), EXISTS (SELECT 1 `+of+` AND s.simulated),
+			coalesce((SELECT headline `+of+` ORDER BY spectrum_index LIMIT 1), '')
+		FROM outbox o JOIN holdings h ON h.agency = o.agency AND h.sha256 = o.sha256 WHERE o.sent IS NULL AND `+see+` `+tail,
+		slices.Concat(oneArgs, oneArgs, oneArgs, oneArgs, seeArgs, args)...)
 	if err != nil {
 		return nil, fmt.Errorf("read what waits to be sent: %w", err)
 	}
@@ -109,7 +142,7 @@ func (s *Store) unsent(ctx context.Context, tail string, args ...any) ([]Unsent,
 		var u Unsent
 		var stored int64
 		var parked sql.NullInt64
-		if err := rows.Scan(&u.Seq, &u.SHA256, &u.Key, &u.Filename, &stored, &u.Attempts, &u.Error, &parked, &u.Scans, &u.Simulated, &u.Headline); err != nil {
+		if err := rows.Scan(&u.Seq, &u.Agency, &u.SHA256, &u.ScanID, &u.Key, &u.Filename, &stored, &u.Attempts, &u.Error, &parked, &u.Scans, &u.Simulated, &u.Headline); err != nil {
 			return nil, fmt.Errorf("read what waits to be sent: %w", err)
 		}
 		u.Stored, u.Parked = fromMicros(stored), instant(parked)
@@ -141,29 +174,46 @@ func (s *Store) note(ctx context.Context, seq int64, set string, args ...any) er
 	})
 }
 
-// Unpark lets parked files wait again, each at its old place, and returns how many there were.
+// Unpark lets parked files of the agency of who asks wait again, each at its old place, and returns how many there were.
 func (s *Store) Unpark(ctx context.Context) (n int, err error) {
+	see, args, err := outboxSeen(ctx)
+	if err != nil {
+		return 0, err
+	}
 	err = s.write(ctx, func(tx queries) error {
-		n, err = changed(tx.ExecContext(ctx, `UPDATE outbox SET parked = NULL WHERE parked IS NOT NULL AND sent IS NULL`))
+		n, err = changed(tx.ExecContext(ctx, `UPDATE outbox AS o SET parked = NULL WHERE parked IS NOT NULL AND sent IS NULL AND `+see, args...))
 		return err
 	})
 	return n, err
 }
 
-// QueueStored puts every file that was never in the outbox at its end, in the order of storing, and returns how many
-// there were.
+// QueueStored puts every file of the agency of who asks that was never in the outbox at its end, in the order of storing, and returns
+// how many there were.
 func (s *Store) QueueStored(ctx context.Context) (n int, err error) {
+	agency, err := holder(ctx)
+	if err != nil {
+		return 0, err
+	}
 	err = s.write(ctx, func(tx queries) error {
-		n, err = enqueue(ctx, tx, "TRUE")
+		n, err = enqueue(ctx, tx, "h.agency = ?", agency)
 		return err
 	})
 	return n, err
 }
 
-// File returns the bytes of a stored file by their SHA-256; ErrNotFound when there is none.
+// File returns the bytes of a file stored for the agency of who asks by their SHA-256; ErrNotFound when there is none.
 func (s *Store) File(ctx context.Context, sum string) (File, error) {
+	agency, err := holder(ctx)
+	if err != nil {
+		return File{}, err
+	}
+	see, args, err := visible(ctx, "s")
+	if err != nil {
+		return File{}, err
+	}
 	var f File
-	err := s.r.QueryRowContext(ctx, `SELECT name, raw FROM files WHERE sha256 = ?`, sum).Scan(&f.Name, &f.Raw)
+	err = s.r.QueryRowContext(ctx, `SELECT h.name, f.raw FROM holdings h JOIN files f ON f.sha256 = h.sha256 WHERE h.agency = ? AND h.sha256 = ?
+		AND EXISTS (SELECT 1 FROM scans s WHERE s.agency = h.agency AND s.sha256 = h.sha256 AND `+see+")", append([]any{agency, sum}, args...)...).Scan(&f.Name, &f.Raw)
 	if errors.Is(err, sql.ErrNoRows) {
 		return File{}, fmt.Errorf("file %.12s: %w", sum, ErrNotFound)
 	}

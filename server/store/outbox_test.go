@@ -23,7 +23,7 @@ func queued(t *testing.T, s *Store, text string) string {
 	t.Helper()
 	raw := []byte(text)
 	sc := scan(t, uuid.NewString(), 0, raw)
-	if _, _, err := s.Put(t.Context(), File{text, raw}, []Scan{sc}, Arrival{Queue: true}); err != nil {
+	if _, _, err := s.Put(asProgram(t), File{text, raw}, []Scan{sc}, Arrival{Queue: true}); err != nil {
 		t.Fatal(err)
 	}
 	return sc.SHA256
@@ -31,7 +31,7 @@ func queued(t *testing.T, s *Store, text string) string {
 
 func next(t *testing.T, s *Store) Unsent {
 	t.Helper()
-	u, err := s.NextUnsent(t.Context())
+	u, err := s.NextUnsent(asProgram(t))
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		t.Fatal(err)
 	}
@@ -44,46 +44,46 @@ func TestTheOutboxKeepsTheOrderOfStoringAndParkedFilesStepAside(t *testing.T) {
 			queued(t, s, name)
 		}
 		queued(t, s, "b") // again: its place stays
-		if b, err := s.Backlog(t.Context()); err != nil || b.Waiting != 3 || b.Parked != 0 || b.Oldest == nil || b.LastSent != nil {
+		if b, err := s.Backlog(asProgram(t)); err != nil || b.Waiting != 3 || b.Parked != 0 || b.Oldest == nil || b.LastSent != nil {
 			t.Errorf("backlog %+v, %v", b, err)
 		}
 		a := next(t, s)
 		if a.Filename != "a" || a.Key == "" || a.Scans != 1 {
 			t.Errorf("first is %+v", a)
 		}
-		if err := s.NotSent(t.Context(), a.Seq, "no network", noon); err != nil {
+		if err := s.NotSent(asProgram(t), a.Seq, "no network", noon); err != nil {
 			t.Fatal(err)
 		}
-		if b, err := s.Backlog(t.Context()); err != nil || b.Error != "no network" || b.Tried == nil || b.Waiting != 3 {
+		if b, err := s.Backlog(asProgram(t)); err != nil || b.Error != "no network" || b.Tried == nil || b.Waiting != 3 {
 			t.Errorf("backlog %+v, %v", b, err)
 		}
 		if again := next(t, s); again.Seq != a.Seq || again.Key != a.Key || again.Attempts != 1 {
 			t.Errorf("after a failure the next is %+v", again)
 		}
-		if err := s.Park(t.Context(), a.Seq, "too large", noon); err != nil {
+		if err := s.Park(asProgram(t), a.Seq, "too large", noon); err != nil {
 			t.Fatal(err)
 		}
 		b := next(t, s)
 		if b.Filename != "b" {
 			t.Errorf("behind a parked file comes %+v", b)
 		}
-		if err := s.Sent(t.Context(), b.Seq, "https://x", "id-there", noon); err != nil {
+		if err := s.Sent(asProgram(t), b.Seq, "https://x", "id-there", noon); err != nil {
 			t.Fatal(err)
 		}
-		for _, late := range []error{s.NotSent(t.Context(), b.Seq, "late", noon), s.Park(t.Context(), b.Seq, "late", noon)} {
+		for _, late := range []error{s.NotSent(asProgram(t), b.Seq, "late", noon), s.Park(asProgram(t), b.Seq, "late", noon)} {
 			if late != nil {
 				t.Fatal(late) // another program's attempt that ends after: no error, and no effect
 			}
 		}
-		got, err := s.Backlog(t.Context())
+		got, err := s.Backlog(asProgram(t))
 		if err != nil || got.Waiting != 1 || got.Parked != 1 || got.LastSent == nil || got.Error != "" {
 			t.Errorf("backlog %+v, %v", got, err)
 		}
-		list, err := s.Unsent(t.Context(), 10)
+		list, err := s.Unsent(asProgram(t), 10)
 		if err != nil || len(list) != 2 || list[0].Filename != "c" || list[1].Filename != "a" || list[1].Parked == nil || list[1].Error != "too large" {
 			t.Errorf("unsent %+v, %v", list, err)
 		}
-		if n, err := s.Unpark(t.Context()); n != 1 || err != nil || next(t, s).Filename != "a" {
+		if n, err := s.Unpark(asProgram(t)); n != 1 || err != nil || next(t, s).Filename != "a" {
 			t.Errorf("%d unparked, %v, next %+v", n, err, next(t, s))
 		}
 	})
@@ -93,19 +93,19 @@ func TestWhatWasStoredBeforeCanBeQueuedOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store) {
 		for _, name := range []string{"z", "a"} {
 			raw := []byte(name)
-			if _, _, err := s.Put(t.Context(), File{name, raw}, []Scan{scan(t, name, 0, raw)}, Arrival{}); err != nil {
+			if _, _, err := s.Put(asProgram(t), File{name, raw}, []Scan{scan(t, name, 0, raw)}, Arrival{}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		queued(t, s, "new")
-		if n, err := s.QueueStored(t.Context()); n != 2 || err != nil {
+		if n, err := s.QueueStored(asProgram(t)); n != 2 || err != nil {
 			t.Fatalf("%d queued, %v", n, err)
 		}
-		if n, err := s.QueueStored(t.Context()); n != 0 || err != nil {
+		if n, err := s.QueueStored(asProgram(t)); n != 0 || err != nil {
 			t.Errorf("%d queued again, %v", n, err)
 		}
 		var names []string
-		list, err := s.Unsent(t.Context(), 10)
+		list, err := s.Unsent(asProgram(t), 10)
 		for _, u := range list {
 			names = append(names, u.Filename)
 		}
@@ -119,10 +119,10 @@ func TestAKeyBelongsToOneUserAndOneFile(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store) {
 		raw, other := []byte("raw"), []byte("other")
 		key := Arrival{Key: Key{"u", "k"}}
-		if _, created, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}, key); err != nil || !created {
+		if _, created, err := s.Put(asProgram(t), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}, key); err != nil || !created {
 			t.Fatal(created, err)
 		}
-		if _, _, err := s.Put(t.Context(), File{"g", other}, []Scan{scan(t, "b", 0, other)}, key); !errors.Is(err, ErrKeyUsed) || counts(t, s)[0] != 1 {
+		if _, _, err := s.Put(asProgram(t), File{"g", other}, []Scan{scan(t, "b", 0, other)}, key); !errors.Is(err, ErrKeyUsed) || counts(t, s)[0] != 1 {
 			t.Errorf("the key with another file: %v, %v rows", err, counts(t, s))
 		}
 		sum := scan(t, "a", 0, raw).SHA256
@@ -130,7 +130,7 @@ func TestAKeyBelongsToOneUserAndOneFile(t *testing.T) {
 			a    Arrival
 			want bool
 		}{"the same key": {key, true}, "another user's": {Arrival{Key: Key{"v", "k"}}, false}, "another key": {Arrival{Key: Key{"u", "l"}}, false}, "none": {Arrival{}, false}} {
-			if created, err := s.Arrive(t.Context(), sum, tc.a, noon); created != tc.want || err != nil {
+			if created, err := s.Arrive(asProgram(t), sum, tc.a, noon); created != tc.want || err != nil {
 				t.Errorf("%s: created %t, %v", name, created, err)
 			}
 		}
@@ -147,16 +147,16 @@ func TestFieldAnswersAreKeptAsTheyCameAndNeverReplaceOneAnother(t *testing.T) {
 		if err := json.Unmarshal([]byte(sent), &there); err != nil || there.Validate() != nil {
 			t.Fatal(err, there.Validate())
 		}
-		if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}, Arrival{Answers: []FieldAnswer{there}}); err != nil {
+		if _, _, err := s.Put(asProgram(t), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}, Arrival{Answers: []FieldAnswer{there}}); err != nil {
 			t.Fatal(err)
 		}
 		changed := there
 		changed.raw, changed.Identification.Headline = nil, "changed"
 		mine := FieldAnswer{ScanID: "a", Identification: answered}
-		if _, err := s.Arrive(t.Context(), scan(t, "a", 0, raw).SHA256, Arrival{Answers: []FieldAnswer{changed, mine}}, noon); err != nil {
+		if _, err := s.Arrive(asProgram(t), scan(t, "a", 0, raw).SHA256, Arrival{Answers: []FieldAnswer{changed, mine}}, noon); err != nil {
 			t.Fatal(err)
 		}
-		sc, err := s.Scan(t.Context(), "a")
+		sc, err := s.Scan(asProgram(t), "a")
 		if err != nil || len(sc.FieldAnswers) != 1 {
 			t.Fatalf("%+v, %v", sc.FieldAnswers, err)
 		}
@@ -199,7 +199,7 @@ func TestAFieldAnswerThatCannotBeIsRefused(t *testing.T) {
 // or torn anywhere behind the last commit, as a power cut may leave it, still gives every scan that was acknowledged.
 func TestAScanThatWasAcknowledgedSurvivesAPowerCut(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	s, err := Open(t.Context(), dir)
+	s, err := Open(asProgram(t), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,17 +244,17 @@ func checkAfterCut(t *testing.T, main, wal []byte, sums []string, want int) {
 	if err := errors.Join(os.WriteFile(filepath.Join(dir, FileName), main, 0o600), os.WriteFile(filepath.Join(dir, FileName+"-wal"), wal, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(t.Context(), dir)
+	s, err := Open(asProgram(t), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
 	for _, sum := range sums {
-		if _, err := s.File(t.Context(), sum); err != nil {
+		if _, err := s.File(asProgram(t), sum); err != nil {
 			t.Errorf("acknowledged, but gone after a cut at byte %d: %v", len(wal), err)
 		}
 	}
-	b, err := s.Backlog(t.Context())
+	b, err := s.Backlog(asProgram(t))
 	if n := counts(t, s); err != nil || b.Waiting != want || n != [3]int{want, want, want} {
 		t.Errorf("after a cut at byte %d: %+v, rows %v, %v; want %d", len(wal), b, n, err, want)
 	}
@@ -265,10 +265,10 @@ func TestAFullDiskIsCalledThatAndTheQueueIsKept(t *testing.T) {
 		queued(t, s, "small")
 		fill(t, s)
 		big := []byte(strings.Repeat("x", 1<<20))
-		if _, _, err := s.Put(t.Context(), File{"big", big}, []Scan{scan(t, "b", 0, big)}, Arrival{Queue: true}); !errors.Is(err, ErrFull) {
+		if _, _, err := s.Put(asProgram(t), File{"big", big}, []Scan{scan(t, "b", 0, big)}, Arrival{Queue: true}); !errors.Is(err, ErrFull) {
 			t.Errorf("on a full disk: %v", err)
 		}
-		if list, err := s.Unsent(t.Context(), 10); err != nil || len(list) != 1 || list[0].Filename != "small" {
+		if list, err := s.Unsent(asProgram(t), 10); err != nil || len(list) != 1 || list[0].Filename != "small" {
 			t.Errorf("the queue is %+v, %v", list, err)
 		}
 	})
@@ -281,7 +281,7 @@ func TestProgramsThatOpenANewDatabaseTogetherAllGetIt(t *testing.T) {
 			wg.Go(func() { queued(t, open(), fmt.Sprint("from ", i)) })
 		}
 		wg.Wait()
-		if b, err := open().Backlog(t.Context()); err != nil || b.Waiting != 4 {
+		if b, err := open().Backlog(asProgram(t)); err != nil || b.Waiting != 4 {
 			t.Errorf("backlog %+v, %v", b, err)
 		}
 	})

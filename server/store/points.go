@@ -25,9 +25,18 @@ type PointFinding struct {
 }
 
 // Points returns up to limit scans with coordinates, newest acquired first, how many there are in all, and how
-// many scans match the filter but have no coordinates.
-func (s *Store) Points(ctx context.Context, f Filter, limit int) (points []Point, matched, withoutPlace int, err error) {
-	cond, args := f.where()
+// many scans match the filter but have no coordinates; of those that may be seen, or with export handed to partners.
+func (s *Store) Points(ctx context.Context, f Filter, export bool, limit int) (points []Point, matched, withoutPlace int, err error) {
+	cond, args, err := f.seen(ctx)
+	if export {
+		var may string
+		var more []any
+		may, more, err = exportable(ctx, "s")
+		cond, args = cond+" AND "+may, append(args, more...)
+	}
+	if err != nil {
+		return nil, 0, 0, err
+	}
 	if err := s.r.QueryRowContext(ctx, `SELECT count(s.latitude), count(*) - count(s.latitude) FROM scans s WHERE `+cond, args...).
 		Scan(&matched, &withoutPlace); err != nil {
 		return nil, 0, 0, fmt.Errorf("count places: %w", err)

@@ -18,7 +18,7 @@ func TestAPasswordIsInNoError(t *testing.T) {
 		"postgres://u:hunter2#@127.0.0.1/d", "postgres://u:hunter2?@127.0.0.1:1/d", "postgres://u:[hunter2@127.0.0.1/d", "host=x password=hunter2",
 		"postgres://u:hunter2@127.0.0.1/d?sslmode=verify-full&sslrootcert=none", "postgres://u:hunter2 @127.0.0.1/d", "postgres://u:hunter2\x00@127.0.0.1/d",
 	} {
-		s, err := OpenPostgres(t.Context(), address)
+		s, err := OpenPostgres(asProgram(t), address)
 		if err == nil {
 			s.Close()
 			t.Errorf("%s was opened", address)
@@ -36,7 +36,7 @@ func TestAPasswordIsInNoError(t *testing.T) {
 func put(t *testing.T, s *Store, text string) error {
 	t.Helper()
 	raw := []byte(text)
-	_, _, err := s.Put(t.Context(), File{text, raw}, []Scan{scan(t, text, 0, raw)}, Arrival{})
+	_, _, err := s.Put(asProgram(t), File{text, raw}, []Scan{scan(t, text, 0, raw)}, Arrival{})
 	return err
 }
 
@@ -54,10 +54,10 @@ func TestADatabaseThatComesBackIsUsedAgain(t *testing.T) {
 			if err := put(t, s, "meanwhile"); !errors.Is(err, ErrUnavailable) {
 				t.Errorf("storing without a database: %v", err)
 			}
-			if _, err := s.List(t.Context(), Filter{}, 1, ""); !errors.Is(err, ErrUnavailable) {
+			if _, err := s.List(asProgram(t), Filter{}, 1, ""); !errors.Is(err, ErrUnavailable) {
 				t.Errorf("reading without a database: %v", err)
 			}
-			if _, _, err := s.TokenUser(t.Context(), []byte("x"), noon); !errors.Is(err, ErrUnavailable) {
+			if _, _, err := s.TokenUser(asProgram(t), []byte("x"), noon); !errors.Is(err, ErrUnavailable) {
 				t.Errorf("logging in without a database: %v", err)
 			}
 		}
@@ -67,14 +67,14 @@ func TestADatabaseThatComesBackIsUsedAgain(t *testing.T) {
 		if n := counts(t, s); n[0] != n[1] || n[0] < 1 || n[0] > 2 {
 			t.Errorf("rows %v", n)
 		}
-		if _, err := s.Scan(t.Context(), "before"); err != nil {
+		if _, err := s.Scan(asProgram(t), "before"); err != nil {
 			t.Error(err)
 		}
 		if err := put(t, s, "after"); err != nil {
 			t.Errorf("with a database again: %v", err)
 		}
 	}
-	if _, err := s.Scan(t.Context(), "meanwhile"); !errors.Is(err, ErrNotFound) {
+	if _, err := s.Scan(asProgram(t), "meanwhile"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("what was said not to be stored: %v", err)
 	}
 }
@@ -134,7 +134,7 @@ func TestAProgramThatWritesForTooLongDoesNotKeepOthersWaitingForever(t *testing.
 	address := storetest.Postgres(t)
 	s, other := opened(t, t.TempDir(), address), opened(t, t.TempDir(), address+"&lock_timeout=200ms")
 	var waited error
-	if err := s.write(t.Context(), func(queries) error {
+	if err := s.write(asProgram(t), func(queries) error {
 		waited = put(t, other, "x")
 		return nil
 	}); err != nil {
@@ -150,7 +150,7 @@ func TestAProgramThatWritesForTooLongDoesNotKeepOthersWaitingForever(t *testing.
 
 func TestWhatIsGivenUpIsNotCalledUnavailable(t *testing.T) {
 	s := opened(t, t.TempDir(), storetest.Postgres(t))
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(asProgram(t))
 	cancel()
 	if _, err := s.List(ctx, Filter{}, 1, ""); !errors.Is(err, context.Canceled) || errors.Is(err, ErrUnavailable) {
 		t.Error(err)

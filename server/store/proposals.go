@@ -5,10 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"fentrace/library"
+	"fentrace/server/tlp"
 )
 
 // Errors of Decide; test with errors.Is.
@@ -59,16 +61,25 @@ type Decision struct {
 
 // Decide stores the decision on a proposal. Whoever entered the laboratory result may reject the proposal, but accept it
 // only with Alone set and when no other user has one of the roles reviewers. What is stored in Alone is what was the case.
-// Errors wrap ErrNotFound, ErrInvalid, ErrClosed, ErrSecondPerson, ErrAlone or ErrFull.
+// Errors wrap ErrNotFound, ErrInvalid, ErrClosed, ErrSecondPerson, ErrAlone, ErrElsewhere, ErrMarked or ErrFull.
 func (s *Store) Decide(ctx context.Context, id string, d Decision, reviewers []string) error {
 	if err := ValidText("reason", d.Reason); err != nil {
 		return err
 	}
-	err := s.write(ctx, func(tx queries) error {
-		var status, enteredBy string
-		err := tx.QueryRowContext(ctx, "SELECT status, entered_by FROM proposals WHERE id = ?", id).Scan(&status, &enteredBy)
+	see, args, err := visible(ctx, "s")
+	if err != nil {
+		return err
+	}
+	err = s.write(ctx, func(tx queries) error {
+		var status, enteredBy, agency string
+		var level int
+		err := tx.QueryRowContext(ctx, "SELECT v.status, v.entered_by, s.agency, s.tlp FROM proposals v JOIN scans s ON s.id = v.scan_id WHERE v.id = ? AND "+see,
+			append([]any{id}, args...)...).Scan(&status, &enteredBy, &agency, &level)
 		if errors.Is(err, sql.ErrNoRows) {
 			return ErrNotFound
+		}
+		if err == nil {
+			err = mine(ctx, agency)
 		}
 		if err != nil {
 			return err
@@ -76,10 +87,13 @@ func (s *Store) Decide(ctx context.Context, id string, d Decision, reviewers []s
 		if status != ProposalOpen {
 			return fmt.Errorf("it %w: it is %s", ErrClosed, status)
 		}
+		if d.Accepted && level > tlp.Amber.Rank() { // it was marked anew since
+			return fmt.Errorf("the library is seen by every agency, and its scan is marked %s: %w", tlp.OfRank(level), ErrMarked)
+		}
 		asked := d.Alone
 		d.Alone = d.Accepted && d.DecidedBy == enteredBy
 		if d.Alone {
-			other, err := otherReviewers(ctx, tx, enteredBy, reviewers)
+			other, err := otherReviewers(ctx, tx, enteredBy, reviewers, Bucket{agency, level})
 			switch {
 			case err != nil:
 				return err
@@ -102,20 +116,20 @@ func (s *Store) Decide(ctx context.Context, id string, d Decision, reviewers []s
 	return nil
 }
 
-// OtherReviewers returns the users with one of the roles, but not name, in order.
-func (s *Store) OtherReviewers(ctx context.Context, name string, roles []string) ([]string, error) {
-	return otherReviewers(ctx, s.r, name, roles)
+// OtherReviewers returns the users with one of the roles, but not name, who may see a scan of their agency, in order.
+func (s *Store) OtherReviewers(ctx context.Context, name string, roles []string, sc Scan) ([]string, error) {
+	return otherReviewers(ctx, s.r, name, roles, Bucket{sc.Agency, sc.TLP.Rank()})
 }
 
-func otherReviewers(ctx context.Context, q queries, name string, roles []string) ([]string, error) {
+func otherReviewers(ctx context.Context, q queries, name string, roles []string, of Bucket) ([]string, error) {
 	if len(roles) == 0 {
 		return nil, nil
 	}
-	args := []any{name}
+	args := []any{name, of.Agency, of.Rank}
 	for _, r := range roles {
 		args = append(args, r)
 	}
-	rows, err := q.QueryContext(ctx, "SELECT name FROM users WHERE name <> ? AND role IN ("+marks(len(roles))+") ORDER BY name", args...)
+	rows, err := q.QueryContext(ctx, "SELECT name FROM users WHERE name <> ? AND agency = ? AND clearance >= ? AND locked IS NULL AND role IN ("+marks(len(roles))+") ORDER BY name", args...)
 	if err != nil {
 		return nil, fmt.Errorf("read reviewers: %w", err)
 	}
@@ -155,10 +169,14 @@ func (s *Store) Proposals(ctx context.Context, status string, limit int) ([]Prop
 }
 
 func (s *Store) proposals(ctx context.Context, cond string, args []any, limit int) ([]Proposal, error) {
+	see, seeArgs, err := visible(ctx, "s")
+	if err != nil {
+		return nil, err
+	}
 	rows, err := s.r.QueryContext(ctx, `SELECT v.id, v.status, v.substance_id, v.substance, v.tier, v.reference_id, v.result_id, v.scan_id,
 			d.accepted, d.reason, d.alone, d.decided_by, d.decided
-		FROM proposals v LEFT JOIN proposal_decisions d ON d.proposal_id = v.id
-		WHERE `+cond+` ORDER BY v.status <> 'open', v.seq DESC LIMIT ?`, append(args, limit)...)
+		FROM proposals v JOIN scans s ON s.id = v.scan_id LEFT JOIN proposal_decisions d ON d.proposal_id = v.id
+		WHERE `+see+" AND "+cond+` ORDER BY v.status <> 'open', v.seq DESC LIMIT ?`, slices.Concat(seeArgs, args, []any{limit})...)
 	if err != nil {
 		return nil, fmt.Errorf("read proposals: %w", err)
 	}
@@ -184,7 +202,7 @@ func (s *Store) proposals(ctx context.Context, cond string, args []any, limit in
 	return out, s.completeProposals(ctx, out)
 }
 
-// completeProposals fills in scans and results.
+// completeProposals fills in scans and results of proposals that may be seen.
 func (s *Store) completeProposals(ctx context.Context, ps []Proposal) error {
 	for i := range ps {
 		scans, err := s.scans(ctx, "WHERE s.id = ?", ps[i].Scan.ID)
@@ -205,8 +223,11 @@ type Accepted struct {
 	ProposalID, ScanID, SubstanceID, ReferenceID string
 }
 
-// Accepted returns the references the learned library must hold, in the order they were proposed.
+// Accepted returns the references the learned library must hold, in the order they were proposed; to the program itself only.
 func (s *Store) Accepted(ctx context.Context) ([]Accepted, error) {
+	if err := onlyProgram(ctx); err != nil {
+		return nil, err
+	}
 	rows, err := s.r.QueryContext(ctx, `SELECT id, scan_id, substance_id, reference_id FROM proposals WHERE status = 'accepted' ORDER BY seq`)
 	if err != nil {
 		return nil, fmt.Errorf("read accepted references: %w", err)

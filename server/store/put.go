@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
+	"fentrace/server/tlp"
 	"fentrace/spectra"
 )
 
@@ -18,10 +20,16 @@ type File struct {
 }
 
 // Put stores a file and the scans of its spectra with their findings, all in one transaction. It is idempotent
-// by content: a scan whose (SHA-256, index) is stored already stays as it is. It returns the stored scans of
-// the file in index order, and whether this request stored any (see Arrive). ErrFull when there is no room.
+// by content within an agency: a scan whose (agency, SHA-256, index) is stored already stays as it is, and of what another agency
+// holds nothing is seen. The scans are marked as they say, AMBER when they do not, and belong to the agency of who asks. It returns the
+// stored scans of the file in index order, and whether this request stored any (see Arrive). ErrFull when there is no room,
+// ErrInvalid when a marking is above the clearance of who asks, ErrWithheld when that of what is stored is.
 func (s *Store) Put(ctx context.Context, f File, scans []Scan, a Arrival) (stored []Scan, created bool, err error) {
 	sum, all := spectra.HashBytes(f.Raw), false // all: nothing of the file was there
+	agency, scans, err := marked(ctx, scans)
+	if err != nil {
+		return nil, false, err
+	}
 	err = s.write(ctx, func(tx queries) error {
 		for _, sc := range scans {
 			if sc.SHA256 != sum {
@@ -31,8 +39,8 @@ func (s *Store) Put(ctx context.Context, f File, scans []Scan, a Arrival) (store
 		if len(scans) == 0 {
 			return fmt.Errorf("%w: no scan", ErrInvalid)
 		}
-		if all, err = putFile(ctx, tx, sum, f, scans[0].Created); err != nil {
-			return err
+		if all, err = insertFile(ctx, tx, agency, sum, f, scans[0].Created); err != nil {
+			return fmt.Errorf("store file %s: %w", f.Name, err)
 		}
 		for _, sc := range scans {
 			isNew, err := insertScan(ctx, tx, sc)
@@ -41,7 +49,12 @@ func (s *Store) Put(ctx context.Context, f File, scans []Scan, a Arrival) (store
 			}
 			created, all = created || isNew, all && isNew
 		}
-		created, err = arrive(ctx, tx, sum, a, created, scans[0].Created)
+		if !created {
+			if err := withheld(ctx, tx, agency, sum); err != nil {
+				return err
+			}
+		}
+		created, err = arrive(ctx, tx, agency, sum, a, created, scans[0].Created)
 		return err
 	})
 	if err != nil {
@@ -55,6 +68,50 @@ func (s *Store) Put(ctx context.Context, f File, scans []Scan, a Arrival) (store
 	}
 	stored, err = s.ByHash(ctx, sum)
 	return stored, created, err
+}
+
+// marked are the scans with what belongs to them because of who asks.
+func marked(ctx context.Context, scans []Scan) (agency string, out []Scan, err error) {
+	if agency, err = holder(ctx); err != nil {
+		return "", nil, err
+	}
+	p, _ := Asking(ctx)
+	out = slices.Clone(scans)
+	for i := range out {
+		sc := &out[i]
+		if sc.TLP == "" {
+			sc.TLP = tlp.Amber
+		}
+		sc.Agency = agency
+		if !p.Program && sc.TLP.Rank() > p.Clearance.Rank() {
+			return "", nil, fmt.Errorf("%w: tlp: a scan marked %s is above your clearance, %s: you could not see its answer", ErrInvalid, sc.TLP, p.Clearance)
+		}
+	}
+	return agency, out, nil
+}
+
+// insertFile stores the bytes, unless an agency has brought them before, and that this one has; isNew: it had not.
+func insertFile(ctx context.Context, tx queries, agency, sum string, f File, now time.Time) (isNew bool, err error) {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO files (sha256, name, size, created, raw) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING`,
+		sum, f.Name, len(f.Raw), micros(now), f.Raw); err != nil {
+		return false, err
+	}
+	n, err := changed(tx.ExecContext(ctx, "INSERT INTO holdings (agency, sha256, name, created) VALUES (?,?,?,?) ON CONFLICT DO NOTHING", agency, sum, f.Name, micros(now)))
+	return n == 1, err
+}
+
+// withheld is ErrWithheld when of a file of the agency there is no scan that whoever asks may see.
+func withheld(ctx context.Context, tx queries, agency, sum string) error {
+	see, args, err := visible(ctx, "s")
+	if err != nil {
+		return err
+	}
+	var some bool
+	err = tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM scans s WHERE s.agency = ? AND s.sha256 = ? AND "+see+")", append([]any{agency, sum}, args...)...).Scan(&some)
+	if err == nil && !some {
+		err = ErrWithheld
+	}
+	return err
 }
 
 // asStored are scans of one file that were all stored just now, as ByHash would read them.
@@ -94,11 +151,11 @@ func insertScan(ctx context.Context, tx queries, sc Scan) (bool, error) {
 	}
 	res, err := tx.ExecContext(ctx, `INSERT INTO scans (id, sha256, spectrum_index, filename, created, acquired, technique,
 			simulated, device_type, device_model, device_serial, latitude, longitude, precision_m, county, state, fips,
-			case_number, exhibit, officer, verdict, headline, summary, identification, spectrum)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (sha256, spectrum_index) DO NOTHING`,
+			case_number, exhibit, officer, verdict, headline, summary, agency, tlp, identification, spectrum)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (agency, sha256, spectrum_index) DO NOTHING`,
 		sc.ID, sc.SHA256, sc.SpectrumIndex, sc.Filename, micros(sc.Created), micros(sc.Acquired), sc.Technique,
 		sc.Simulated, dev.Type, dev.Model, dev.SerialNumber, loc.Latitude, loc.Longitude, loc.PrecisionM, loc.County,
-		loc.State, loc.FIPS, sc.Case, sc.Exhibit, sc.Officer, sc.Verdict, sc.Headline, sc.Summary, string(ans), spectrum)
+		loc.State, loc.FIPS, sc.Case, sc.Exhibit, sc.Officer, sc.Verdict, sc.Headline, sc.Summary, sc.Agency, sc.TLP.Rank(), string(ans), spectrum)
 	if err != nil {
 		return false, err
 	}
@@ -117,8 +174,12 @@ func insertScan(ctx context.Context, tx queries, sc Scan) (bool, error) {
 // Raw returns the bytes of the file a scan came from and the file's name, which for a scan from an archive is that of the
 // archive; ErrNotFound when there is no such scan.
 func (s *Store) Raw(ctx context.Context, scanID string) (raw []byte, filename string, err error) {
-	err = s.r.QueryRowContext(ctx, `SELECT f.raw, f.name FROM scans s JOIN files f USING (sha256) WHERE s.id = ?`, scanID).
-		Scan(&raw, &filename)
+	see, args, err := visible(ctx, "s")
+	if err != nil {
+		return nil, "", err
+	}
+	err = s.r.QueryRowContext(ctx, `SELECT f.raw, h.name FROM scans s JOIN files f ON f.sha256 = s.sha256 JOIN holdings h ON h.agency = s.agency AND h.sha256 = s.sha256
+		WHERE s.id = ? AND `+see, append([]any{scanID}, args...)...).Scan(&raw, &filename)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, "", fmt.Errorf("scan %s: %w", scanID, ErrNotFound)
 	}
@@ -127,8 +188,12 @@ func (s *Store) Raw(ctx context.Context, scanID string) (raw []byte, filename st
 
 // Spectrum returns the spectrum of a scan; ErrNotFound when there is no such scan.
 func (s *Store) Spectrum(ctx context.Context, scanID string) (spectra.Spectrum, error) {
+	see, args, err := visible(ctx, "s")
+	if err != nil {
+		return spectra.Spectrum{}, err
+	}
 	var blob []byte
-	err := s.r.QueryRowContext(ctx, `SELECT spectrum FROM scans WHERE id = ?`, scanID).Scan(&blob)
+	err = s.r.QueryRowContext(ctx, `SELECT s.spectrum FROM scans s WHERE s.id = ? AND `+see, append([]any{scanID}, args...)...).Scan(&blob)
 	if errors.Is(err, sql.ErrNoRows) {
 		return spectra.Spectrum{}, fmt.Errorf("scan %s: %w", scanID, ErrNotFound)
 	}

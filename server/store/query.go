@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"fentrace/server/tlp"
 )
 
 // Filter narrows a list of scans. Zero fields do not narrow; texts compare without regard to case.
@@ -64,14 +67,24 @@ func likeText(text string) string {
 type Page struct {
 	Scans []Scan
 	Next  string // cursor of the next page; empty on the last
-	Total int    // scans that match the filter
+	Total int    // scans that match the filter and may be seen
+}
+
+// seen is the condition that scans s fit the filter and may be seen by who asks.
+func (f Filter) seen(ctx context.Context) (cond string, args []any, err error) {
+	see, seeArgs, err := visible(ctx, "s")
+	cond, args = f.where()
+	return cond + " AND " + see, append(args, seeArgs...), err
 }
 
 // List returns up to limit scans after the cursor ("" starts). Pages follow the position (acquired, id) of the
 // last scan seen, so scans stored meanwhile never make a later page repeat or skip one. ErrInvalid for a cursor
 // that List did not give.
 func (s *Store) List(ctx context.Context, f Filter, limit int, cursor string) (Page, error) {
-	cond, args := f.where()
+	cond, args, err := f.seen(ctx)
+	if err != nil {
+		return Page{}, err
+	}
 	var p Page
 	if err := s.r.QueryRowContext(ctx, "SELECT count(*) FROM scans s WHERE "+cond, args...).Scan(&p.Total); err != nil {
 		return Page{}, fmt.Errorf("count scans: %w", err)
@@ -118,7 +131,11 @@ func parseCursor(c string) (at int64, id string, err error) {
 
 // Scan returns one scan without its spectrum; ErrNotFound when there is none.
 func (s *Store) Scan(ctx context.Context, id string) (Scan, error) {
-	scans, err := s.scans(ctx, "WHERE s.id = ?", id)
+	see, args, err := visible(ctx, "s")
+	if err != nil {
+		return Scan{}, err
+	}
+	scans, err := s.scans(ctx, "WHERE s.id = ? AND "+see, append([]any{id}, args...)...)
 	if err != nil {
 		return Scan{}, err
 	}
@@ -128,16 +145,64 @@ func (s *Store) Scan(ctx context.Context, id string) (Scan, error) {
 	return scans[0], s.complete(ctx, scans)
 }
 
-// ByHash returns the scans of the file with this SHA-256 in index order, none when it is not stored.
+// OwnScan is Scan for who is about to change it: ErrElsewhere when it belongs to another agency.
+func (s *Store) OwnScan(ctx context.Context, id string) (Scan, error) {
+	sc, err := s.Scan(ctx, id)
+	if err == nil {
+		err = mine(ctx, sc.Agency)
+	}
+	if err != nil {
+		return Scan{}, err
+	}
+	return sc, nil
+}
+
+// mine is ErrElsewhere when what may be seen is not of the agency of who asks.
+func mine(ctx context.Context, agency string) error {
+	if p, _ := Asking(ctx); !p.Program && p.Agency != agency {
+		return fmt.Errorf("this record: %w", ErrElsewhere)
+	}
+	return nil
+}
+
+// ForExport is Scan for who is about to hand it to partners outside: ErrElsewhere, or ErrMarked, when that may not be.
+func (s *Store) ForExport(ctx context.Context, id string) (Scan, error) {
+	sc, err := s.Scan(ctx, id)
+	if err != nil {
+		return Scan{}, err
+	}
+	may, args, err := exportable(ctx, "s")
+	if err != nil {
+		return Scan{}, err
+	}
+	var ok bool
+	err = s.r.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM scans s WHERE s.id = ? AND "+may+")", append([]any{id}, args...)...).Scan(&ok)
+	if err == nil && !ok {
+		if err = mine(ctx, sc.Agency); err == nil {
+			err = fmt.Errorf("it is marked %s: %w", sc.TLP, ErrMarked)
+		}
+	}
+	return sc, err
+}
+
+// ByHash returns the scans that the agency of who asks has of the file with this SHA-256 and that may be seen, in index order.
 func (s *Store) ByHash(ctx context.Context, sha256 string) ([]Scan, error) {
-	scans, err := s.scans(ctx, "WHERE s.sha256 = ? ORDER BY s.spectrum_index", sha256)
+	agency, err := holder(ctx)
+	if err != nil {
+		return nil, err
+	}
+	see, args, err := visible(ctx, "s")
+	if err != nil {
+		return nil, err
+	}
+	scans, err := s.scans(ctx, "WHERE s.agency = ? AND s.sha256 = ? AND "+see+" ORDER BY s.spectrum_index", append([]any{agency, sha256}, args...)...)
 	if err != nil {
 		return nil, err
 	}
 	return scans, s.complete(ctx, scans)
 }
 
-// complete fills in what lists leave out.
+// complete fills in what lists leave out of scans of one file that may be seen.
 func (s *Store) complete(ctx context.Context, scans []Scan) error {
 	return errors.Join(s.siblings(ctx, scans), s.fieldAnswers(ctx, scans), s.laboratory(ctx, scans), s.warnings(ctx, scans))
 }
@@ -159,17 +224,20 @@ func (s *Store) warnings(ctx context.Context, scans []Scan) error {
 	return nil
 }
 
-// Count returns how many scans are stored.
+// Count returns how many scans are stored that may be seen.
 func (s *Store) Count(ctx context.Context) (n int, err error) {
-	err = s.r.QueryRowContext(ctx, "SELECT count(*) FROM scans").Scan(&n)
+	see, args, err := visible(ctx, "s")
+	if err == nil {
+		err = s.r.QueryRowContext(ctx, "SELECT count(*) FROM scans s WHERE "+see, args...).Scan(&n)
+	}
 	return n, err
 }
 
-// scans runs one query over the scan columns; tail is everything after FROM scans s.
+// scans runs one query over the scan columns; tail is everything after FROM scans s, and holds what visible says.
 func (s *Store) scans(ctx context.Context, tail string, args ...any) ([]Scan, error) {
 	rows, err := s.r.QueryContext(ctx, `SELECT s.id, s.sha256, s.spectrum_index, s.filename, s.created, s.acquired, s.technique,
 		s.simulated, s.device_type, s.device_model, s.device_serial, s.latitude, s.longitude, s.precision_m, s.county, s.state,
-		s.fips, s.case_number, s.exhibit, s.officer, s.verdict, s.headline, s.summary, s.identification FROM scans s `+tail, args...)
+		s.fips, s.case_number, s.exhibit, s.officer, s.verdict, s.headline, s.summary, s.agency, s.tlp, s.identification FROM scans s `+tail, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read scans: %w", err)
 	}
@@ -191,18 +259,19 @@ func readScan(rows *rows) (Scan, error) {
 		dev               Device
 		loc               Location
 		created, acquired int64
+		level             int
 		ans               []byte
 	)
 	if err := rows.Scan(&sc.ID, &sc.SHA256, &sc.SpectrumIndex, &sc.Filename, &created, &acquired, &sc.Technique,
 		&sc.Simulated, &dev.Type, &dev.Model, &dev.SerialNumber, &loc.Latitude, &loc.Longitude, &loc.PrecisionM, &loc.County,
-		&loc.State, &loc.FIPS, &sc.Case, &sc.Exhibit, &sc.Officer, &sc.Verdict, &sc.Headline, &sc.Summary, &ans); err != nil {
+		&loc.State, &loc.FIPS, &sc.Case, &sc.Exhibit, &sc.Officer, &sc.Verdict, &sc.Headline, &sc.Summary, &sc.Agency, &level, &ans); err != nil {
 		return Scan{}, fmt.Errorf("read scan: %w", err)
 	}
 	if err := json.Unmarshal(ans, &sc.Identification); err != nil {
 		return Scan{}, fmt.Errorf("stored answer of scan %s: %w", sc.ID, err)
 	}
 	sc.Created, sc.Acquired, sc.Siblings, sc.Warnings = fromMicros(created), fromMicros(acquired), []string{}, []string{}
-	sc.FieldAnswers, sc.LaboratoryResults = []FieldAnswer{}, []LaboratoryResult{}
+	sc.FieldAnswers, sc.LaboratoryResults, sc.TLP = []FieldAnswer{}, []LaboratoryResult{}, tlp.OfRank(level)
 	if dev != (Device{}) {
 		sc.Device = &dev
 	}
@@ -212,17 +281,27 @@ func readScan(rows *rows) (Scan, error) {
 	return sc, nil
 }
 
-// siblings fills in the scans of the same files with one query.
+// siblings fills in the scans of the same files of the same agencies that may be seen, with one query for each agency.
 func (s *Store) siblings(ctx context.Context, scans []Scan) error {
-	if len(scans) == 0 {
-		return nil
+	files := map[string][]any{} // by agency
+	for _, sc := range scans {
+		files[sc.Agency] = append(files[sc.Agency], sc.SHA256)
 	}
-	args := make([]any, len(scans))
-	for i, sc := range scans {
-		args[i] = sc.SHA256
+	for agency, sums := range files {
+		if err := s.siblingsIn(ctx, agency, sums, scans); err != nil {
+			return err
+		}
 	}
-	rows, err := s.r.QueryContext(ctx, `SELECT sha256, id FROM scans WHERE sha256 IN (?`+strings.Repeat(",?", len(args)-1)+
-		`) ORDER BY sha256, spectrum_index`, args...)
+	return nil
+}
+
+func (s *Store) siblingsIn(ctx context.Context, agency string, sums []any, scans []Scan) error {
+	see, args, err := visible(ctx, "s")
+	if err != nil {
+		return err
+	}
+	rows, err := s.r.QueryContext(ctx, `SELECT s.sha256, s.id FROM scans s WHERE s.agency = ? AND s.sha256 IN (`+marks(len(sums))+`) AND `+see+
+		` ORDER BY s.sha256, s.spectrum_index`, slices.Concat([]any{agency}, sums, args)...)
 	if err != nil {
 		return fmt.Errorf("read siblings: %w", err)
 	}
@@ -236,6 +315,9 @@ func (s *Store) siblings(ctx context.Context, scans []Scan) error {
 		of[sum] = append(of[sum], id)
 	}
 	for i := range scans {
+		if scans[i].Agency != agency {
+			continue
+		}
 		for _, id := range of[scans[i].SHA256] {
 			if id != scans[i].ID {
 				scans[i].Siblings = append(scans[i].Siblings, id)

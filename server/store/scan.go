@@ -3,18 +3,22 @@ package store
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"fentrace/library/identify"
+	"fentrace/server/tlp"
 	"fentrace/spectra"
 )
 
 // Scan is one stored spectrum with its answer and the circumstances of taking it.
-// SHA256 (of the file's bytes) and SpectrumIndex (0-based position in the file) are unique together.
+// SHA256 (of the file's bytes) and SpectrumIndex (0-based position in the file) are unique together within an agency.
 type Scan struct {
 	ID            string    `json:"id" doc:"UUID"`
+	Agency        string    `json:"agency" doc:"id of the agency it belongs to"`
+	TLP           tlp.Level `json:"tlp" enum:"clear,green,amber,amber+strict,red" doc:"marking by the Traffic Light Protocol 2.0"`
 	SHA256        string    `json:"sha256" doc:"of the bytes the spectrum was read from"`
 	SpectrumIndex int       `json:"spectrum_index" doc:"0-based position in its file"`
 	Siblings      []string  `json:"siblings" doc:"scans of the other spectra of the same file"`
@@ -73,6 +77,8 @@ type Fields struct {
 	Case    string `json:"case,omitempty"`
 	Exhibit string `json:"exhibit,omitempty"`
 	Officer string `json:"officer,omitempty"`
+	// TLP is how the scan is to be marked; empty: as the server marks uploads.
+	TLP tlp.Level `json:"tlp,omitempty" enum:"clear,green,amber,amber+strict,red" doc:"marking by the Traffic Light Protocol 2.0; without one it is the server's for uploads"`
 }
 
 // MaxText is the longest text field, in characters.
@@ -87,6 +93,9 @@ func (f Fields) Validate() error {
 		if err := ValidText(t.name, t.value); err != nil {
 			return err
 		}
+	}
+	if f.TLP != "" && !slices.Contains(tlp.Levels, f.TLP) {
+		return fmt.Errorf("%w: tlp %.40q is none of clear, green, amber, amber+strict, red", ErrInvalid, string(f.TLP))
 	}
 	for _, n := range []struct {
 		name   string
@@ -162,7 +171,7 @@ func NewScan(id, filename string, index int, s spectra.Spectrum, ans identify.Id
 		ID: id, SHA256: s.Metadata.SHA256, SpectrumIndex: index, Filename: filename,
 		Created: created.UTC().Truncate(time.Microsecond), Acquired: acquired.UTC().Truncate(time.Microsecond),
 		Technique: string(s.Technique), Simulated: s.Metadata.Simulated || ans.Simulated,
-		Location: f.place(), Case: f.Case, Exhibit: f.Exhibit, Officer: f.Officer,
+		Location: f.place(), Case: f.Case, Exhibit: f.Exhibit, Officer: f.Officer, TLP: f.TLP,
 		Verdict: string(ans.Verdict), Headline: ans.Headline, Summary: ans.Summary,
 		Identification: ans, Spectrum: s,
 	}

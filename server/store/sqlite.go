@@ -19,7 +19,8 @@ import (
 // FileName is the name of the database inside a data folder.
 const FileName = "fentrace.db"
 
-var sqlite = &dialect{goose: goose.DialectSQLite3, migrations: "migrations", name: nameSQLite}
+var sqlite = &dialect{goose: goose.DialectSQLite3, migrations: "migrations", name: nameSQLite,
+	rebuilding: [2]string{"PRAGMA foreign_keys = OFF", "PRAGMA foreign_keys = ON"}}
 
 // Open opens the SQLite database in dir, creating the folder (readable by its owner only) and the tables as needed.
 // Close must be called when done.

@@ -99,7 +99,22 @@ func newStore(ctx context.Context, d *dialect, w, pool *sql.DB, q queue) (*Store
 // ID tells databases apart that may be used with one data folder: an empty text for the one inside it, else a UUID.
 func (s *Store) ID() string { return s.id }
 
-func (d *dialect) migrate(ctx context.Context, db *sql.DB) error {
+// migrate brings the tables up to date. db has one connection only.
+func (d *dialect) migrate(ctx context.Context, db *sql.DB) (err error) {
+	if before, after := d.rebuilding[0], d.rebuilding[1]; before != "" {
+		if _, err := db.ExecContext(ctx, before); err != nil {
+			return err
+		}
+		defer func() {
+			_, e := db.ExecContext(ctx, after)
+			err = errors.Join(err, e)
+		}()
+	}
+	return d.up(ctx, db)
+}
+
+// up runs the migrations that are missing.
+func (d *dialect) up(ctx context.Context, db *sql.DB) error {
 	files, err := fs.Sub(migrations, d.migrations)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"math"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"fentrace/library/identify"
 	"fentrace/server/store/storetest"
+	"fentrace/server/tlp"
 	"fentrace/spectra"
 )
 
@@ -37,7 +39,7 @@ func onEachTogether(t *testing.T, f func(t *testing.T, open func() *Store)) {
 // opened opens a database until the test ends.
 func opened(t *testing.T, dir, address string) *Store {
 	t.Helper()
-	s, err := OpenDatabase(t.Context(), dir, address)
+	s, err := OpenDatabase(asProgram(t), dir, address)
 	if err != nil {
 		t.Error(err) // also called beside the goroutine of the test
 		runtime.Goexit()
@@ -69,7 +71,7 @@ func scan(t *testing.T, id string, index int, raw []byte, change ...func(*spectr
 // counts returns the rows of scans, files and findings.
 func counts(t *testing.T, s *Store) (n [3]int) {
 	t.Helper()
-	if err := s.r.QueryRowContext(t.Context(), "SELECT (SELECT count(*) FROM scans), (SELECT count(*) FROM files), (SELECT count(*) FROM findings)").
+	if err := s.r.QueryRowContext(asProgram(t), "SELECT (SELECT count(*) FROM scans), (SELECT count(*) FROM files), (SELECT count(*) FROM findings)").
 		Scan(&n[0], &n[1], &n[2]); err != nil {
 		t.Fatal(err)
 	}
@@ -80,16 +82,16 @@ func TestAFileItsScansAndFindingsAreStoredTogetherOrNotAtAll(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store) {
 		raw := []byte("raw")
 		bad := scan(t, "b", 1, raw, func(sp *spectra.Spectrum) { sp.Y[1] = math.NaN() })
-		if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw), bad}, Arrival{}); !errors.Is(err, ErrInvalid) {
+		if _, _, err := s.Put(asProgram(t), File{"f", raw}, []Scan{scan(t, "a", 0, raw), bad}, Arrival{}); !errors.Is(err, ErrInvalid) {
 			t.Errorf("a spectrum with NaN: %v", err)
 		}
-		if _, _, err := s.Put(t.Context(), File{"f", []byte("other")}, []Scan{scan(t, "a", 0, raw)}, Arrival{}); !errors.Is(err, ErrInvalid) {
+		if _, _, err := s.Put(asProgram(t), File{"f", []byte("other")}, []Scan{scan(t, "a", 0, raw)}, Arrival{}); !errors.Is(err, ErrInvalid) {
 			t.Errorf("a scan of another file: %v", err)
 		}
 		if n := counts(t, s); n != [3]int{} {
 			t.Errorf("rows left behind: %v", n)
 		}
-		stored, created, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw), scan(t, "b", 1, raw)}, Arrival{})
+		stored, created, err := s.Put(asProgram(t), File{"f", raw}, []Scan{scan(t, "a", 0, raw), scan(t, "b", 1, raw)}, Arrival{})
 		if err != nil || !created || len(stored) != 2 || counts(t, s) != [3]int{2, 1, 2} {
 			t.Errorf("%d stored, created %t, %v, rows %v", len(stored), created, err, counts(t, s))
 		}
@@ -99,14 +101,14 @@ func TestAFileItsScansAndFindingsAreStoredTogetherOrNotAtAll(t *testing.T) {
 func TestPutIsIdempotentByContentAndIndex(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store) {
 		raw := []byte("raw")
-		if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}, Arrival{}); err != nil {
+		if _, _, err := s.Put(asProgram(t), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}, Arrival{}); err != nil {
 			t.Fatal(err)
 		}
-		stored, created, err := s.Put(t.Context(), File{"g", raw}, []Scan{scan(t, "x", 0, raw)}, Arrival{})
+		stored, created, err := s.Put(asProgram(t), File{"g", raw}, []Scan{scan(t, "x", 0, raw)}, Arrival{})
 		if err != nil || created || stored[0].ID != "a" || counts(t, s) != [3]int{1, 1, 1} {
 			t.Errorf("%v, created %t, %v, rows %v", stored, created, err, counts(t, s))
 		}
-		stored, created, err = s.Put(t.Context(), File{"g", raw}, []Scan{scan(t, "x", 0, raw), scan(t, "y", 1, raw)}, Arrival{})
+		stored, created, err = s.Put(asProgram(t), File{"g", raw}, []Scan{scan(t, "x", 0, raw), scan(t, "y", 1, raw)}, Arrival{})
 		if err != nil || !created || len(stored) != 2 || stored[0].ID != "a" || stored[1].ID != "y" {
 			t.Errorf("a second spectrum of a known file: %v, created %t, %v", stored, created, err)
 		}
@@ -136,19 +138,19 @@ func fill(t *testing.T, s *Store) (free func()) {
 func TestAFullDiskIsAnErrorAndChangesNothing(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store) {
 		raw := []byte("raw")
-		if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}, Arrival{}); err != nil {
+		if _, _, err := s.Put(asProgram(t), File{"f", raw}, []Scan{scan(t, "a", 0, raw)}, Arrival{}); err != nil {
 			t.Fatal(err)
 		}
 		free := fill(t, s)
 		big := make([]byte, 1<<20)
-		if _, _, err := s.Put(t.Context(), File{"f", big}, []Scan{scan(t, "b", 0, big)}, Arrival{}); err == nil {
+		if _, _, err := s.Put(asProgram(t), File{"f", big}, []Scan{scan(t, "b", 0, big)}, Arrival{}); err == nil {
 			t.Error("no error on a full disk")
 		}
 		if n := counts(t, s); n != [3]int{1, 1, 1} {
 			t.Errorf("rows %v", n)
 		}
 		free()
-		if _, created, err := s.Put(t.Context(), File{"f", big}, []Scan{scan(t, "b", 0, big)}, Arrival{}); err != nil || !created {
+		if _, created, err := s.Put(asProgram(t), File{"f", big}, []Scan{scan(t, "b", 0, big)}, Arrival{}); err != nil || !created {
 			t.Errorf("with room again: %v", err)
 		}
 	})
@@ -160,10 +162,10 @@ func TestTimesAreKeptInUTCAndPlacesAsStated(t *testing.T) {
 		sc := scan(t, "a", 0, raw)
 		zero := 0.0
 		sc.Location = &Location{Latitude: &zero, Longitude: &zero}
-		if _, _, err := s.Put(t.Context(), File{"f", raw}, []Scan{sc}, Arrival{}); err != nil {
+		if _, _, err := s.Put(asProgram(t), File{"f", raw}, []Scan{sc}, Arrival{}); err != nil {
 			t.Fatal(err)
 		}
-		got, err := s.Scan(t.Context(), "a")
+		got, err := s.Scan(asProgram(t), "a")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -178,12 +180,12 @@ func TestTimesAreKeptInUTCAndPlacesAsStated(t *testing.T) {
 
 func TestNothingIsFoundUnderAnUnknownName(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store) {
-		_, scanErr := s.Scan(t.Context(), "x")
-		_, specErr := s.Spectrum(t.Context(), "x")
-		_, _, rawErr := s.Raw(t.Context(), "x")
-		_, userErr := s.User(t.Context(), "x")
+		_, scanErr := s.Scan(asProgram(t), "x")
+		_, specErr := s.Spectrum(asProgram(t), "x")
+		_, _, rawErr := s.Raw(asProgram(t), "x")
+		_, userErr := s.User(asProgram(t), "x")
 		for name, err := range map[string]error{"scan": scanErr, "spectrum": specErr, "raw": rawErr, "user": userErr,
-			"password": s.SetPassword(t.Context(), "x", "h", nil), "token": s.DeleteToken(t.Context(), "x", "y")} {
+			"password": s.SetPassword(asProgram(t), "x", "h", nil), "token": s.DeleteToken(asProgram(t), "x", "y")} {
 			if !errors.Is(err, ErrNotFound) {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -193,7 +195,7 @@ func TestNothingIsFoundUnderAnUnknownName(t *testing.T) {
 
 func TestOnlyTheOwnerMayEnterTheDataFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	s, err := Open(t.Context(), dir)
+	s, err := Open(asProgram(t), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,16 +207,22 @@ func TestOnlyTheOwnerMayEnterTheDataFolder(t *testing.T) {
 
 func TestAUserHoldsALimitedNumberOfTokens(t *testing.T) {
 	onEach(t, func(t *testing.T, s *Store) {
-		if err := s.EnsureUser(t.Context(), "u", "operator", noon); err != nil {
+		if err := s.EnsureUser(asProgram(t), "u", "operator", tlp.Red, noon); err != nil {
 			t.Fatal(err)
 		}
 		for i := range MaxTokens {
-			if err := s.AddToken(t.Context(), Token{ID: string(rune('A' + i)), Name: "n", Created: noon}, "u", []byte{byte(i)}); err != nil {
+			if err := s.AddToken(asProgram(t), Token{ID: string(rune('A' + i)), Name: "n", Created: noon}, "u", []byte{byte(i)}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := s.AddToken(t.Context(), Token{ID: "last", Name: "n", Created: noon}, "u", []byte("last")); !errors.Is(err, ErrExists) {
+		if err := s.AddToken(asProgram(t), Token{ID: "last", Name: "n", Created: noon}, "u", []byte("last")); !errors.Is(err, ErrExists) {
 			t.Errorf("one more: %v", err)
 		}
 	})
 }
+
+// asProgram is the time of a test, on behalf of the program itself.
+func asProgram(t testing.TB) context.Context { return ByProgram(t.Context(), "test") }
+
+// local are the scans that tests store without more ado.
+var local = Bucket{LocalAgency, tlp.Amber.Rank()}

@@ -11,14 +11,19 @@ import (
 // Truth is what the laboratory result that counts says of a scan; SHA256 is that of its file.
 type Truth struct {
 	ScanID, SHA256 string
+	Bucket         Bucket
 	Substances     []LaboratorySubstance
 	Pure           bool
 }
 
-// Truths returns up to limit scans with a laboratory result, the one entered last first.
+// Truths returns up to limit scans with a laboratory result that may be seen, the one entered last first.
 func (s *Store) Truths(ctx context.Context, limit int) ([]Truth, error) {
-	rows, err := s.r.QueryContext(ctx, `SELECT r.scan_id, s.sha256, r.substances, r.pure FROM laboratory_results r JOIN scans s ON s.id = r.scan_id
-		WHERE NOT EXISTS (SELECT 1 FROM laboratory_results l WHERE l.scan_id = r.scan_id AND l.seq > r.seq) ORDER BY r.seq DESC LIMIT ?`, limit)
+	see, args, err := visible(ctx, "s")
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.r.QueryContext(ctx, `SELECT r.scan_id, s.sha256, s.agency, s.tlp, r.substances, r.pure FROM laboratory_results r JOIN scans s ON s.id = r.scan_id
+		WHERE NOT EXISTS (SELECT 1 FROM laboratory_results l WHERE l.scan_id = r.scan_id AND l.seq > r.seq) AND `+see+` ORDER BY r.seq DESC LIMIT ?`, append(args, limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("read laboratory truths: %w", err)
 	}
@@ -27,7 +32,7 @@ func (s *Store) Truths(ctx context.Context, limit int) ([]Truth, error) {
 	for rows.Next() {
 		var t Truth
 		var substances []byte
-		if err := rows.Scan(&t.ScanID, &t.SHA256, &substances, &t.Pure); err != nil {
+		if err := rows.Scan(&t.ScanID, &t.SHA256, &t.Bucket.Agency, &t.Bucket.Rank, &substances, &t.Pure); err != nil {
 			return nil, fmt.Errorf("read laboratory truths: %w", err)
 		}
 		if err := json.Unmarshal(substances, &t.Substances); err != nil {
@@ -38,10 +43,21 @@ func (s *Store) Truths(ctx context.Context, limit int) ([]Truth, error) {
 	return out, rows.Err()
 }
 
-// BeginComparison notes how many scans the comparison of c answers again.
-func (s *Store) BeginComparison(ctx context.Context, c LibraryChange, total, leftOut int) error {
+// BeginComparison notes how many scans of each agency and marking the comparison of c answers again, and leaves out.
+func (s *Store) BeginComparison(ctx context.Context, c LibraryChange, total, leftOut map[Bucket]int) error {
 	return s.write(ctx, func(tx queries) error {
-		return one(tx.ExecContext(ctx, "UPDATE library_changes SET total = ?, left_out = ? WHERE seq = ?", total, leftOut, c.seq))
+		if _, err := tx.ExecContext(ctx, "DELETE FROM change_counts WHERE change_seq = ?", c.seq); err != nil {
+			return err
+		}
+		for _, counts := range []map[Bucket]int{total, leftOut} {
+			for b := range counts {
+				if _, err := tx.ExecContext(ctx, `INSERT INTO change_counts (change_seq, agency, tlp, total, left_out) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING`,
+					c.seq, b.Agency, b.Rank, total[b], leftOut[b]); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
 	})
 }
 
@@ -56,6 +72,9 @@ func (s *Store) EndComparison(ctx context.Context, c LibraryChange, state, probl
 // AnsweredBefore is what the scan was answered by the library before c: in the comparison of an earlier change, else when
 // it was stored (found is false then). Its grade is left out, because the truth may have changed since. done tells whether the comparison of c has answered it already.
 func (s *Store) AnsweredBefore(ctx context.Context, c LibraryChange, scanID string) (before Given, found, done bool, err error) {
+	if err := onlyProgram(ctx); err != nil {
+		return Given{}, false, false, err
+	}
 	if err := s.r.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM truth_answers WHERE change_seq = ? AND scan_id = ?)", c.seq, scanID).Scan(&done); err != nil || done {
 		return Given{}, false, done, err
 	}
@@ -90,10 +109,15 @@ func (s *Store) AddTruthAnswer(ctx context.Context, c LibraryChange, a TruthAnsw
 	})
 }
 
-func (s *Store) truthAnswers(ctx context.Context, tail string, args ...any) ([]TruthAnswer, error) {
+// truthAnswers reads those whose scan may be seen and that fit cond, in an order.
+func (s *Store) truthAnswers(ctx context.Context, cond, order string, args ...any) ([]TruthAnswer, error) {
+	see, seeArgs, err := visible(ctx, "s")
+	if err != nil {
+		return nil, err
+	}
 	rows, err := s.r.QueryContext(ctx, `SELECT t.scan_id, s.simulated, t.before_verdict, t.before_headline, t.before_named, t.before_grade, t.verdict, t.headline, t.named, t.grade, t.effect,
 			(SELECT substances FROM laboratory_results r WHERE r.scan_id = t.scan_id ORDER BY r.seq DESC LIMIT 1)
-		FROM truth_answers t JOIN scans s ON s.id = t.scan_id WHERE `+tail, args...)
+		FROM truth_answers t JOIN scans s ON s.id = t.scan_id WHERE `+see+" AND "+cond+" "+order, append(seeArgs, args...)...)
 	if err != nil {
 		return nil, fmt.Errorf("read compared answers: %w", err)
 	}

@@ -6,11 +6,23 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"fentrace/server/tlp"
 )
 
 // User is someone who may log in. PasswordHash is empty when only one-time codes open the account.
 type User struct {
 	Name, Role, PasswordHash string
+	Agency                   string
+	Clearance                tlp.Level
+	Locked                   bool // it opens nothing
+}
+
+// columns of a user u, as scanned by into.
+const userColumns = "u.name, u.role, u.password_hash, u.agency, u.clearance, u.locked IS NOT NULL"
+
+func (u *User) into(rank *int) []any {
+	return []any{&u.Name, &u.Role, &u.PasswordHash, &u.Agency, rank, &u.Locked}
 }
 
 // Token is an access token as its owner sees it again; the secret itself is shown once and never stored.
@@ -24,34 +36,39 @@ type Token struct {
 // MaxTokens is how many access tokens one user may hold.
 const MaxTokens = 50
 
-// EnsureUser adds the user when there is none of that name; an existing one stays as it is.
-func (s *Store) EnsureUser(ctx context.Context, name, role string, now time.Time) error {
+// EnsureUser adds the user, of LocalAgency, when there is none of that name; an existing one stays as it is.
+func (s *Store) EnsureUser(ctx context.Context, name, role string, clearance tlp.Level, now time.Time) error {
 	return s.write(ctx, func(tx queries) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO users (name, role, created) VALUES (?,?,?) ON CONFLICT DO NOTHING", name, role, micros(now))
+		_, err := addUser(ctx, tx, User{Name: name, Role: role, Agency: LocalAgency, Clearance: clearance}, now)
 		return err
 	})
 }
 
-// SetRole gives the user this role, adding the user when there is none.
-func (s *Store) SetRole(ctx context.Context, name, role string, now time.Time) error {
+// addUser adds the user unless there is one of that name; added tells.
+func addUser(ctx context.Context, tx queries, u User, now time.Time) (added bool, err error) {
+	n, err := changed(tx.ExecContext(ctx, "INSERT INTO users (name, role, agency, clearance, created) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
+		u.Name, u.Role, u.Agency, u.Clearance.Rank(), micros(now)))
+	return n == 1, err
+}
+
+// SetRole gives the user this role, adding the user, with that clearance, when there is none.
+func (s *Store) SetRole(ctx context.Context, name, role string, clearance tlp.Level, now time.Time) error {
 	return s.write(ctx, func(tx queries) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO users (name, role, created) VALUES (?,?,?)
-			ON CONFLICT (name) DO UPDATE SET role = excluded.role`, name, role, micros(now))
+		_, err := tx.ExecContext(ctx, `INSERT INTO users (name, role, clearance, created) VALUES (?,?,?,?)
+			ON CONFLICT (name) DO UPDATE SET role = excluded.role`, name, role, clearance.Rank(), micros(now))
 		return err
 	})
 }
 
 // User returns the user of that name, or ErrNotFound.
 func (s *Store) User(ctx context.Context, name string) (User, error) {
-	return s.user(ctx, "SELECT name, role, password_hash FROM users WHERE name = ?", name)
-}
-
-func (s *Store) user(ctx context.Context, query string, args ...any) (User, error) {
 	var u User
-	err := s.r.QueryRowContext(ctx, query, args...).Scan(&u.Name, &u.Role, &u.PasswordHash)
+	var rank int
+	err := s.r.QueryRowContext(ctx, "SELECT "+userColumns+" FROM users u WHERE u.name = ?", name).Scan(u.into(&rank)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return User{}, fmt.Errorf("user: %w", ErrNotFound)
 	}
+	u.Clearance = tlp.OfRank(rank)
 	return u, err
 }
 
@@ -102,15 +119,17 @@ func (s *Store) AddSession(ctx context.Context, hash []byte, user string, now, e
 	})
 }
 
-// SessionUser returns whose session this is and when it was used last, or ErrNotFound when there is none, it has expired, or it was not
-// used since.
+// SessionUser returns whose session this is and when it was used last, or ErrNotFound when there is none, it has expired, it was not
+// used since, or its account is locked.
 func (s *Store) SessionUser(ctx context.Context, hash []byte, now, since time.Time) (u User, used time.Time, err error) {
 	var at int64
-	err = s.r.QueryRowContext(ctx, `SELECT u.name, u.role, u.password_hash, s.used FROM sessions s JOIN users u ON u.name = s."user"
-		WHERE s.hash = ? AND s.expires > ? AND s.used >= ?`, hash, micros(now), micros(since)).Scan(&u.Name, &u.Role, &u.PasswordHash, &at)
+	var rank int
+	err = s.r.QueryRowContext(ctx, `SELECT `+userColumns+`, s.used FROM sessions s JOIN users u ON u.name = s."user"
+		WHERE s.hash = ? AND s.expires > ? AND s.used >= ? AND u.locked IS NULL`, hash, micros(now), micros(since)).Scan(append(u.into(&rank), &at)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = fmt.Errorf("session: %w", ErrNotFound)
 	}
+	u.Clearance = tlp.OfRank(rank)
 	return u, fromMicros(at), err
 }
 
@@ -175,10 +194,13 @@ func (s *Store) Tokens(ctx context.Context, user string) ([]Token, error) {
 	return out, rows.Err()
 }
 
-// TokenUser returns whose access token this is and what it may be used for, or ErrNotFound when there is none or it has expired.
+// TokenUser returns whose access token this is and what it may be used for, or ErrNotFound when there is none, it has
+// expired, or its account is locked.
 func (s *Store) TokenUser(ctx context.Context, hash []byte, now time.Time) (u User, scope string, err error) {
-	err = s.r.QueryRowContext(ctx, `SELECT u.name, u.role, u.password_hash, t.scope FROM tokens t JOIN users u ON u.name = t."user"
-		WHERE t.hash = ? AND (t.expires IS NULL OR t.expires > ?)`, hash, micros(now)).Scan(&u.Name, &u.Role, &u.PasswordHash, &scope)
+	var rank int
+	err = s.r.QueryRowContext(ctx, `SELECT `+userColumns+`, t.scope FROM tokens t JOIN users u ON u.name = t."user"
+		WHERE t.hash = ? AND (t.expires IS NULL OR t.expires > ?) AND u.locked IS NULL`, hash, micros(now)).Scan(append(u.into(&rank), &scope)...)
+	u.Clearance = tlp.OfRank(rank)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = fmt.Errorf("access token: %w", ErrNotFound)
 	}

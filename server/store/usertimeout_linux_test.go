@@ -13,7 +13,7 @@ func TestAMachineThatIsSilentIsGivenUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	conn, err := dialer.DialContext(t.Context(), "tcp", l.Addr().String())
+	conn, err := dialer.DialContext(asProgram(t), "tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,5 +47,8 @@ func OfRank(rank int) Level {
 	return Levels[rank]
 }
 
+// Strictest is the stricter one of two.
+func Strictest(a, b Level) Level { return OfRank(max(a.Rank(), b.Rank())) }
+
 // String is the marking as it is printed: TLP:AMBER+STRICT.
 func (l Level) String() string { return "TLP:" + strings.ToUpper(string(l)) }
