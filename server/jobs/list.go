@@ -32,7 +32,7 @@ type Job struct {
 	Scheduled time.Time       `json:"scheduled" doc:"not before that"`
 	Tried     *time.Time      `json:"tried" doc:"last"`
 	Ended     *time.Time      `json:"ended"`
-	By        string          `json:"by" doc:"the program that tried it last"`
+	By        string          `json:"by" doc:"the program that tried it last: host and process"`
 	Error     string          `json:"error" doc:"of the last try that failed"`
 	Errors    []JobError      `json:"errors" doc:"of all of them"`
 }
@@ -54,7 +54,10 @@ func describe(j *rivertype.JobRow) Job {
 		out.Title = Kinds[i].Title()
 	}
 	if n := len(j.AttemptedBy); n > 0 {
-		out.By, _, _ = strings.Cut(j.AttemptedBy[n-1], " ")
+		out.By = j.AttemptedBy[n-1]
+		if i := strings.LastIndexByte(out.By, ' '); i > 0 {
+			out.By = out.By[:i]
+		}
 	}
 	for _, e := range j.Errors {
 		text, _, _ := strings.Cut(e.Error, "\ngoroutine ")
