@@ -111,6 +111,8 @@ type Config struct {
 	MetricsListen string
 	// Worker takes jobs by Work, on a Database that servers use, and does nothing else.
 	Worker bool
+	// IndexFrom is a server that prepared references are fetched from, where it has them; nil: they are made here.
+	IndexFrom *IndexSource
 	// JobBeat is how often a program says that it lives to the others that take jobs from the same database, JobWait how long a job
 	// waits after it has failed the first time; jobs.DefaultBeat and jobs.DefaultFirstWait when 0.
 	JobBeat, JobWait time.Duration
@@ -143,9 +145,10 @@ type Server struct {
 		sync.Mutex
 		of map[string]*looking // those that run here, by id
 	}
-	jobs    *jobs.Runner
-	sender  *forward.Sender // nil: scans stay here
-	sending sync.WaitGroup
+	jobs     *jobs.Runner
+	prepared indexes
+	sender   *forward.Sender // nil: scans stay here
+	sending  sync.WaitGroup
 
 	ending    chan struct{}
 	endOnce   sync.Once
@@ -162,7 +165,11 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	if cfg.NewIdentifier == nil {
 		cfg.NewIdentifier = func(lib *library.Stack) (Identifier, error) {
-			return identify.New(lib, identify.Options{IndexDir: filepath.Join(cfg.DataDir, IndexFolder)})
+			index := filepath.Join(cfg.DataDir, IndexFolder)
+			if cfg.IndexFrom != nil {
+				fetchIndex(context.WithoutCancel(ctx), cfg.IndexFrom, index, lib.Version(), cfg.Logger)
+			}
+			return identify.New(lib, identify.Options{IndexDir: index})
 		}
 	}
 	if cfg.Listen == "" {
@@ -192,6 +199,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, store: st, auth: auth.New(st, cfg.Clock, cfg.SessionIdle), instrument: newInstrument(cfg),
 		ending: make(chan struct{}), stored: make(chan struct{})}
+	s.prepared = indexes{dir: filepath.Join(cfg.DataDir, IndexFolder), of: map[string]summed{}}
 	s.looks.of = map[string]*looking{}
 	s.background, s.endWork = context.WithCancel(store.ByProgram(context.WithoutCancel(ctx), "server"))
 	if err := s.load(ctx); err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -80,6 +81,10 @@ type Backend interface {
 	RetryBatch(ctx context.Context, id string) (files int, err error)
 	// Jobs are those of the database.
 	Jobs() Jobs
+	// Indexes are the files that hold the prepared references of the library.
+	Indexes() ([]IndexFile, error)
+	// OpenIndex opens one by the SHA-256 of its content. Errors: store.ErrNotFound.
+	OpenIndex(sum string) (*os.File, error)
 	// Now is the time of the server.
 	Now() time.Time
 	// STIX says for whom bundles speak.
@@ -152,6 +157,7 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 	a.registerLookBack()
 	a.registerBatches()
 	a.registerJobs()
+	a.registerIndex()
 	a.registerEvents()
 	return a
 }

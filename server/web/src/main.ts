@@ -5,6 +5,8 @@ import "./styles/pages.css";
 import "./styles/print.css";
 import { h } from "./dom";
 import { accountPage } from "./pages/account";
+import { batchPage, batchesPage } from "./pages/batch";
+import { jobsPage } from "./pages/jobs";
 import { libraryPage } from "./pages/library";
 import { mapPage } from "./pages/map";
 import { queuePage } from "./pages/queue";
@@ -25,6 +27,9 @@ function match(path: string[]): { page: Page; title: string } {
   if (path[0] === "scans" && path.length === 2) return { page: scanDetailPage, title: "Scan result" };
   if (path[0] === "map" && path.length === 1) return { page: mapPage, title: "Map" };
   if (path[0] === "library" && path.length === 1) return { page: libraryPage, title: "Library" };
+  if (path[0] === "batches" && path.length === 1) return { page: batchesPage, title: "Batches" };
+  if (path[0] === "batches" && path.length === 2) return { page: batchPage, title: "Batch" };
+  if (path[0] === "jobs" && path.length === 1) return { page: jobsPage, title: "Jobs" };
   if (path[0] === "queue" && path.length === 1) return { page: queuePage, title: "Unsent scans" };
   if (path[0] === "account" && path.length === 1) return { page: accountPage, title: "Account" };
   return { page: missing, title: "No such page" };
