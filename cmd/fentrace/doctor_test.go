@@ -95,7 +95,7 @@ func putScan(t *testing.T, st *store.Store, at time.Time) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := st.Put(t.Context(), store.File{Name: "scan.jdx", Raw: raw}, []store.Scan{sc}, store.Arrival{}); err != nil {
+	if _, _, err := st.Put(store.ByProgram(t.Context(), "test"), store.File{Name: "scan.jdx", Raw: raw}, []store.Scan{sc}, store.Arrival{}); err != nil {
 		t.Fatal(err)
 	}
 }

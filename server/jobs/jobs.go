@@ -204,13 +204,13 @@ func (r *Runner) Stop(ctx context.Context) error {
 	}
 	r.end()
 	r.beating.Wait()
-	if err == nil { // else those that run are put back once this program has been silent
-		err = r.cfg.Store.RemoveWorker(ctx, r.id)
-		if errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUncertain) {
-			err = nil // the others find out
-		}
+	if err != nil {
+		return err // those that run are put back once this program has been silent for a while
 	}
-	return err
+	if err := r.cfg.Store.RemoveWorker(ctx, r.id); err != nil { // the others find out
+		r.cfg.Log.WarnContext(ctx, "the database does not know that this program has ended in order", slog.Any("error", err))
+	}
+	return nil
 }
 
 // live says that this program lives until ctx ends, and looks after what others have left.
