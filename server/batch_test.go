@@ -24,8 +24,8 @@ import (
 // quickly makes jobs that fail, and programs that end, be seen to soon.
 func quickly(c *Config) { c.JobBeat, c.JobWait = 50*time.Millisecond, 10*time.Millisecond }
 
-// until waits for a condition, for a minute at most.
-func until(t *testing.T, what string, done func() bool) {
+// await waits for a condition, for a minute at most.
+func await(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for !done() {
@@ -55,7 +55,7 @@ func (r *running) batch(id string) store.Batch {
 func (r *running) ended(id string, files int) store.Batch {
 	r.t.Helper()
 	var b store.Batch
-	until(r.t, fmt.Sprintf("all %d files of the batch are answered", files), func() bool {
+	await(r.t, fmt.Sprintf("all %d files of the batch are answered", files), func() bool {
 		b = r.batch(id)
 		return b.Files == files && b.Waiting == 0
 	})
@@ -239,7 +239,7 @@ func TestAPoisonFileEndsAmongTheDeadAndTheRestIsDone(t *testing.T) {
 		if got := r.ended(b.ID, 20); got.Done != 19 || got.Failed != 1 {
 			t.Errorf("%+v", got)
 		}
-		until(t, "the job is given up", func() bool { return len(r.dead()) == 1 })
+		await(t, "the job is given up", func() bool { return len(r.dead()) == 1 })
 		j := r.dead()[0]
 		if j.Kind != "batch_file" || j.State != "discarded" || j.Attempt != j.Attempts || len(j.Errors) != j.Attempts || !strings.Contains(j.Error, "no such peak") || strings.Contains(j.Error, "goroutine") {
 			t.Errorf("%+v", j)
@@ -250,8 +250,8 @@ func TestAPoisonFileEndsAmongTheDeadAndTheRestIsDone(t *testing.T) {
 		// Once the reason is mended it goes through.
 		id.panics.Store(false)
 		r.do("POST", fmt.Sprintf("/v1/jobs/%d/retry", j.ID), nil).want(t, http.StatusOK)
-		until(t, "the file is answered", func() bool { return r.batch(b.ID).Done == 20 })
-		until(t, "the job is done", func() bool {
+		await(t, "the file is answered", func() bool { return r.batch(b.ID).Done == 20 })
+		await(t, "the job is done", func() bool {
 			return strings.Contains(string(r.do("GET", fmt.Sprintf("/v1/jobs/%d", j.ID), nil).body), `"state":"completed"`)
 		})
 		if len(r.dead()) != 0 {
@@ -291,7 +291,7 @@ func TestABatchIsCancelledAndGoesOnWhenItIsTriedAgain(t *testing.T) {
 		for i := range 100 {
 			files = append(files, store.File{Name: fmt.Sprintf("%d.jdx", i), Raw: []byte(jcamp(fmt.Sprint("caffeine ", i)))})
 		}
-		if n, err := r.AddToBatch(store.ByProgram(t.Context(), "test"), b.ID, files...); err != nil || n != 100 {
+		if n, err := r.AddToBatch(asProgram(t), b.ID, files...); err != nil || n != 100 {
 			t.Fatal(n, err)
 		}
 		r.do("POST", "/v1/batches/"+b.ID+"/cancel", nil).want(t, http.StatusNoContent)
@@ -303,7 +303,7 @@ func TestABatchIsCancelledAndGoesOnWhenItIsTriedAgain(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 		r.do("POST", "/v1/batches/"+b.ID+"/retry", nil).want(t, http.StatusOK)
-		until(t, "all are answered", func() bool { return r.batch(b.ID).Done == 100 })
+		await(t, "all are answered", func() bool { return r.batch(b.ID).Done == 100 })
 		if r.rows() != 100 {
 			t.Errorf("%d scans", r.rows())
 		}

@@ -52,7 +52,11 @@ func (s *Server) newChunked() (*chunked.Uploads, error) {
 			if err != nil {
 				return "", err
 			}
-			sc, _, err := s.Receive(ctx, api.Upload{Name: name, Raw: f.Raw, Fields: fields})
+			up, err := api.WithSpectrum(api.Upload{Name: name, Raw: f.Raw, Fields: fields})
+			if err != nil {
+				return "", err
+			}
+			sc, _, err := s.Receive(ctx, up)
 			return sc.ID, err
 		},
 		Status: api.StatusOf,

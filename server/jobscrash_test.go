@@ -88,7 +88,7 @@ func filled(t *testing.T, n int, change ...func(*Config)) store.Batch {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	ctx := store.ByProgram(t.Context(), "test")
+	ctx := asProgram(t)
 	b, err := s.NewBatch(ctx, "batch", store.Fields{Case: "K"}, "")
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ func answersOf(t *testing.T, dir, db, batch string) (state map[string]int, answe
 		t.Fatal(err)
 	}
 	defer st.Close()
-	ctx := store.ByProgram(t.Context(), "test")
+	ctx := asProgram(t)
 	files, err := st.BatchFiles(ctx, batch, store.FilesQuery{Limit: 10_000})
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +151,7 @@ func TestABatchIsDoneExactlyOnceThoughTheProgramIsKilledAgainAndAgain(t *testing
 		for life := range lives {
 			child := startJobs(t, dir, cfg.Database, "")
 			// Killed when it has done some more, at a different moment each time.
-			until(t, "some more files are answered", func() bool {
+			await(t, "some more files are answered", func() bool {
 				state, _ := answersOf(t, dir, cfg.Database, b.ID)
 				done := state[store.FileDone]
 				return done >= min(n, was+10+5*life)
@@ -173,7 +173,7 @@ func TestABatchIsDoneExactlyOnceThoughTheProgramIsKilledAgainAndAgain(t *testing
 		if len(r.dead()) != 0 {
 			t.Errorf("%+v", r.dead())
 		}
-		until(t, "the programs that were killed are forgotten", func() bool {
+		await(t, "the programs that were killed are forgotten", func() bool {
 			ws, err := r.store.Workers(t.Context())
 			return err == nil && len(ws) == 1
 		})
@@ -235,7 +235,7 @@ func TestWhatAKilledWorkerLeftIsDoneByTheOthers(t *testing.T) {
 	db := func(c *Config) { c.Database = address }
 	b := filled(t, n, db)
 	child := startJobs(t, t.TempDir(), address, "same")
-	until(t, "it has begun", func() bool {
+	await(t, "it has begun", func() bool {
 		state, _ := answersOf(t, t.TempDir(), address, b.ID)
 		return state[store.FileDone] > 0
 	})

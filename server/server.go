@@ -145,10 +145,12 @@ type Server struct {
 		sync.Mutex
 		of map[string]*looking // those that run here, by id
 	}
-	jobs     *jobs.Runner
-	prepared indexes
-	sender   *forward.Sender // nil: scans stay here
-	sending  sync.WaitGroup
+	jobs      *jobs.Runner
+	prepared  indexes
+	sender    *forward.Sender // nil: scans stay here
+	sending   sync.WaitGroup
+	logKey    logKey
+	verifying verification
 
 	ending    chan struct{}
 	endOnce   sync.Once
@@ -197,12 +199,16 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start server: %w", err)
 	}
+	st.Clock = cfg.Clock
 	s := &Server{cfg: cfg, store: st, auth: auth.New(st, cfg.Clock, cfg.SessionIdle), instrument: newInstrument(cfg),
 		ending: make(chan struct{}), stored: make(chan struct{})}
 	s.prepared = indexes{dir: filepath.Join(cfg.DataDir, IndexFolder), of: map[string]summed{}}
 	s.looks.of = map[string]*looking{}
 	s.background, s.endWork = context.WithCancel(store.ByProgram(context.WithoutCancel(ctx), "server"))
 	if err := s.load(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("start server: %w", err), st.Close())
+	}
+	if s.logKey, err = openLogKey(cfg.DataDir); err != nil {
 		return nil, errors.Join(fmt.Errorf("start server: %w", err), st.Close())
 	}
 	if err := s.openArchive(ctx); err != nil {
@@ -253,10 +259,19 @@ func (s *Server) routes() *echo.Echo {
 	api.Register(e, s, s.store, s.auth, s.cfg.Logger, api.Limits{MaxUpload: s.cfg.MaxUpload, Uploads: maxUploadsAtOnce})
 	e.Match(chunkMethods, strings.TrimSuffix(chunked.Path, "/"), echo.WrapHandler(s.chunks))
 	e.Match(chunkMethods, chunked.Path+"*", echo.WrapHandler(s.chunks))
+	for _, method := range chunkMethods {
+		s.auth.Needs(method, strings.TrimSuffix(chunked.Path, "/"), auth.ScansTake)
+		s.auth.Needs(method, chunked.Path+"*", auth.ScansTake)
+	}
 	web.Register(e)
 	observe.Register(e, s.checks(), func(name string, err error) {
 		s.cfg.Logger.Warn("not ready", slog.String("check", name), slog.Any("error", err))
 	})
+	for _, path := range []string{"/login", "/assets/*", "/healthz", "/readyz"} {
+		s.auth.Needs(http.MethodGet, path, auth.Open)
+	}
+	s.auth.Needs(http.MethodGet, "/*", auth.Account) // the pages, without what they show
+	s.auth.CheckRoutes(e)
 	return e
 }
 
@@ -331,6 +346,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.startLearning(ctx)
 	s.startLookingBack(ctx)
 	s.startChunked()
+	s.startCheckpoints()
 	if err := s.startJobs(ctx); err != nil {
 		return errors.Join(err, s.Close())
 	}
@@ -416,6 +432,11 @@ func (s *Server) SetRole(ctx context.Context, user, role string) error {
 		return fmt.Errorf("give %s the role %s: %w", user, role, err)
 	}
 	return nil
+}
+
+// ChangePerson changes the account of a user as whoever runs the machine may.
+func (s *Server) ChangePerson(ctx context.Context, user string, c store.PersonChange) error {
+	return s.store.ChangePerson(ctx, user, c, s.cfg.Clock())
 }
 
 // NewToken makes an access token, called name, for user ("": DefaultUser), creating the account when there is none; scope and life

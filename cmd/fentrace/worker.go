@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 
 	"fentrace/server"
-	"fentrace/server/forward"
+	"fentrace/server/client"
 )
 
 type workerCommand struct {
@@ -83,14 +83,14 @@ func (c *workerCommand) source() (*server.IndexSource, error) {
 		}
 		return nil, nil
 	}
-	u, err := forward.ParseUpstream(c.IndexFrom)
+	u, err := client.ParseAddress("--index-from", c.IndexFrom)
 	if err != nil {
-		return nil, usagef("--index-from: %w", err)
+		return nil, usageError{err}
 	}
 	if c.IndexTokenFile == "" {
 		return nil, usagef("--index-from %s: name the file with an access token for it with --index-token-file", c.IndexFrom)
 	}
-	token := func() (string, error) { return forward.ReadToken(c.IndexTokenFile) }
+	token := func() (string, error) { return client.ReadToken(c.IndexTokenFile) }
 	if _, err := token(); err != nil {
 		return nil, usageError{err}
 	}

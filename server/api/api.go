@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -31,6 +32,11 @@ type Backend interface {
 	// content was stored before, unless by the request with the same key. Errors: ErrUnreadable, store.ErrInvalid,
 	// store.ErrKeyUsed, store.ErrFull.
 	Receive(ctx context.Context, u Upload) (sc store.Scan, created bool, err error)
+	// Identify answers a file and stores nothing. Errors: ErrUnreadable.
+	Identify(ctx context.Context, u Upload) (Identified, error)
+	// Stack is the library that scans are answered with.
+	Stack() *library.Stack
+	About() About
 	// Overlay prepares the plot of a stored scan.
 	Overlay(ctx context.Context, sc store.Scan) (identify.Overlay, error)
 	// Sheet prepares the report of a stored scan.
@@ -87,8 +93,18 @@ type Backend interface {
 	OpenIndex(sum string) (*os.File, error)
 	// Now is the time of the server.
 	Now() time.Time
-	// STIX says for whom bundles speak.
-	STIX() exchange.STIXOptions
+	// STIX says for whom a bundle of a scan speaks, and how it is marked.
+	STIX(sc store.Scan) exchange.STIXOptions
+	// Checkpoint signs what the log of what was done is now.
+	Checkpoint(ctx context.Context) (store.StoredCheckpoint, error)
+	// LogKey is the public key of these checkpoints.
+	LogKey() string
+	// StartVerification begins to verify everything that is stored, unless that is being done.
+	StartVerification()
+	// Verification is the one that runs, or the last one.
+	Verification() VerificationState
+	// OwnMachine reports whether this machine, its spectrometer and its queue, is that of the agency of who asks.
+	OwnMachine(ctx context.Context) bool
 	// Stored returns a channel that is closed when, after this call, a scan is stored or sent on.
 	Stored() <-chan struct{}
 	// Ending is closed when the server ends; long answers end with it.
@@ -131,7 +147,8 @@ type API struct {
 	uploads *semaphore.Weighted // bytes
 }
 
-// Register adds every /v1 route and /openapi.json to e. Nothing here checks who is asking: auth.Middleware does.
+// Register adds every /v1 route and /openapi.json to e. Nothing here checks who is asking: auth.Middleware does, by the permission that
+// each operation names.
 func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *slog.Logger, l Limits) *API {
 	cfg := huma.DefaultConfig("Fentrace", "1")
 	cfg.Info.Description = "Presumptive identification of unknown powders by Raman and infrared spectroscopy, and what follows from it. " + identify.Presumptive
@@ -147,9 +164,11 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 	a.huma = humaecho.New(e, cfg)
 	a.registerLogin()
 	a.registerUpload()
+	a.registerIdentify()
 	a.registerScans()
 	a.registerIntelligence()
 	a.registerDevice()
+	a.registerLibrary()
 	a.registerQueue()
 	a.registerLaboratory()
 	a.registerLearning()
@@ -159,7 +178,30 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 	a.registerJobs()
 	a.registerIndex()
 	a.registerEvents()
+	a.registerAdmin()
+	a.registerLog()
+	for _, path := range []string{cfg.OpenAPIPath + ".json", cfg.OpenAPIPath + "-3.0.json", cfg.OpenAPIPath + ".yaml", cfg.OpenAPIPath + "-3.0.yaml"} {
+		au.Needs(http.MethodGet, path, auth.Account)
+	}
 	return a
+}
+
+// permissionKey is the extension of the OpenAPI document that names the permission an operation needs.
+const permissionKey = "x-permission"
+
+// needs are the extensions of an operation that needs a permission.
+func needs(p auth.Permission) map[string]any { return map[string]any{permissionKey: string(p)} }
+
+// permitted tells auth, and whoever reads the document, what an operation needs; it panics when the operation does not say.
+func (a *API) permitted(op *huma.Operation) {
+	named, _ := op.Extensions[permissionKey].(string)
+	p := auth.Permission(named)
+	a.auth.Needs(op.Method, op.Path, p)
+	if p == auth.Open || p == auth.Account {
+		return
+	}
+	op.Errors = append(op.Errors, http.StatusForbidden)
+	op.Description = strings.TrimSpace(op.Description + " Needs the permission " + named + ", which these roles have: " + strings.Join(auth.With(p), ", ") + ".")
 }
 
 // register adds one operation; whatever error h returns leaves as problem+json.
@@ -168,8 +210,13 @@ func register[I, O any](a *API, op huma.Operation, h func(context.Context, *I) (
 		op.MaxBodyBytes = MaxBody
 	}
 	op.Errors = append(op.Errors, http.StatusUnauthorized)
+	a.permitted(&op)
+	note := a.audited(&op)
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
+		if err == nil {
+			err = note(ctx, out)
+		}
 		if err != nil {
 			return nil, a.problem(ctx, op.OperationID, err)
 		}

@@ -25,18 +25,16 @@ const (
 // batchFilesPath takes files; LimitBody lets their bodies through.
 const batchFilesPath = "/v1/batches/{id}/files"
 
-const doingBatches = "hand in scans"
-
 type batchOutput struct {
 	Status int
 	Body   store.Batch
 }
 
 func (a *API) registerBatches() {
-	register(a, huma.Operation{OperationID: "create-batch", Method: http.MethodPost, Path: "/v1/batches", Summary: "Begin a batch: files that are handed in together",
+	register(a, huma.Operation{OperationID: "create-batch", Extensions: needs(auth.ScansTake), Method: http.MethodPost, Path: "/v1/batches", Summary: "Begin a batch: files that are handed in together",
 		Description: "What is said here of the circumstances holds for all its files. Put files into it one by one (POST /v1/batches/{id}/files), in pieces or as ZIP " +
 			"(POST /v1/uploads/ with the metadata batch). A file that was acknowledged is on the disk; it is answered in the background.",
-		DefaultStatus: http.StatusCreated, Errors: []int{http.StatusForbidden, http.StatusUnprocessableEntity}},
+		DefaultStatus: http.StatusCreated, Errors: []int{http.StatusUnprocessableEntity}},
 		func(ctx context.Context, in *struct {
 			Body struct {
 				Name   string        `json:"name" minLength:"1" maxLength:"200"`
@@ -44,9 +42,6 @@ func (a *API) registerBatches() {
 				TLP    string        `json:"tlp,omitempty" doc:"marking of all its files: clear, green, amber, amber+strict or red; that of the server without this"`
 			}
 		}) (*batchOutput, error) {
-			if err := may(ctx, auth.ScansTake, doingBatches); err != nil {
-				return nil, err
-			}
 			var level tlp.Level
 			if in.Body.TLP != "" {
 				var err error
@@ -66,7 +61,7 @@ func (a *API) registerBatches() {
 			Batches []store.Batch `json:"batches" doc:"newest first"`
 		}
 	}
-	register(a, huma.Operation{OperationID: "batches", Method: http.MethodGet, Path: "/v1/batches", Summary: "Batches, and how far they are",
+	register(a, huma.Operation{OperationID: "batches", Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: "/v1/batches", Summary: "Batches, and how far they are",
 		Description: "GET /v1/events tells whenever one of them has changed."},
 		func(ctx context.Context, _ *struct{}) (*batches, error) {
 			out := &batches{}
@@ -74,13 +69,13 @@ func (a *API) registerBatches() {
 			out.Body.Batches, err = a.store.Batches(ctx, maxBatches, a.backend.Now())
 			return out, err
 		})
-	register(a, huma.Operation{OperationID: "batch", Method: http.MethodGet, Path: "/v1/batches/{id}", Summary: "One batch, and how far it is", Errors: []int{http.StatusNotFound}},
+	register(a, huma.Operation{OperationID: "batch", Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: "/v1/batches/{id}", Summary: "One batch, and how far it is", Errors: []int{http.StatusNotFound}},
 		func(ctx context.Context, in *ItemID) (*batchOutput, error) {
 			b, err := a.store.Batch(ctx, in.ID, a.backend.Now())
 			return &batchOutput{http.StatusOK, b}, err
 		})
-	register(a, huma.Operation{OperationID: "cancel-batch", Method: http.MethodPost, Path: "/v1/batches/{id}/cancel", Summary: "End a batch; what is answered is kept",
-		DefaultStatus: http.StatusNoContent, Errors: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict}},
+	register(a, huma.Operation{OperationID: "cancel-batch", Extensions: needs(auth.ScansTake), Method: http.MethodPost, Path: "/v1/batches/{id}/cancel", Summary: "End a batch; what is answered is kept",
+		DefaultStatus: http.StatusNoContent, Errors: []int{http.StatusNotFound, http.StatusConflict}},
 		func(ctx context.Context, in *ItemID) (*struct{}, error) {
 			return nil, a.backend.CancelBatch(ctx, in.ID)
 		})
@@ -89,12 +84,9 @@ func (a *API) registerBatches() {
 			Files int `json:"files" doc:"that wait again"`
 		}
 	}
-	register(a, huma.Operation{OperationID: "retry-batch", Method: http.MethodPost, Path: "/v1/batches/{id}/retry",
-		Summary: "Try again to answer the files of a batch that failed, or were left when it was cancelled", DefaultStatus: http.StatusOK, Errors: []int{http.StatusForbidden, http.StatusNotFound}},
+	register(a, huma.Operation{OperationID: "retry-batch", Extensions: needs(auth.ScansTake), Method: http.MethodPost, Path: "/v1/batches/{id}/retry",
+		Summary: "Try again to answer the files of a batch that failed, or were left when it was cancelled", DefaultStatus: http.StatusOK, Errors: []int{http.StatusNotFound}},
 		func(ctx context.Context, in *ItemID) (*retried, error) {
-			if err := may(ctx, auth.ScansTake, doingBatches); err != nil {
-				return nil, err
-			}
 			out := &retried{}
 			var err error
 			out.Body.Files, err = a.backend.RetryBatch(ctx, in.ID)
@@ -126,10 +118,10 @@ type batchFileAdded struct {
 }
 
 func (a *API) registerBatchFiles() {
-	register(a, huma.Operation{OperationID: "add-batch-file", Method: http.MethodPost, Path: batchFilesPath, Summary: "Put a file into a batch",
+	register(a, huma.Operation{OperationID: "add-batch-file", Extensions: needs(auth.ScansTake), Method: http.MethodPost, Path: batchFilesPath, Summary: "Put a file into a batch",
 		Description:  "The body is the bytes of the file. Idempotent by their SHA-256: 201 when it was added, 200 when it is there already. In either case it is on the disk.",
 		MaxBodyBytes: a.limits.MaxUpload, DefaultStatus: http.StatusCreated,
-		Errors: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusInsufficientStorage}}, a.addBatchFile)
+		Errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusInsufficientStorage}}, a.addBatchFile)
 	op := a.huma.OpenAPI().Paths[batchFilesPath].Post
 	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 		"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}
@@ -141,7 +133,7 @@ func (a *API) registerBatchFiles() {
 			Next  int64             `json:"next" doc:"what to go on after; 0 on the last page"`
 		}
 	}
-	register(a, huma.Operation{OperationID: "batch-files", Method: http.MethodGet, Path: batchFilesPath, Summary: "The files of a batch, and what became of each",
+	register(a, huma.Operation{OperationID: "batch-files", Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: batchFilesPath, Summary: "The files of a batch, and what became of each",
 		Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity}},
 		func(ctx context.Context, in *struct {
 			ItemID
@@ -168,7 +160,7 @@ func (a *API) registerBatchFiles() {
 			Next   string   `json:"next" doc:"what to go on after; empty on the last page"`
 		}
 	}
-	register(a, huma.Operation{OperationID: "batch-sums", Method: http.MethodGet, Path: "/v1/batches/{id}/sums", Summary: "SHA-256 of the files that are in a batch already",
+	register(a, huma.Operation{OperationID: "batch-sums", Extensions: needs(auth.ScansTake), Method: http.MethodGet, Path: "/v1/batches/{id}/sums", Summary: "SHA-256 of the files that are in a batch already",
 		Description: "Who was cut off while sending a folder asks this and sends what is missing.", Errors: []int{http.StatusNotFound}},
 		func(ctx context.Context, in *struct {
 			ItemID
@@ -187,9 +179,6 @@ func (a *API) registerBatchFiles() {
 }
 
 func (a *API) addBatchFile(ctx context.Context, in *batchUpload) (*batchFileAdded, error) {
-	if err := may(ctx, auth.ScansTake, doingBatches); err != nil {
-		return nil, err
-	}
 	weight := a.limits.weight(in.request.Header("Content-Length"))
 	if err := a.uploads.Acquire(ctx, weight); err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
 
 	"fentrace/library/identify"
+	"fentrace/server/auth"
 	"fentrace/server/exchange/rows"
 	"fentrace/server/store"
 	"fentrace/spectra/format"
@@ -43,7 +44,7 @@ type tableInput struct {
 
 func (a *API) registerBatchTable() {
 	for _, form := range tableForms {
-		register(a, huma.Operation{OperationID: "batch-table-" + form.extension, Method: http.MethodGet, Path: "/v1/batches/{id}/table." + form.extension,
+		register(a, huma.Operation{OperationID: "batch-table-" + form.extension, Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: "/v1/batches/{id}/table." + form.extension,
 			Summary: "The files of a batch as a table (" + form.extension + "), with the columns of fentrace batch",
 			Description: "One row for each spectrum; a file that failed has one with the column error. Filters and order are those of the page. Texts that begin " +
 				"with = + - or @ have an apostrophe before them, so that no spreadsheet takes them for a formula.",

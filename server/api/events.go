@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"fentrace/server/auth"
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
 )
 
@@ -23,8 +26,10 @@ const (
 
 // registerEvents streams server-sent events (WHATWG HTML, section 9.2). The store is the queue: an event's id is
 // the scan's number there, so a reader that reconnects with Last-Event-ID misses nothing, also across restarts.
+// Numbers of scans that a reader may not see are passed over. A stream ends when its reader is logged out, locked, or may see other things than
+// when it began.
 func (a *API) registerEvents() {
-	op := huma.Operation{OperationID: "events", Method: http.MethodGet, Path: eventsPath, Summary: "Live events: one per stored scan, and frames while the spectrometer works",
+	op := huma.Operation{OperationID: "events", Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: eventsPath, Summary: "Live events: one per stored scan, and frames while the spectrometer works",
 		Description: "Each event of a scan has an increasing id, the name scan and the data {\"id\",\"verdict\"}. Events named queue have no id; " +
 			"their data is the state of the queue of unsent scans, without its files: first as it is, then whenever it has changed. " +
 			"Events named alerts, without id, say in the same way how many alerts nobody has read: {\"unread\"}. " +
@@ -36,10 +41,10 @@ func (a *API) registerEvents() {
 		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
 			"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}}}
 	register(a, op, func(ctx context.Context, in *struct {
-		LastEventID int64 `header:"Last-Event-ID" minimum:"0" maximum:"9007199254740991" doc:"resume after this event"`
+		LastEventID eventNumber `header:"Last-Event-ID" minimum:"0" maximum:"9007199254740991" doc:"resume after this event"`
 	}) (*huma.StreamResponse, error) {
-		last := in.LastEventID
-		if last == 0 {
+		last := in.LastEventID.Value
+		if !in.LastEventID.Set {
 			var err error
 			if last, err = a.store.LastEvent(ctx); err != nil {
 				return nil, err
@@ -48,6 +53,23 @@ func (a *API) registerEvents() {
 		return &huma.StreamResponse{Body: func(hc huma.Context) { a.stream(hc, last) }}, nil
 	})
 }
+
+// eventNumber is a header whose absence is not zero: an empty store has had no event yet.
+type eventNumber struct {
+	Value int64
+	Set   bool
+}
+
+// Schema implements huma.SchemaProvider.
+func (eventNumber) Schema(r huma.Registry) *huma.Schema {
+	return huma.SchemaFromType(r, reflect.TypeFor[int64]())
+}
+
+// Receiver implements huma.ParamWrapper.
+func (o *eventNumber) Receiver() reflect.Value { return reflect.ValueOf(o).Elem().Field(0) }
+
+// OnParamSet implements huma.ParamReactor.
+func (o *eventNumber) OnParamSet(isSet bool, _ any) { o.Set = isSet }
 
 func (a *API) stream(hc huma.Context, last int64) {
 	ctx, w := hc.Context(), humaecho.Unwrap(hc).Response()
@@ -64,9 +86,12 @@ func (a *API) stream(hc huma.Context, last int64) {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	seen, _ := a.backend.Live() // what is past is not shown
-	ok := send(": listening\n\n")
+	// An id without data is no event, but where a reader goes on that is cut off before the first one.
+	ok := send(": listening\nid: %d\n\n", last)
 	queue, unread, rescreens, batches := "", 0, followed{}, toldBatches{}
-	for ok {
+	who, _ := auth.From(ctx)
+	machine := who.May(auth.ScansTake) && a.backend.OwnMachine(ctx)
+	for ok && a.auth.Same(ctx, who) { // else it begins anew, as what it is now
 		stored := a.backend.Stored() // before reading, so that nothing falls between
 		frame, next := a.backend.Live()
 		events, upTo, err := a.store.EventsAfter(ctx, last, eventBatch)
@@ -80,6 +105,9 @@ func (a *API) stream(hc huma.Context, last int64) {
 			}
 		}
 		last = upTo
+		if frame.Sequence > seen.Sequence && !machine {
+			seen = frame // what another agency's sample looks like
+		}
 		if frame.Sequence > seen.Sequence {
 			data, err := json.Marshal(frame)
 			if err != nil || !send("event: frame\ndata: %s\n\n", data) {
@@ -91,8 +119,13 @@ func (a *API) stream(hc huma.Context, last int64) {
 		if len(events) > 0 {
 			continue
 		}
-		if !a.sendQueue(ctx, &queue, send) || !a.sendAlerts(ctx, &unread, send) || !a.sendRescreens(ctx, &rescreens, send) ||
-			!a.sendBatches(ctx, &batches, send) || !a.sendJobs(ctx, &batches, send) {
+		if machine && !a.sendQueue(ctx, &queue, send) {
+			return
+		}
+		if who.May(auth.IntelligenceRead) && (!a.sendAlerts(ctx, &unread, send) || !a.sendRescreens(ctx, &rescreens, send)) {
+			return
+		}
+		if who.May(auth.RecordsRead) && !a.sendBatches(ctx, &batches, send) || who.May(auth.JobsManage) && !a.sendJobs(ctx, &batches, send) {
 			return
 		}
 		select {

@@ -28,14 +28,14 @@ func (a *API) registerFactor() {
 			QR     string `json:"qr" doc:"picture of it for the app, as a data: address"`
 		}
 	}
-	register(a, huma.Operation{OperationID: "new-second-factor", Method: http.MethodPost, Path: path, DefaultStatus: http.StatusCreated,
+	register(a, huma.Operation{OperationID: "new-second-factor", Extensions: needs(auth.Account), Method: http.MethodPost, Path: path, DefaultStatus: http.StatusCreated,
 		Summary: "Propose a second factor; it is asked for once it is confirmed", Errors: []int{http.StatusForbidden, http.StatusConflict}},
 		func(ctx context.Context, _ *struct{}) (*setup, error) {
 			c, err := inBrowser(ctx)
 			if err != nil {
 				return nil, err
 			}
-			f, key, err := a.auth.NewFactor(ctx, c.User)
+			key, err := a.auth.NewFactor(ctx, c.User)
 			if err != nil {
 				return nil, err
 			}
@@ -48,7 +48,7 @@ func (a *API) registerFactor() {
 				return nil, fmt.Errorf("draw the second factor: %w", err)
 			}
 			out := &setup{}
-			out.Body.Secret, out.Body.URI = f.Secret, f.URI
+			out.Body.Secret, out.Body.URI = key.Secret(), key.URL()
 			out.Body.QR = "data:image/png;base64," + base64.StdEncoding.EncodeToString(b.Bytes())
 			return out, nil
 		})
@@ -62,7 +62,7 @@ func (a *API) registerFactor() {
 			RecoveryCodes []string `json:"recovery_codes" doc:"each opens once in place of a code of the app; shown this once"`
 		}
 	}
-	register(a, huma.Operation{OperationID: "confirm-second-factor", Method: http.MethodPut, Path: path, Summary: "Show by a code that the app has it; it is asked for from then on",
+	register(a, huma.Operation{OperationID: "confirm-second-factor", Extensions: needs(auth.Account), Method: http.MethodPut, Path: path, Summary: "Show by a code that the app has it; it is asked for from then on",
 		Errors: []int{http.StatusForbidden, http.StatusConflict}},
 		func(ctx context.Context, in *code) (*confirmed, error) {
 			c, err := inBrowser(ctx)
@@ -73,7 +73,7 @@ func (a *API) registerFactor() {
 			out.Body.RecoveryCodes, err = a.auth.ConfirmFactor(ctx, c.User, in.Body.Code)
 			return out, err
 		})
-	register(a, huma.Operation{OperationID: "remove-second-factor", Method: http.MethodPost, Path: path + "/remove", DefaultStatus: http.StatusNoContent,
+	register(a, huma.Operation{OperationID: "remove-second-factor", Extensions: needs(auth.Account), Method: http.MethodPost, Path: path + "/remove", DefaultStatus: http.StatusNoContent,
 		Summary: "Take the second factor off, by one of its codes or a recovery code", Errors: []int{http.StatusForbidden, http.StatusTooManyRequests}},
 		func(ctx context.Context, in *code) (*struct{}, error) {
 			c, err := inBrowser(ctx)

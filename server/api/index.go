@@ -28,29 +28,21 @@ func (a *API) registerIndex() {
 			Files   []IndexFile `json:"files" doc:"none when the library is too small to be prepared in files"`
 		}
 	}
-	const doing = "read the library"
-	register(a, huma.Operation{OperationID: "indexes", Method: http.MethodGet, Path: "/v1/index", Summary: "The prepared references of the library, for workers",
-		Errors: []int{http.StatusForbidden}},
+	register(a, huma.Operation{OperationID: "indexes", Extensions: needs(auth.LibraryRead), Method: http.MethodGet, Path: "/v1/index", Summary: "The prepared references of the library, for workers"},
 		func(ctx context.Context, _ *struct{}) (*indexFiles, error) {
-			if err := may(ctx, auth.LibraryRead, doing); err != nil {
-				return nil, err
-			}
 			out := &indexFiles{}
 			out.Body.Library = a.backend.Library().Version
 			var err error
 			out.Body.Files, err = a.backend.Indexes()
 			return out, err
 		})
-	register(a, huma.Operation{OperationID: "index", Method: http.MethodGet, Path: "/v1/index/{hash}", Summary: "One file of prepared references, by the SHA-256 of its content",
-		Errors: []int{http.StatusForbidden, http.StatusNotFound},
+	register(a, huma.Operation{OperationID: "index", Extensions: needs(auth.LibraryRead), Method: http.MethodGet, Path: "/v1/index/{hash}", Summary: "One file of prepared references, by the SHA-256 of its content",
+		Errors: []int{http.StatusNotFound},
 		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
 			"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}}},
 		func(ctx context.Context, in *struct {
 			Hash string `path:"hash" pattern:"^[0-9a-f]{64}$"`
 		}) (*huma.StreamResponse, error) {
-			if err := may(ctx, auth.LibraryRead, doing); err != nil {
-				return nil, err
-			}
 			f, err := a.backend.OpenIndex(in.Hash)
 			if err != nil {
 				return nil, err

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"fentrace/server/audit"
 	"fentrace/server/auth"
 	"fentrace/server/jobs"
 	"fentrace/server/store"
@@ -57,9 +59,6 @@ type jobOutput struct{ Body jobs.Job }
 
 func (a *API) registerJobs() {
 	list := func(ctx context.Context, states []string, p JobPage) (*jobsOutput, error) {
-		if err := may(ctx, auth.JobsManage, doingJobs); err != nil {
-			return nil, err
-		}
 		out := &jobsOutput{}
 		var err error
 		if out.Body.Jobs, out.Body.Next, err = a.jobs.List(ctx, states, p.Kind, p.Before, p.Limit); err != nil {
@@ -68,10 +67,10 @@ func (a *API) registerJobs() {
 		out.Body.Counts, err = a.store.JobCounts(ctx)
 		return out, err
 	}
-	register(a, huma.Operation{OperationID: "jobs", Method: http.MethodGet, Path: "/v1/jobs", Summary: "What is done in the background",
+	register(a, huma.Operation{OperationID: "jobs", Extensions: needs(auth.JobsManage), Method: http.MethodGet, Path: "/v1/jobs", Summary: "What is done in the background",
 		Description: "Jobs hold ids, never what is behind them. One that fails is tried again after growing waits; one that has failed too often is given up " +
 			"(state discarded) and kept until somebody tries it again or takes it away. GET /v1/events tells, as events named jobs, when their numbers have changed.",
-		Errors: []int{http.StatusForbidden, http.StatusUnprocessableEntity}},
+		Errors: []int{http.StatusUnprocessableEntity}},
 		func(ctx context.Context, in *struct {
 			JobPage
 			State string `query:"state" enum:"available,running,retryable,scheduled,pending,completed,cancelled,discarded"`
@@ -82,40 +81,37 @@ func (a *API) registerJobs() {
 			}
 			return list(ctx, states, in.JobPage)
 		})
-	register(a, huma.Operation{OperationID: "dead-jobs", Method: http.MethodGet, Path: "/v1/jobs/dead", Summary: "Jobs that were given up, each with its error", Errors: []int{http.StatusForbidden}},
+	register(a, huma.Operation{OperationID: "dead-jobs", Extensions: needs(auth.JobsManage), Method: http.MethodGet, Path: "/v1/jobs/dead", Summary: "Jobs that were given up, each with its error"},
 		func(ctx context.Context, in *struct{ JobPage }) (*jobsOutput, error) {
 			return list(ctx, []string{"discarded"}, in.JobPage)
 		})
-	register(a, huma.Operation{OperationID: "job", Method: http.MethodGet, Path: "/v1/jobs/{id}", Summary: "One job", Errors: []int{http.StatusForbidden, http.StatusNotFound}},
+	register(a, huma.Operation{OperationID: "job", Extensions: needs(auth.JobsManage), Method: http.MethodGet, Path: "/v1/jobs/{id}", Summary: "One job", Errors: []int{http.StatusNotFound}},
 		func(ctx context.Context, in *JobID) (*jobOutput, error) {
-			if err := may(ctx, auth.JobsManage, doingJobs); err != nil {
-				return nil, err
-			}
 			j, err := a.jobs.Job(ctx, in.ID)
 			return &jobOutput{j}, err
 		})
-	register(a, huma.Operation{OperationID: "retry-job", Method: http.MethodPost, Path: "/v1/jobs/{id}/retry", Summary: "Try a job again now", DefaultStatus: http.StatusOK,
-		Errors: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict}},
+	register(a, huma.Operation{OperationID: "retry-job", Extensions: needs(auth.JobsManage), Method: http.MethodPost, Path: "/v1/jobs/{id}/retry", Summary: "Try a job again now", DefaultStatus: http.StatusOK,
+		Errors: []int{http.StatusNotFound, http.StatusConflict}},
 		func(ctx context.Context, in *JobID) (*jobOutput, error) {
-			if err := may(ctx, auth.JobsManage, doingJobs); err != nil {
+			if err := a.noteJob(ctx, in.ID, "retry"); err != nil {
 				return nil, err
 			}
 			j, err := a.jobs.Retry(ctx, in.ID)
 			return &jobOutput{j}, err
 		})
-	register(a, huma.Operation{OperationID: "cancel-job", Method: http.MethodPost, Path: "/v1/jobs/{id}/cancel", Summary: "End a job; what it has stored is kept", DefaultStatus: http.StatusOK,
-		Errors: []int{http.StatusForbidden, http.StatusNotFound}},
+	register(a, huma.Operation{OperationID: "cancel-job", Extensions: needs(auth.JobsManage), Method: http.MethodPost, Path: "/v1/jobs/{id}/cancel", Summary: "End a job; what it has stored is kept", DefaultStatus: http.StatusOK,
+		Errors: []int{http.StatusNotFound}},
 		func(ctx context.Context, in *JobID) (*jobOutput, error) {
-			if err := may(ctx, auth.JobsManage, doingJobs); err != nil {
+			if err := a.noteJob(ctx, in.ID, "cancel"); err != nil {
 				return nil, err
 			}
 			j, err := a.jobs.Cancel(ctx, in.ID)
 			return &jobOutput{j}, err
 		})
-	register(a, huma.Operation{OperationID: "discard-job", Method: http.MethodPost, Path: "/v1/jobs/{id}/discard", Summary: "Take a job away that has ended or waits",
-		DefaultStatus: http.StatusNoContent, Errors: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict}},
+	register(a, huma.Operation{OperationID: "discard-job", Extensions: needs(auth.JobsManage), Method: http.MethodPost, Path: "/v1/jobs/{id}/discard", Summary: "Take a job away that has ended or waits",
+		DefaultStatus: http.StatusNoContent, Errors: []int{http.StatusNotFound, http.StatusConflict}},
 		func(ctx context.Context, in *JobID) (*struct{}, error) {
-			if err := may(ctx, auth.JobsManage, doingJobs); err != nil {
+			if err := a.noteJob(ctx, in.ID, "discard"); err != nil {
 				return nil, err
 			}
 			return nil, a.jobs.Discard(ctx, in.ID)
@@ -125,11 +121,8 @@ func (a *API) registerJobs() {
 			Workers []store.Worker `json:"workers" doc:"in the order of starting"`
 		}
 	}
-	register(a, huma.Operation{OperationID: "workers", Method: http.MethodGet, Path: "/v1/workers", Summary: "Programs that take jobs from this database", Errors: []int{http.StatusForbidden}},
+	register(a, huma.Operation{OperationID: "workers", Extensions: needs(auth.JobsManage), Method: http.MethodGet, Path: "/v1/workers", Summary: "Programs that take jobs from this database"},
 		func(ctx context.Context, _ *struct{}) (*workers, error) {
-			if err := may(ctx, auth.JobsManage, doingJobs); err != nil {
-				return nil, err
-			}
 			out := &workers{}
 			var err error
 			out.Body.Workers, err = a.store.Workers(ctx)
@@ -137,16 +130,13 @@ func (a *API) registerJobs() {
 		})
 }
 
-// may refuses whoever lacks a permission; doing is what they may not.
-func may(ctx context.Context, p auth.Permission, doing string) error {
-	c, err := caller(ctx)
-	if err == nil && !c.May(p) {
-		err = huma.Error403Forbidden("your role is " + c.Role + ": it does not allow to " + doing)
+// noteJob notes in the log that somebody is about to change a job.
+func (a *API) noteJob(ctx context.Context, id int64, how string) error {
+	if _, err := a.jobs.Job(ctx, id); err != nil {
+		return err
 	}
-	return err
+	return a.store.Note(ctx, store.Entry{Action: audit.Alter, Kind: "job", ID: strconv.FormatInt(id, 10), Detail: map[string]any{"how": how}})
 }
-
-const doingJobs = "look after jobs; a reviewer, an operator or an administrator does"
 
 // toldBatches is what a stream has told of batches and jobs.
 type toldBatches struct {
@@ -184,7 +174,7 @@ type jobNumbers struct {
 
 // sendJobs tells how many jobs there are unless it is what was told last; false ends the stream.
 func (a *API) sendJobs(ctx context.Context, f *toldBatches, send func(format string, args ...any) bool) bool {
-	if c, _ := auth.From(ctx); f.wait > 0 || !c.May(auth.JobsManage) {
+	if f.wait > 0 {
 		return true
 	}
 	counts, err := a.store.JobCounts(ctx)

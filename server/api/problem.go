@@ -17,6 +17,7 @@ import (
 
 	"fentrace/device"
 	"fentrace/device/acquire"
+	"fentrace/library"
 	"fentrace/library/search"
 	"fentrace/server/auth"
 	"fentrace/server/chunked"
@@ -47,6 +48,7 @@ var statuses = []struct {
 	{ErrBusy, http.StatusConflict},
 	{ErrNotLearnt, http.StatusServiceUnavailable},
 	{store.ErrNotFound, http.StatusNotFound},
+	{library.ErrNoSubstance, http.StatusNotFound},
 	{lookback.ErrNoReference, http.StatusUnprocessableEntity},
 	{search.ErrNotSearchable, http.StatusUnprocessableEntity},
 	{store.ErrInvalid, http.StatusUnprocessableEntity},
@@ -54,9 +56,13 @@ var statuses = []struct {
 	{store.ErrKeyUsed, http.StatusUnprocessableEntity},
 	{store.ErrClosed, http.StatusConflict},
 	{store.ErrNotNow, http.StatusConflict},
+	{store.ErrElsewhere, http.StatusForbidden},
+	{store.ErrMarked, http.StatusForbidden},
+	{store.ErrWithheld, http.StatusUnprocessableEntity}, // not a conflict, which whoever sends on would try again
 	{store.ErrSecondPerson, http.StatusForbidden},
 	{store.ErrAlone, http.StatusConflict},
 	{store.ErrFull, http.StatusInsufficientStorage},
+	{store.ErrLog, http.StatusServiceUnavailable},
 	{auth.ErrDenied, http.StatusUnauthorized},
 	{auth.ErrThrottled, http.StatusTooManyRequests},
 	{auth.ErrWeakPassword, http.StatusUnprocessableEntity},
@@ -182,12 +188,12 @@ func echoPath(path string) string {
 }
 
 // LimitBody refuses bodies that are too large: at once when Content-Length says so, else as soon as the limit has
-// been read. maxUpload applies to POST /v1/scans, to files of batches and to pieces of uploads, MaxBody to everything else.
+// been read. maxUpload applies to POST /v1/scans and /v1/identify, to files of batches and to pieces of uploads, MaxBody to everything else.
 func LimitBody(maxUpload int64) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r, limit := c.Request(), int64(MaxBody)
-			if r.Method == http.MethodPost && (c.Path() == uploadPath || c.Path() == echoPath(batchFilesPath)) || strings.HasPrefix(r.URL.Path, chunked.Path) {
+			if r.Method == http.MethodPost && (c.Path() == uploadPath || c.Path() == IdentifyPath || c.Path() == echoPath(batchFilesPath)) || strings.HasPrefix(r.URL.Path, chunked.Path) {
 				limit = maxUpload
 			}
 			if r.ContentLength > limit {

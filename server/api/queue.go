@@ -8,11 +8,9 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"fentrace/server/auth"
 	"fentrace/server/store"
 )
-
-// maxQueued is how many files of the queue are listed.
-const maxQueued = 100
 
 // Queue is what has not been sent on to the other server. The numbers count scans.
 type Queue struct {
@@ -53,26 +51,29 @@ func QueuedFiles(unsent []store.Unsent) []QueuedFile {
 	return out
 }
 
-type queueOutput struct {
-	Body struct {
-		Queue
-		Files []QueuedFile `json:"files" doc:"the first hundred: those that wait in the order of sending, then parked ones"`
-	}
+// QueuePage is the queue with some of its files.
+type QueuePage struct {
+	Queue
+	Files []QueuedFile `json:"files" doc:"those that wait in the order of sending, then parked ones"`
+	PageEnd
 }
 
+type queueOutput struct{ Body QueuePage }
+
 func (a *API) registerQueue() {
-	register(a, huma.Operation{OperationID: "queue", Method: http.MethodGet, Path: "/v1/queue", Summary: "Scans that wait to be sent to another server"},
-		func(ctx context.Context, _ *struct{}) (*queueOutput, error) {
+	register(a, huma.Operation{OperationID: "queue", Extensions: needs(auth.ScansTake), Method: http.MethodGet, Path: "/v1/queue", Summary: "Scans that wait to be sent to another server"},
+		func(ctx context.Context, in *PageQuery) (*queueOutput, error) {
 			out := &queueOutput{}
 			var err error
 			if out.Body.Queue, err = a.backend.Queue(ctx); err != nil {
 				return nil, err
 			}
-			unsent, err := a.store.Unsent(ctx, maxQueued)
+			unsent, next, err := a.store.UnsentPage(ctx, in.Cursor, in.Limit)
+			out.Body.NextCursor = next
 			out.Body.Files = QueuedFiles(unsent)
 			return out, err
 		})
-	register(a, huma.Operation{OperationID: "retry-refused", Method: http.MethodPost, Path: "/v1/queue/retry", DefaultStatus: http.StatusNoContent,
+	register(a, huma.Operation{OperationID: "retry-refused", Extensions: needs(auth.ScansTake), Method: http.MethodPost, Path: "/v1/queue/retry", DefaultStatus: http.StatusNoContent,
 		Summary: "Try again to send what the other server refused"},
 		func(ctx context.Context, _ *struct{}) (*struct{}, error) { return nil, a.backend.RetryRefused(ctx) })
 }

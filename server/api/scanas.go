@@ -9,12 +9,12 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/negotiation"
 
+	"fentrace/server/auth"
 	"fentrace/server/report"
 	"fentrace/server/store"
 	"fentrace/spectra"
@@ -59,7 +59,7 @@ func (a *API) registerScanAs() {
 		content[t] = &huma.MediaType{}
 	}
 	content[jsonType].Schema = a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[store.Scan](), true, "")
-	register(a, huma.Operation{OperationID: "get-scan", Method: http.MethodGet, Path: "/v1/scans/{id}", Summary: "One scan with its answer, in the form asked for",
+	register(a, huma.Operation{OperationID: "get-scan", Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: "/v1/scans/{id}", Summary: "One scan with its answer, in the form asked for",
 		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: content}},
 		Errors:    []int{http.StatusNotFound, http.StatusNotAcceptable, http.StatusUnprocessableEntity}}, a.scanAs)
 }
@@ -77,9 +77,8 @@ func (a *API) scanAs(ctx context.Context, in *scanAsInput) (*scanAsOutput, error
 	if err := a.writeScan(ctx, &b, sc, as); err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(b.Bytes())
-	out := &scanAsOutput{ContentType: as, Vary: "Accept", Body: b.Bytes(), ETag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
-	if slices.Contains(strings.Split(strings.ReplaceAll(in.IfNoneMatch, " ", ""), ","), out.ETag) {
+	out := &scanAsOutput{ContentType: as, Vary: "Accept", Body: b.Bytes(), ETag: entityTag(b.Bytes())}
+	if unchanged(in.IfNoneMatch, out.ETag) {
 		return nil, huma.Status304NotModified()
 	}
 	if ext := extensions[as]; ext != "" {
@@ -90,6 +89,22 @@ func (a *API) scanAs(ctx context.Context, in *scanAsInput) (*scanAsOutput, error
 		out.Disposition = attachment(name)
 	}
 	return out, nil
+}
+
+// entityTag of an answer, by its content.
+func entityTag(b []byte) string {
+	sum := sha256.Sum256(b)
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+}
+
+// unchanged tells whether whoever asks has the answer with this tag; ifNoneMatch is the header (RFC 9110, 13.1.2).
+func unchanged(ifNoneMatch, tag string) bool {
+	for _, has := range strings.Split(ifNoneMatch, ",") {
+		if has = strings.TrimPrefix(strings.TrimSpace(has), "W/"); has == tag || has == "*" {
+			return true
+		}
+	}
+	return false
 }
 
 // form is the one of scanTypes that is asked for; ok is false when only others would do.

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"fentrace/library/identify"
+	"fentrace/server/auth"
 	"fentrace/server/exchange"
 	"fentrace/server/store"
 	"fentrace/spectra"
@@ -15,7 +16,7 @@ import (
 
 // ScanID is the path parameter of everything about one scan.
 type ScanID struct {
-	ID string `path:"id" format:"uuid"`
+	ID string `path:"id" format:"uuid" example:"8d1f5c1e-0f63-4c41-9d6b-8a4b5c9f0f11"`
 }
 
 type listInput struct {
@@ -34,6 +35,7 @@ type listOutput struct {
 
 type rawOutput struct {
 	ContentType string `header:"Content-Type"`
+	ETag        string `header:"ETag"`
 	Disposition string `header:"Content-Disposition"`
 	Body        []byte
 }
@@ -45,21 +47,21 @@ type stixOutput struct {
 }
 
 func (a *API) registerScans() {
-	register(a, huma.Operation{OperationID: "list-scans", Method: http.MethodGet, Path: "/v1/scans", Summary: "List scans",
+	register(a, huma.Operation{OperationID: "list-scans", Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: "/v1/scans", Summary: "List scans",
 		Errors: []int{http.StatusUnprocessableEntity}}, a.listScans)
 
 	a.registerScanAs()
-	about := func(id, path, summary string) huma.Operation {
-		return huma.Operation{OperationID: id, Method: http.MethodGet, Path: "/v1/scans/{id}" + path, Summary: summary,
+	about := func(id, path, summary string, permission auth.Permission) huma.Operation {
+		return huma.Operation{OperationID: id, Extensions: needs(permission), Method: http.MethodGet, Path: "/v1/scans/{id}" + path, Summary: summary,
 			Errors: []int{http.StatusNotFound}}
 	}
 	type spectrum struct{ Body spectra.Spectrum }
-	register(a, about("get-spectrum", "/spectrum", "Its spectrum"), func(ctx context.Context, in *ScanID) (*spectrum, error) {
+	register(a, about("get-spectrum", "/spectrum", "Its spectrum", auth.RecordsRead), func(ctx context.Context, in *ScanID) (*spectrum, error) {
 		sp, err := a.store.Spectrum(ctx, in.ID)
 		return &spectrum{sp}, err
 	})
 	type overlay struct{ Body identify.Overlay }
-	register(a, about("get-overlay", "/overlay", "Scan and references, prepared for plotting"), func(ctx context.Context, in *ScanID) (*overlay, error) {
+	register(a, about("get-overlay", "/overlay", "Scan and references, prepared for plotting", auth.RecordsRead), func(ctx context.Context, in *ScanID) (*overlay, error) {
 		sc, err := a.store.Scan(ctx, in.ID)
 		if err != nil {
 			return nil, err
@@ -67,8 +69,13 @@ func (a *API) registerScans() {
 		ov, err := a.backend.Overlay(ctx, sc)
 		return &overlay{ov}, err
 	})
-	register(a, about("get-raw", "/raw", "The file as it came"), a.raw)
-	op := about("get-stix", "/stix", "STIX 2.1 bundle of the scan")
+	whole := about("get-raw", "/raw", "The file as it came", auth.RecordsRead)
+	whole.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{"application/octet-stream": {}}}}
+	register(a, whole, a.raw)
+	op := about("get-stix", "/stix", "STIX 2.1 bundle of the scan", auth.Export)
+	op.Description = "For partners outside: marked as the scan, or as the server's bundles when that is stricter. What is marked AMBER+STRICT or RED, " +
+		"and what is another agency's AMBER, is not handed out (403)."
+	op.Errors = append(op.Errors, http.StatusForbidden)
 	op.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{exchange.STIXType: {}}}}
 	register(a, op, a.stix)
 }
@@ -90,17 +97,24 @@ func (a *API) listScans(ctx context.Context, in *listInput) (*listOutput, error)
 	return out, nil
 }
 
-func (a *API) raw(ctx context.Context, in *ScanID) (*rawOutput, error) {
+func (a *API) raw(ctx context.Context, in *struct {
+	ScanID
+	IfNoneMatch string `header:"If-None-Match"`
+}) (*rawOutput, error) {
 	raw, name, err := a.store.Raw(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	// Never a type a browser would show: the bytes are whatever someone uploaded.
-	return &rawOutput{ContentType: "application/octet-stream", Disposition: attachment(name), Body: raw}, nil
+	tag := entityTag(raw)
+	if unchanged(in.IfNoneMatch, tag) {
+		return nil, huma.Status304NotModified()
+	}
+	return &rawOutput{ContentType: "application/octet-stream", ETag: tag, Disposition: attachment(name), Body: raw}, nil
 }
 
 func (a *API) stix(ctx context.Context, in *ScanID) (*stixOutput, error) {
-	sc, err := a.store.Scan(ctx, in.ID)
+	sc, err := a.store.ForExport(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +122,7 @@ func (a *API) stix(ctx context.Context, in *ScanID) (*stixOutput, error) {
 	if sc.Simulated {
 		name = "SIMULATED-" + name
 	}
-	return &stixOutput{ContentType: exchange.STIXType, Disposition: attachment(name), Body: exchange.Bundle(sc, a.backend.STIX())}, nil
+	return &stixOutput{ContentType: exchange.STIXType, Disposition: attachment(name), Body: exchange.Bundle(sc, a.backend.STIX(sc))}, nil
 }
 
 func attachment(name string) string {

@@ -2,10 +2,13 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"fentrace/server/auth"
 )
 
 // ValidationReport says what answers from the library are worth.
@@ -14,6 +17,8 @@ type ValidationReport struct {
 	Made      *time.Time    `json:"made,omitempty" doc:"absent: the library, as it is, was never validated"`
 	Sentences []string      `json:"sentences"`
 	Tables    []ReportTable `json:"tables"`
+	// Report is the validation as `fentrace library validate --json` prints it.
+	Report json.RawMessage `json:"report,omitempty" doc:"absent: the library, as it is, was never validated"`
 }
 
 // ReportTable is a table to be shown as it is.
@@ -25,7 +30,7 @@ type ReportTable struct {
 
 func (a *API) registerValidation() {
 	type output struct{ Body ValidationReport }
-	register(a, huma.Operation{OperationID: "library-validation", Method: http.MethodGet, Path: "/v1/library/validation",
+	register(a, huma.Operation{OperationID: "library-validation", Extensions: needs(auth.LibraryRead), Method: http.MethodGet, Path: "/v1/library/validation",
 		Summary: "What answers from the library are worth"},
 		func(context.Context, *struct{}) (*output, error) { return &output{a.backend.Validation()}, nil })
 }

@@ -39,6 +39,8 @@ type Permission string
 
 // The permissions.
 const (
+	// Open: anybody, also without being logged in.
+	Open Permission = "open"
 	// Account: look after the own account: password, second factor, access tokens.
 	Account Permission = "account"
 	// LibraryRead: see what the library holds, what it is worth, and how it came about.
@@ -84,11 +86,16 @@ var Permissions = map[string][]Permission{
 	RoleAdministrator: {Account, JobsManage, PeopleManage, SharesManage, AgenciesManage},
 	RolePublic:        {Account, LibraryRead, RecordsRead, IntelligenceRead},
 	RoleOperator: {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, ResultsEnter, ReferencesDecide, LookBack, JobsManage, Export,
-		PeopleManage, SharesManage},
+		PeopleManage, SharesManage, AuditRead},
 }
 
 // May reports whether a role has a permission.
 func May(role string, p Permission) bool { return slices.Contains(Permissions[role], p) }
+
+// With are the roles that have a permission.
+func With(p Permission) []string {
+	return slices.DeleteFunc(slices.Clone(Roles), func(role string) bool { return !May(role, p) })
+}
 
 // clearances are those of new accounts, by role: for those who work for the whole agency, what the whole agency may see; for those who
 // weigh evidence, everything; for who hands out records, what may be handed out.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"fentrace/server/audit"
 	"fentrace/server/tlp"
 )
 
@@ -53,15 +54,14 @@ func (s *Store) RaiseAlert(ctx context.Context, a Alert) (raised bool, err error
 		before = &at
 	}
 	err = s.write(ctx, func(tx queries) error {
-		res, err := tx.ExecContext(ctx, `INSERT INTO alerts (id, agency, tlp, created, substance, reference_id, scan_id, county, state, fips, simulated, first_seen, seen_before)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`, uuid.NewString(), a.Agency, a.TLP.Rank(), micros(a.Created), a.Substance, a.ReferenceID, a.ScanID,
-			a.County, a.State, a.FIPS, a.Simulated, micros(a.FirstSeen), before)
-		if err != nil {
+		id := uuid.NewString()
+		n, err := changed(tx.ExecContext(ctx, `INSERT INTO alerts (id, agency, tlp, created, substance, reference_id, scan_id, county, state, fips, simulated, first_seen, seen_before)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`, id, a.Agency, a.TLP.Rank(), micros(a.Created), a.Substance, a.ReferenceID, a.ScanID,
+			a.County, a.State, a.FIPS, a.Simulated, micros(a.FirstSeen), before))
+		if raised = n > 0; err != nil || !raised {
 			return err
 		}
-		n, err := res.RowsAffected()
-		raised = n > 0
-		return err
+		return tx.log(ctx, Entry{Action: audit.Combine, Kind: "alert", ID: id, Detail: map[string]any{"scan": a.ScanID, "reference": a.ReferenceID}})
 	})
 	if err != nil {
 		return false, fmt.Errorf("raise an alert: %w", err)
@@ -87,12 +87,27 @@ func seenAlerts(ctx context.Context) (from string, args []any, err error) {
 
 // Alerts are up to limit alerts, those that nobody of the own agency has read first, then newest first.
 func (s *Store) Alerts(ctx context.Context, limit int) ([]Alert, error) {
+	return s.alerts(ctx, "TRUE", nil, limit)
+}
+
+// AlertPage is the same in pages; ErrInvalid for a cursor that it did not give.
+func (s *Store) AlertPage(ctx context.Context, cursor string, limit int) ([]Alert, string, error) {
+	cond, args, err := list{table: "alerts", id: "id", alias: "a", part: "CASE WHEN r.read IS NULL THEN 0 ELSE 1 END"}.after(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	alerts, err := s.alerts(ctx, cond, args, limit+1)
+	alerts, next := page(alerts, limit, func(a Alert) (string, bool) { return a.ID, a.Read != nil })
+	return alerts, next, err
+}
+
+func (s *Store) alerts(ctx context.Context, cond string, condArgs []any, limit int) ([]Alert, error) {
 	from, args, err := seenAlerts(ctx)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := s.r.QueryContext(ctx, `SELECT a.id, a.agency, a.tlp, a.created, a.substance, a.reference_id, a.scan_id, a.county, a.state, a.fips, a.simulated, a.first_seen,
-		a.seen_before, coalesce(r.read_by, ''), r.read FROM `+from+` ORDER BY r.read IS NOT NULL, a.seq DESC LIMIT ?`, append(args, limit)...)
+		a.seen_before, coalesce(r.read_by, ''), r.read FROM `+from+` AND `+cond+` ORDER BY r.read IS NOT NULL, a.seq DESC LIMIT ?`, slices.Concat(args, condArgs, []any{limit})...)
 	if err != nil {
 		return nil, fmt.Errorf("read alerts: %w", err)
 	}
@@ -152,7 +167,9 @@ func (s *Store) ReadAlert(ctx context.Context, id, by string, at time.Time) erro
 		if !there {
 			return fmt.Errorf("alert %s: %w", id, ErrNotFound)
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO alert_reads (alert_id, agency, read_by, read) VALUES (?,?,?,?) ON CONFLICT DO NOTHING", id, agency, by, micros(at))
-		return err
+		if _, err := tx.ExecContext(ctx, "INSERT INTO alert_reads (alert_id, agency, read_by, read) VALUES (?,?,?,?) ON CONFLICT DO NOTHING", id, agency, by, micros(at)); err != nil {
+			return err
+		}
+		return tx.log(ctx, Entry{Action: audit.Consult, Kind: "alert", ID: id, Detail: map[string]any{"read": true}})
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"fentrace/server/audit"
 	"fentrace/server/tlp"
 	"fentrace/spectra"
 )
@@ -28,6 +29,9 @@ const (
 	// rateOver is the time over which the rate of a batch is measured.
 	rateOver = 30 * time.Second
 )
+
+// kindBatch is what a batch is called in the log.
+const kindBatch = "batch"
 
 // Batch is a number of files that were handed in together.
 type Batch struct {
@@ -95,7 +99,10 @@ func (s *Store) NewBatch(ctx context.Context, name string, f Fields, level tlp.L
 	err = s.write(ctx, func(tx queries) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO batches (id, name, fields, created, created_by, submitter, agency, tlp) VALUES (?,?,?,?,?,?,?,?)",
 			id, name, string(fields), micros(now), who.User, string(submitter), agency, level.Rank())
-		return err
+		if err != nil {
+			return err
+		}
+		return tx.log(ctx, Entry{Action: audit.Collect, Kind: kindBatch, ID: id, Detail: map[string]any{"tlp": level}})
 	})
 	if err != nil {
 		return Batch{}, fmt.Errorf("begin batch %s: %w", name, err)
@@ -133,7 +140,11 @@ func (s *Store) AddToBatch(ctx context.Context, id, gather, queue string, files 
 			if err != nil {
 				return fmt.Errorf("store %s in the batch: %w", f.Name, err)
 			}
-			added += n
+			if added += n; n > 0 {
+				if err := tx.log(ctx, Entry{Action: audit.Collect, Kind: KindFile, ID: sums[i], Detail: map[string]any{"batch": id}}); err != nil {
+					return err
+				}
+			}
 		}
 		left := before + added
 		for ; left >= ChunkFiles; left -= ChunkFiles {

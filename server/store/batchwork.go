@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"fentrace/server/audit"
 )
 
 // BatchPart is the place of a file in a batch, for Arrival.
@@ -90,9 +92,12 @@ func (s *Store) FileBytes(ctx context.Context, sum string) (raw []byte, err erro
 // FailFile notes why a file of a batch cannot be answered. One that is answered meanwhile stays so.
 func (s *Store) FailFile(ctx context.Context, p BatchPart, why string, now time.Time) error {
 	return s.write(ctx, func(tx queries) error {
-		_, err := tx.ExecContext(ctx, "UPDATE batch_files SET state = ?, error = ?, finished = ? WHERE seq = ? AND batch = ? AND state IN (?, ?)",
-			FileFailed, why, micros(now), p.File, p.Batch, FileWaiting, FileFailed)
-		return err
+		n, err := changed(tx.ExecContext(ctx, "UPDATE batch_files SET state = ?, error = ?, finished = ? WHERE seq = ? AND batch = ? AND state IN (?, ?)",
+			FileFailed, why, micros(now), p.File, p.Batch, FileWaiting, FileFailed))
+		if err != nil || n == 0 {
+			return err
+		}
+		return tx.log(ctx, Entry{Action: audit.Alter, Kind: kindBatch, ID: p.Batch, Detail: map[string]any{"failed": p.File}})
 	})
 }
 
@@ -125,7 +130,10 @@ func (s *Store) CancelBatch(ctx context.Context, id string, now time.Time) error
 			return err
 		}
 		_, err := tx.ExecContext(ctx, "UPDATE batch_files SET state = ?, finished = ? WHERE batch = ? AND state = ?", FileCancelled, micros(now), id, FileWaiting)
-		return err
+		if err != nil {
+			return err
+		}
+		return tx.log(ctx, Entry{Action: audit.Alter, Kind: kindBatch, ID: id, Detail: map[string]any{"cancelled": true}})
 	})
 }
 
@@ -142,6 +150,9 @@ func (s *Store) RetryBatch(ctx context.Context, id, queue string) (n int, err er
 		n, err = changed(tx.ExecContext(ctx, "UPDATE batch_files SET state = ?, error = '', finished = NULL, chunk = NULL WHERE batch = ? AND state IN (?, ?)",
 			FileWaiting, id, FileFailed, FileCancelled))
 		if err != nil {
+			return err
+		}
+		if err := tx.log(ctx, Entry{Action: audit.Alter, Kind: kindBatch, ID: id, Detail: map[string]any{"again": n}}); err != nil {
 			return err
 		}
 		return s.gather(ctx, tx, id, queue)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"fentrace/library"
+	"fentrace/server/audit"
 )
 
 // LibrarySnapshot is what a library holds, in numbers.
@@ -130,9 +131,12 @@ func (s *Store) NoteLibrary(ctx context.Context, now LibrarySnapshot, cause stri
 			return nil
 		}
 		changed = true
-		_, err = tx.ExecContext(ctx, `INSERT INTO library_changes (id, noted, cause, before, after, state) VALUES (?,?,?,?,?,?)`,
-			uuid.NewString(), micros(at), cause, string(before), string(after), ChangeRunning)
-		return err
+		id := uuid.NewString()
+		if _, err = tx.ExecContext(ctx, `INSERT INTO library_changes (id, noted, cause, before, after, state) VALUES (?,?,?,?,?,?)`,
+			id, micros(at), cause, string(before), string(after), ChangeRunning); err != nil {
+			return err
+		}
+		return tx.logBound(ctx, audit.Alter, "library-change", id, map[string]any{"before": had.Version, "after": now.Version})
 	})
 	if err != nil {
 		return LibraryChange{}, false, fmt.Errorf("note library: %w", err)
@@ -147,6 +151,17 @@ func (s *Store) NoteLibrary(ctx context.Context, now LibrarySnapshot, cause stri
 // LibraryChanges returns up to limit changes, newest first.
 func (s *Store) LibraryChanges(ctx context.Context, limit int) ([]LibraryChange, error) {
 	return s.changes(ctx, "TRUE ORDER BY c.seq DESC LIMIT ?", limit)
+}
+
+// LibraryChangePage is the same in pages; ErrInvalid for a cursor that it did not give.
+func (s *Store) LibraryChangePage(ctx context.Context, cursor string, limit int) ([]LibraryChange, string, error) {
+	cond, args, err := list{table: "library_changes", id: "id", alias: "c", part: "0"}.after(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	changes, err := s.changes(ctx, cond+" ORDER BY c.seq DESC LIMIT ?", append(args, limit+1)...)
+	changes, next := page(changes, limit, func(c LibraryChange) (string, bool) { return c.ID, false })
+	return changes, next, err
 }
 
 // LibraryChange returns one change with up to limit of the scans whose answer it changed, worst first; ErrNotFound when

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+
+	"fentrace/server/audit"
 )
 
 // What a laboratory can say of a presumptive answer.
@@ -203,13 +205,16 @@ func insertResult(ctx context.Context, tx queries, r *LaboratoryResult, substanc
 		r.Technique, r.Laboratory, r.Note, r.EnteredBy, micros(r.Entered), r.NotProposed); err != nil {
 		return err
 	}
-	if p == nil {
-		return nil
+	about := map[string]any{"scan": r.ScanID}
+	if err := tx.logBound(ctx, audit.Collect, "laboratory-result", r.ID, about); err != nil || p == nil {
+		return err
 	}
 	r.Proposal = uuid.NewString()
-	_, err := tx.ExecContext(ctx, `INSERT INTO reference_proposals (id, result_id, substance_id, substance, tier, reference_id) VALUES (?,?,?,?,?,?)`,
-		r.Proposal, r.ID, only, r.Substances[0].Name, string(p.Tier), p.ReferenceID)
-	return err
+	if _, err := tx.ExecContext(ctx, `INSERT INTO reference_proposals (id, result_id, substance_id, substance, tier, reference_id) VALUES (?,?,?,?,?,?)`,
+		r.Proposal, r.ID, only, r.Substances[0].Name, string(p.Tier), p.ReferenceID); err != nil {
+		return err
+	}
+	return tx.logBound(ctx, audit.Collect, "proposal", r.Proposal, about)
 }
 
 // laboratoryResults reads the results that fit cond, in the order of entering. Whoever asks has been found to see their scans.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"fentrace/server/audit"
 	"fentrace/spectra"
 )
 
@@ -161,7 +162,7 @@ func (s *Store) BeginRescreen(ctx context.Context, r Rescreen) (Rescreen, error)
 			return err
 		}
 		if goesOn, err := resume(ctx, tx, &r, same); goesOn || err != nil {
-			return err
+			return errors.Join(err, logRescreen(ctx, tx, r, map[string]any{"state": RescreenRunning, "goes_on": true}))
 		}
 		var earlier string
 		if same {
@@ -176,14 +177,20 @@ func (s *Store) BeginRescreen(ctx context.Context, r Rescreen) (Rescreen, error)
 			r.ID, r.ReferenceID, r.Substance, r.Library, r.Algorithm, r.AskedBy, micros(r.Created), RescreenRunning, r.UpTo); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO rescreen_counts (rescreen_id, agency, tlp, total, done, reused)
-			SELECT ?, agency, tlp, done, done, done FROM rescreen_counts WHERE rescreen_id = ?`, r.ID, earlier)
-		return err
+		if _, err = tx.ExecContext(ctx, `INSERT INTO rescreen_counts (rescreen_id, agency, tlp, total, done, reused)
+			SELECT ?, agency, tlp, done, done, done FROM rescreen_counts WHERE rescreen_id = ?`, r.ID, earlier); err != nil {
+			return err
+		}
+		return logRescreen(ctx, tx, r, map[string]any{"state": RescreenRunning, "reference": r.ReferenceID, "library": r.Library, "algorithm": r.Algorithm})
 	})
 	if err != nil {
 		return r, fmt.Errorf("begin to look back: %w", err)
 	}
 	return s.Rescreen(ctx, r.ID)
+}
+
+func logRescreen(ctx context.Context, tx queries, r Rescreen, detail map[string]any) error {
+	return tx.log(ctx, Entry{Action: audit.Combine, Kind: "rescreen", ID: r.ID, Detail: detail})
 }
 
 // answeredWith tells whether all that is stored of a reference was answered with the library and algorithm of r: a look-back with
@@ -240,7 +247,10 @@ func (s *Store) EndRescreen(ctx context.Context, r Rescreen) error {
 		if err := putProgress(ctx, tx, r); err != nil {
 			return err
 		}
-		return one(tx.ExecContext(ctx, "UPDATE rescreens SET state = ?, error = ? WHERE id = ?", r.State, r.Error, r.ID))
+		if err := one(tx.ExecContext(ctx, "UPDATE rescreens SET state = ?, error = ? WHERE id = ?", r.State, r.Error, r.ID)); err != nil {
+			return err
+		}
+		return logRescreen(ctx, tx, r, map[string]any{"state": r.State})
 	})
 }
 
@@ -260,10 +270,23 @@ func putProgress(ctx context.Context, tx queries, r Rescreen) error {
 }
 
 // CancelRescreen ends a look-back: whatever program it runs in looks at its state whenever it has done some scans more. The error
-// wraps ErrNotFound, or ErrClosed when it has ended.
+// wraps ErrNotFound, ErrElsewhere when somebody of another agency has asked for it, or ErrClosed when it has ended.
 func (s *Store) CancelRescreen(ctx context.Context, id string) error {
+	if p, _ := Asking(ctx); !p.Program {
+		var of string
+		err := s.r.QueryRowContext(ctx, "SELECT u.agency FROM rescreens r JOIN users u ON u.name = r.asked_by WHERE r.id = ?", id).Scan(&of)
+		if err == nil {
+			err = mine(ctx, of)
+		}
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+	}
 	err := s.write(ctx, func(tx queries) error {
-		return one(tx.ExecContext(ctx, "UPDATE rescreens SET state = ? WHERE id = ? AND state = ?", RescreenCancelled, id, RescreenRunning))
+		if err := one(tx.ExecContext(ctx, "UPDATE rescreens SET state = ? WHERE id = ? AND state = ?", RescreenCancelled, id, RescreenRunning)); err != nil {
+			return err
+		}
+		return logRescreen(ctx, tx, Rescreen{ID: id}, map[string]any{"state": RescreenCancelled})
 	})
 	if errors.Is(err, ErrNotFound) {
 		if _, err := s.Rescreen(ctx, id); err != nil {
@@ -285,9 +308,15 @@ func putHit(ctx context.Context, tx queries, h LookBackHit) error {
 	return err
 }
 
-// Rescreens are up to limit of them, newest first.
-func (s *Store) Rescreens(ctx context.Context, limit int) ([]Rescreen, error) {
-	return s.rescreens(ctx, "TRUE ORDER BY r.seq DESC LIMIT ?", limit)
+// Rescreens are up to limit of them after the cursor ("" starts), newest first. ErrInvalid for a cursor that it did not give.
+func (s *Store) Rescreens(ctx context.Context, cursor string, limit int) ([]Rescreen, string, error) {
+	cond, args, err := list{table: "rescreens", id: "id", alias: "r", part: "0"}.after(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	found, err := s.rescreens(ctx, cond+" ORDER BY r.seq DESC LIMIT ?", append(args, limit+1)...)
+	found, next := page(found, limit, func(r Rescreen) (string, bool) { return r.ID, false })
+	return found, next, err
 }
 
 // RescreenMark is what changes of a look-back while it runs.
@@ -430,14 +459,36 @@ func (s *Store) tallies(ctx context.Context, rs []Rescreen) error {
 
 // LookBackHits are up to limit hits of a reference in scans that may be seen, those taken first first.
 func (s *Store) LookBackHits(ctx context.Context, referenceID string, limit int) ([]LookBackHit, error) {
+	return s.hits(ctx, "h.reference_id = ?", []any{referenceID}, limit)
+}
+
+// LookBackHitPage is the same in pages; ErrInvalid for a cursor that it did not give.
+func (s *Store) LookBackHitPage(ctx context.Context, referenceID, cursor string, limit int) ([]LookBackHit, string, error) {
+	cond, args := "h.reference_id = ?", []any{referenceID}
+	if cursor != "" {
+		at, id, err := parseCursor(cursor)
+		if err != nil {
+			return nil, "", err
+		}
+		cond, args = cond+" AND (s.acquired, s.id) > (?, ?)", append(args, at, id)
+	}
+	hits, err := s.hits(ctx, cond, args, limit+1)
+	if err != nil || len(hits) <= limit {
+		return hits, "", err
+	}
+	last := hits[limit-1]
+	return hits[:limit], formatCursor(micros(last.Acquired), last.ScanID), nil
+}
+
+func (s *Store) hits(ctx context.Context, cond string, condArgs []any, limit int) ([]LookBackHit, error) {
 	see, args, err := visible(ctx, "s")
 	if err != nil {
 		return nil, err
 	}
 	rows, err := s.r.QueryContext(ctx, `SELECT h.reference_id, h.scan_id, h.substance, h.class, h.controlled, h.score, h.shift_cm1, h.stated, h.verdict, h.headline,
 			h.library, h.algorithm, h.found, s.acquired, s.county, s.state, s.simulated
-		FROM lookback_hits h JOIN scans s ON s.id = h.scan_id WHERE h.reference_id = ? AND `+see+` ORDER BY s.acquired, s.id LIMIT ?`,
-		slices.Concat([]any{referenceID}, args, []any{limit})...)
+		FROM lookback_hits h JOIN scans s ON s.id = h.scan_id WHERE `+cond+` AND `+see+` ORDER BY s.acquired, s.id LIMIT ?`,
+		slices.Concat(condArgs, args, []any{limit})...)
 	if err != nil {
 		return nil, fmt.Errorf("read look-back hits: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fentrace/library"
+	"fentrace/server/audit"
 	"fentrace/server/tlp"
 )
 
@@ -106,9 +107,11 @@ func (s *Store) Decide(ctx context.Context, id string, d Decision, reviewers []s
 		if strings.TrimSpace(d.Reason) == "" && (!d.Accepted || d.Alone) {
 			return fmt.Errorf("%w: a reason is needed to reject a proposal, and to accept one alone", ErrInvalid)
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO proposal_decisions (proposal_id, accepted, reason, alone, decided_by, decided) VALUES (?,?,?,?,?,?)`,
-			id, d.Accepted, d.Reason, d.Alone, d.DecidedBy, micros(d.Decided))
-		return err
+		if _, err = tx.ExecContext(ctx, `INSERT INTO proposal_decisions (proposal_id, accepted, reason, alone, decided_by, decided) VALUES (?,?,?,?,?,?)`,
+			id, d.Accepted, d.Reason, d.Alone, d.DecidedBy, micros(d.Decided)); err != nil {
+			return err
+		}
+		return tx.logBound(ctx, audit.Alter, "decision", id, map[string]any{"accepted": d.Accepted, "alone": d.Alone})
 	})
 	if err != nil {
 		return fmt.Errorf("decide on proposal %s: %w", id, err)
@@ -166,6 +169,20 @@ func (s *Store) Proposals(ctx context.Context, status string, limit int) ([]Prop
 		return s.proposals(ctx, "TRUE", nil, limit)
 	}
 	return s.proposals(ctx, "v.status = ?", []any{status}, limit)
+}
+
+// ProposalPage is the same in pages; ErrInvalid for a cursor that it did not give.
+func (s *Store) ProposalPage(ctx context.Context, status, cursor string, limit int) ([]Proposal, string, error) {
+	cond, args, err := list{table: "proposals", id: "id", alias: "v", part: "CASE WHEN v.status = 'open' THEN 0 ELSE 1 END"}.after(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	if status != "" {
+		cond, args = cond+" AND v.status = ?", append(args, status)
+	}
+	ps, err := s.proposals(ctx, cond, args, limit+1)
+	ps, next := page(ps, limit, func(p Proposal) (string, bool) { return p.ID, p.Status != ProposalOpen })
+	return ps, next, err
 }
 
 func (s *Store) proposals(ctx context.Context, cond string, args []any, limit int) ([]Proposal, error) {
@@ -240,6 +257,29 @@ func (s *Store) Accepted(ctx context.Context) ([]Accepted, error) {
 			return nil, fmt.Errorf("read accepted references: %w", err)
 		}
 		out = append(out, a)
+	}
+	return out, rows.Err()
+}
+
+// LearntElsewhere are the references of a substance that were learnt from scans which whoever asks may not see.
+func (s *Store) LearntElsewhere(ctx context.Context, substanceID string) ([]string, error) {
+	see, args, err := visible(ctx, "s")
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.r.QueryContext(ctx, "SELECT v.reference_id FROM proposals v JOIN scans s ON s.id = v.scan_id WHERE v.substance_id = ? AND v.status = 'accepted' AND NOT ("+see+")",
+		append([]any{substanceID}, args...)...)
+	if err != nil {
+		return nil, fmt.Errorf("read accepted references: %w", err)
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("read accepted references: %w", err)
+		}
+		out = append(out, id)
 	}
 	return out, rows.Err()
 }

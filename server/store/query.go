@@ -20,13 +20,14 @@ type Filter struct {
 	From, To                                            time.Time // acquired: From <= t < To
 	Simulated                                           *bool
 	Text                                                string // part of file name, case, exhibit, officer, place, headline or finding
+	SHA256                                              string // of the file the scans came in
 }
 
 func (f Filter) where() (string, []any) {
 	conds, args := []string{"TRUE"}, []any{}
 	add := func(cond string, a ...any) { conds, args = append(conds, cond), append(args, a...) }
 	for _, eq := range []struct{ column, value string }{
-		{"verdict", f.Verdict}, {"technique", f.Technique}, {"county", f.County}, {"state", f.State},
+		{"verdict", f.Verdict}, {"technique", f.Technique}, {"county", f.County}, {"state", f.State}, {"sha256", f.SHA256},
 	} {
 		if eq.value != "" {
 			add("lower(s."+eq.column+") = ?", asciiLower(eq.value))
@@ -113,18 +114,19 @@ func formatCursor(at int64, id string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(at, 10) + "|" + id))
 }
 
+var errCursor = fmt.Errorf("%w: cursor was not given by this server", ErrInvalid)
+
 func parseCursor(c string) (at int64, id string, err error) {
-	bad := fmt.Errorf("%w: cursor was not given by this server", ErrInvalid)
 	b, err := base64.RawURLEncoding.DecodeString(c)
 	if err != nil {
-		return 0, "", bad
+		return 0, "", errCursor
 	}
 	num, id, ok := strings.Cut(string(b), "|")
 	if !ok {
-		return 0, "", bad
+		return 0, "", errCursor
 	}
 	if at, err = strconv.ParseInt(num, 10, 64); err != nil {
-		return 0, "", bad
+		return 0, "", errCursor
 	}
 	return at, id, nil
 }

@@ -28,16 +28,16 @@ type Row struct {
 
 // Columns are those of a batch, in order.
 var Columns = []Column{
-	{"file", false, func(r Row) string { return text(r.File) }},
-	{"sha256", false, func(r Row) string { return text(r.SHA256) }},
-	{"technique", false, func(r Row) string { return text(r.Technique) }},
-	{"verdict", false, func(r Row) string { return text(string(r.Verdict)) }},
-	{"headline", false, func(r Row) string { return text(r.Headline) }},
-	{"substance", false, first(func(f identify.Finding) string { return text(f.Substance) })},
-	{"cas", false, first(func(f identify.Finding) string { return text(f.CAS) })},
-	{"class", false, first(func(f identify.Finding) string { return text(f.Class) })},
+	{"file", false, func(r Row) string { return Text(r.File) }},
+	{"sha256", false, func(r Row) string { return Text(r.SHA256) }},
+	{"technique", false, func(r Row) string { return Text(r.Technique) }},
+	{"verdict", false, func(r Row) string { return Text(string(r.Verdict)) }},
+	{"headline", false, func(r Row) string { return Text(r.Headline) }},
+	{"substance", false, first(func(f identify.Finding) string { return Text(f.Substance) })},
+	{"cas", false, first(func(f identify.Finding) string { return Text(f.CAS) })},
+	{"class", false, first(func(f identify.Finding) string { return Text(f.Class) })},
 	{"controlled", false, first(func(f identify.Finding) string { return strconv.FormatBool(f.Controlled) })},
-	{"tier", false, first(func(f identify.Finding) string { return text(string(f.Tier)) })},
+	{"tier", false, first(func(f identify.Finding) string { return Text(string(f.Tier)) })},
 	{"score", true, first(func(f identify.Finding) string { return decimal(f.Score, 4) })},
 	{"probability", true, first(func(f identify.Finding) string { return decimal(f.Probability, 3) })},
 	{"shift_cm1", true, first(func(f identify.Finding) string { return decimal(f.ShiftCM1, 2) })},
@@ -51,20 +51,20 @@ var Columns = []Column{
 	{"snr", true, answered(func(r Row) string { return decimal(r.Quality.SNR, 1) })},
 	{"saturated", true, answered(func(r Row) string { return strconv.Itoa(r.Quality.Saturated) })},
 	{"fluorescence", true, answered(func(r Row) string { return decimal(r.Quality.Fluorescence, 3) })},
-	{"axis", false, func(r Row) string { return text(r.Quality.Axis) }},
-	{"reasons", false, func(r Row) string { return text(strings.Join(r.Reasons, "; ")) }},
-	{"next_steps", false, func(r Row) string { return text(strings.Join(r.NextSteps, "; ")) }},
-	{"candidate_2", false, nth(1, func(f identify.Finding) string { return text(f.Substance) })},
+	{"axis", false, func(r Row) string { return Text(r.Quality.Axis) }},
+	{"reasons", false, func(r Row) string { return Text(strings.Join(r.Reasons, "; ")) }},
+	{"next_steps", false, func(r Row) string { return Text(strings.Join(r.NextSteps, "; ")) }},
+	{"candidate_2", false, nth(1, func(f identify.Finding) string { return Text(f.Substance) })},
 	{"candidate_2_score", true, nth(1, func(f identify.Finding) string { return decimal(f.Score, 4) })},
-	{"library", false, func(r Row) string { return text(r.Library) }},
-	{"algorithm", false, func(r Row) string { return text(r.Algorithm) }},
+	{"library", false, func(r Row) string { return Text(r.Library) }},
+	{"algorithm", false, func(r Row) string { return Text(r.Algorithm) }},
 	{"simulated", false, answered(func(r Row) string {
 		if r.Simulated {
 			return "SIMULATED"
 		}
 		return ""
 	})},
-	{"error", false, func(r Row) string { return text(r.Error) }},
+	{"error", false, func(r Row) string { return Text(r.Error) }},
 	{"note", false, answered(func(Row) string { return identify.Presumptive })},
 }
 
@@ -90,9 +90,9 @@ func first(of func(identify.Finding) string) func(Row) string { return nth(0, of
 
 func decimal(v float64, digits int) string { return strconv.FormatFloat(v, 'f', digits, 64) }
 
-// text is one line that no spreadsheet takes for a formula: what begins like one gets an apostrophe before it
+// Text is one line that no spreadsheet takes for a formula: what begins like one gets an apostrophe before it
 // (OWASP, CSV injection).
-func text(s string) string {
+func Text(s string) string {
 	s = strings.TrimSpace(plain(s))
 	if s != "" && strings.ContainsRune("=+-@", rune(s[0])) {
 		return "'" + s

@@ -15,7 +15,7 @@ func TestCellsOfATableAreNoFormulas(t *testing.T) {
 	for in, want := range map[string]string{
 		"=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", "\t=1": "'=1", "\r\n@x": "'@x", "a=b": "a=b", "": "", "a\nb": "a b",
 	} {
-		if got := text(in); got != want {
+		if got := Text(in); got != want {
 			t.Errorf("%q became %q, not %q", in, got, want)
 		}
 	}

@@ -5,9 +5,11 @@ import "./styles/pages.css";
 import "./styles/print.css";
 import { h } from "./dom";
 import { accountPage } from "./pages/account";
+import { adminPage } from "./pages/admin";
 import { batchPage, batchesPage } from "./pages/batch";
 import { jobsPage } from "./pages/jobs";
 import { libraryPage } from "./pages/library";
+import { logPage } from "./pages/log";
 import { mapPage } from "./pages/map";
 import { queuePage } from "./pages/queue";
 import { scanPage } from "./pages/scan";
@@ -31,6 +33,8 @@ function match(path: string[]): { page: Page; title: string } {
   if (path[0] === "batches" && path.length === 2) return { page: batchPage, title: "Batch" };
   if (path[0] === "jobs" && path.length === 1) return { page: jobsPage, title: "Jobs" };
   if (path[0] === "queue" && path.length === 1) return { page: queuePage, title: "Unsent scans" };
+  if (path[0] === "log" && path.length === 1) return { page: logPage, title: "Log" };
+  if (path[0] === "admin" && path.length === 1) return { page: adminPage, title: "Admin" };
   if (path[0] === "account" && path.length === 1) return { page: accountPage, title: "Account" };
   return { page: missing, title: "No such page" };
 }

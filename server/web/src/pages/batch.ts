@@ -117,8 +117,14 @@ export const batchPage: Page = (host, { path, query }) => {
   host.append(h("div", { class: "page" }, title, state, problems, batchDrop(id, () => void reload(), failed), filters(view, change), exports,
     h("div", { class: "table-scroll" }, h("table", { class: "scans", "data-testid": "batch" }, h("thead", {}, h("tr", {}, ...columns.map((c) => sortable(c, () => view, change)))), body))));
   void reload();
-  const unsubscribe = api.onBatch((b) => { if (b.id === id) void reload(); });
-  return () => { unsubscribe(); document.removeEventListener("keydown", keys); left.abort(); };
+  // The numbers come with the event; the list, which is noted in the log each time it is had, a little later.
+  let later: ReturnType<typeof setTimeout> | undefined;
+  const unsubscribe = api.onBatch((b) => {
+    if (b.id !== id) return;
+    draws(b);
+    later ??= setTimeout(() => { later = undefined; void reload(); }, b.waiting ? 5000 : 200);
+  });
+  return () => { unsubscribe(); clearTimeout(later); document.removeEventListener("keydown", keys); left.abort(); };
 };
 
 const titles: Record<Column, string> = { number: "No.", name: "File", state: "State", verdict: "Verdict", headline: "Answer or error" };
