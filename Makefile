@@ -8,7 +8,7 @@ TAGS  := -tags webdist
 WEBSRC := $(shell find $(WEB)/src $(WEB)/public -type f 2>/dev/null) $(wildcard $(WEB)/*.html $(WEB)/*.json $(WEB)/*.ts)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test setup lint web fuzz bench bench-accuracy bench-calibration bench-instruments bench-interferogram bench-speed bench-server deb readme picture core clean
+.PHONY: help run build test setup lint web fuzz fuzz-http vuln bench bench-accuracy bench-calibration bench-instruments bench-interferogram bench-speed bench-server test-faults deb readme picture core clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -59,6 +59,19 @@ fuzz: ## run every fuzz target for FUZZTIME (10m)
 	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$pkg/*_test.go | sed 's/func //'); do \
 	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$pkg; done; done
 
+fuzz-http: ## send requests made from the OpenAPI document to a server for FUZZTIME (10m)
+	FENTRACE_HTTPFUZZ=$(FUZZTIME) CGO_ENABLED=1 $(GO) test -count=1 -timeout 0 -run '^TestHTTPFuzz$$' -v ./server
+
+# The vulnerability database is one of the Go modules, so that this works where vuln.go.dev cannot be reached.
+VULNDB      := golang.org/x/vulndb@v0.0.0-20261105234957-e22db6528018
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+vuln: ## look for known vulnerabilities in what is called; GOVULNDB=URL uses another database than that pinned here
+	@if [ -n "$$GOVULNDB" ]; then $(GO) run $(GOVULNCHECK) -db "$$GOVULNDB" ./...; else \
+	  dir=$$($(GO) mod download -json $(VULNDB) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p') && [ -d "$$dir/data/osv" ] \
+	   || { echo "the vulnerability database ($(VULNDB)) cannot be had: nothing was checked"; exit 1; }; \
+	  db=$$(mktemp -d) && trap 'rm -rf "$$db"' EXIT && (cd "$$dir" && $(GO) run ./cmd/indexdb -vulns data/osv -out "$$db") \
+	   && echo "database of $(VULNDB)" && $(GO) run $(GOVULNCHECK) -db "file://$$db" ./...; fi
+
 bench: bench-accuracy bench-calibration bench-instruments bench-interferogram ## measure everything
 
 bench-accuracy: ## measure accuracy on the development spectra; writes bench/RESULTS.md and bench/results.json
@@ -81,8 +94,11 @@ deb: build ## make a Debian package of the program, its service and its settings
 	VERSION=$$(git describe --tags --always --dirty 2>/dev/null | sed 's/^[^0-9]*/0~&/; s/^0~v//' || echo 0) \
 	DEB_ARCH=$$($(GO) env GOARCH) $(GO) run $(NFPM) package --config cmd/fentrace/packaging/nfpm.yaml --packager deb --target bin/
 
-bench-server: ## measure how many scans a second the server takes in; BENCHFLAGS="-db URL" also with PostgreSQL
+bench-server: ## measure how many scans a second the server takes in, on SQLite and PostgreSQL; BENCHFLAGS="-db URL" on a database of yours
 	CGO_ENABLED=1 $(GO) run ./bench/server $(BENCHFLAGS)
+
+test-faults: ## kill the server 300 times under load on SQLite and PostgreSQL, and take away what it stands on; FAULTFLAGS="-seed N -kills N"
+	CGO_ENABLED=1 $(GO) run ./bench/faults $(FAULTFLAGS)
 
 readme: ## copy the measured table into README.md
 	$(GO) run ./bench/readme

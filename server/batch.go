@@ -162,7 +162,7 @@ func (s *Server) answerFile(ctx context.Context, b store.Batch, number int64) er
 		_, _, err = s.Receive(store.As(ctx, b.Submitter), api.Upload{Name: f.Name, Raw: raw, Fields: b.Fields, Batch: &part})
 		return err
 	})
-	if errors.Is(err, api.ErrUnreadable) && ctx.Err() == nil || errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrWithheld) {
+	if errors.Is(err, api.ErrUnreadable) && ctx.Err() == nil || errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrWithheld) || errors.Is(err, store.ErrErased) {
 		defer s.announce()
 		return s.store.FailFile(ctx, part, firstLine(err.Error()), s.cfg.Clock())
 	}

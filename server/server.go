@@ -33,6 +33,7 @@ import (
 	"fentrace/server/jobs"
 	"fentrace/server/lookback"
 	"fentrace/server/observe"
+	"fentrace/server/seal"
 	"fentrace/server/store"
 	"fentrace/server/tlp"
 	"fentrace/server/web"
@@ -68,6 +69,8 @@ type Config struct {
 	// Database is the address of a PostgreSQL database to be used in place of the one in DataDir (see store.OpenPostgres);
 	// DataDir then holds only what is made from it. Empty: SQLite.
 	Database string
+	// Keys encrypt the bytes and spectra that are stored (see store.WithKeys); nil: they are stored plain.
+	Keys *seal.Ring
 	// Listen is host:port; DefaultListen when empty, port 0 picks a free one.
 	// Without Certificate, anything but a loopback address sends scans and log-ins over the network in the clear: put TLS before it.
 	Listen string
@@ -105,6 +108,15 @@ type Config struct {
 	Agency string
 	// Certificate and Key are PEM files; with them the server speaks TLS only. They are read again when they change.
 	Certificate, Key string
+	// RequireReason: nothing leaves as evidence pack, STIX or report unless it is said who is given it and why.
+	RequireReason bool
+	// AutoTLS has certificates issued and renewed in place of Certificate; nil: it does not.
+	AutoTLS *AutoTLS
+	// PublicURL is how browsers know this server, such as https://fentrace.example.org; that of the first name of AutoTLS, else URL,
+	// when empty.
+	PublicURL string
+	// LoginProvider lets people log in with OpenID Connect as well; nil: it does not.
+	LoginProvider *LoginProvider
 	// SessionIdle is after how long a browser that does nothing has to log in again; 0: not before auth.SessionLife.
 	SessionIdle time.Duration
 	// MetricsListen is host:port of a second listener, without log-in, that answers Prometheus under /metrics; "": there is none.
@@ -132,6 +144,7 @@ type Server struct {
 	http       *http.Server
 	chunks     *chunked.Uploads
 	metrics    *observe.Metrics
+	auto       *autoTLS     // nil: certificates come from files, or none does
 	scraped    *http.Server // of metrics; nil: there is none
 	instrument *instrument
 	knows      atomic.Pointer[knowledge] // what scans are answered with; replaced as a whole
@@ -150,6 +163,7 @@ type Server struct {
 	sender    *forward.Sender // nil: scans stay here
 	sending   sync.WaitGroup
 	logKey    logKey
+	packing   chan struct{} // full while an evidence pack is made
 	verifying verification
 
 	ending    chan struct{}
@@ -195,13 +209,13 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	st, err := store.OpenDatabase(ctx, cfg.DataDir, cfg.Database)
+	st, err := store.OpenDatabase(ctx, cfg.DataDir, cfg.Database, store.WithKeys(cfg.Keys))
 	if err != nil {
 		return nil, fmt.Errorf("start server: %w", err)
 	}
 	st.Clock = cfg.Clock
 	s := &Server{cfg: cfg, store: st, auth: auth.New(st, cfg.Clock, cfg.SessionIdle), instrument: newInstrument(cfg),
-		ending: make(chan struct{}), stored: make(chan struct{})}
+		packing: make(chan struct{}, 1), ending: make(chan struct{}), stored: make(chan struct{})}
 	s.prepared = indexes{dir: filepath.Join(cfg.DataDir, IndexFolder), of: map[string]summed{}}
 	s.looks.of = map[string]*looking{}
 	s.background, s.endWork = context.WithCancel(store.ByProgram(context.WithoutCancel(ctx), "server"))
@@ -219,6 +233,9 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s.sender = s.newSender()
 	if s.chunks, err = s.newChunked(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start server: %w", err), s.looker.Archive.Close(), st.Close())
+	}
+	if err := errors.Join(s.useProvider(), s.useAutoTLS()); err != nil {
 		return nil, errors.Join(fmt.Errorf("start server: %w", err), s.looker.Archive.Close(), st.Close())
 	}
 	s.metrics = s.newMetrics()
@@ -311,7 +328,10 @@ func (s *Server) Listen() error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w (is another Fentrace running? choose another address)", s.cfg.Listen, err)
 	}
-	if s.cfg.Certificate != "" {
+	switch {
+	case s.auto != nil:
+		l = tls.NewListener(l, s.auto.config())
+	case s.cfg.Certificate != "":
 		config, err := tlsConfig(s.cfg.Certificate, s.cfg.Key)
 		if err != nil {
 			return errors.Join(err, l.Close())
@@ -329,6 +349,13 @@ func (s *Server) URL() string {
 	addr := s.cfg.Listen
 	if s.listening != nil {
 		addr = s.listening.Addr().String()
+	}
+	if s.auto != nil {
+		_, port, _ := net.SplitHostPort(addr)
+		if port == "443" {
+			return "https://" + s.cfg.AutoTLS.Names[0]
+		}
+		return "https://" + net.JoinHostPort(s.cfg.AutoTLS.Names[0], port)
 	}
 	if s.cfg.Certificate != "" {
 		return "https://" + addr
@@ -350,7 +377,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if err := s.startJobs(ctx); err != nil {
 		return errors.Join(err, s.Close())
 	}
-	if err := s.startMetrics(); err != nil {
+	if err := errors.Join(s.startMetrics(), s.startChallenges()); err != nil {
 		return errors.Join(err, s.Close())
 	}
 	failed := make(chan error, 1)
@@ -393,6 +420,9 @@ func (s *Server) Close() error {
 		s.mu.Unlock()
 		if s.scraped != nil {
 			err = errors.Join(err, s.scraped.Close())
+		}
+		if s.auto != nil && s.auto.challenges != nil {
+			err = errors.Join(err, s.auto.challenges.Close())
 		}
 		s.works.Wait()
 		s.closeErr = errors.Join(preview, err, <-stopped, s.instrument.close(), s.looker.Archive.Close(), s.store.Close())

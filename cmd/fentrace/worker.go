@@ -15,6 +15,7 @@ type workerCommand struct {
 	LogLevel       string `default:"warn" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"What is logged: ${enum} (${default})."`
 	LogFormat      string `default:"text" enum:"text,json" placeholder:"FORMAT" help:"How: ${enum} (${default})."`
 	dataFlags
+	keyFlags
 	libraryFlags
 }
 
@@ -52,7 +53,11 @@ func (c *workerCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	s, err := server.New(env.ctx, server.Config{DataDir: dir, Database: address, Library: stack, Worker: true, IndexFrom: from,
+	ring, err := c.ring()
+	if err != nil {
+		return err
+	}
+	s, err := server.New(env.ctx, server.Config{DataDir: dir, Database: address, Keys: ring, Library: stack, Worker: true, IndexFrom: from,
 		Logger: (&serveCommand{LogLevel: c.LogLevel, LogFormat: c.LogFormat}).logger(env.stderr), Version: programVersion().Version})
 	if err != nil {
 		return err

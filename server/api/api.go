@@ -93,6 +93,15 @@ type Backend interface {
 	OpenIndex(sum string) (*os.File, error)
 	// Now is the time of the server.
 	Now() time.Time
+	// Evidence makes a pack of scans for somebody, and notes that. Errors: those of store.ForExport, store.ErrErased,
+	// store.ErrInvalid, evidence.ErrTooLarge.
+	Evidence(ctx context.Context, ids []string, to store.Release) (pack []byte, name string, err error)
+	// Release notes that bytes with these scans leave. Errors: store.ErrInvalid when it has to be said to whom and why.
+	Release(ctx context.Context, body []byte, to store.Release, scans []store.Scan) error
+	// SetHold keeps a scan from being erased. Errors: those of store.SetHold.
+	SetHold(ctx context.Context, scanID, reason string) (store.Hold, error)
+	// ReleaseHold lets it be erased again. Errors: those of store.ReleaseHold.
+	ReleaseHold(ctx context.Context, scanID, why string) error
 	// STIX says for whom a bundle of a scan speaks, and how it is marked.
 	STIX(sc store.Scan) exchange.STIXOptions
 	// Checkpoint signs what the log of what was done is now.
@@ -163,6 +172,7 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 	a := &API{backend: b, jobs: b.Jobs(), store: st, auth: au, log: log, limits: l, uploads: semaphore.NewWeighted(int64(max(1, l.Uploads)) * l.MaxUpload)}
 	a.huma = humaecho.New(e, cfg)
 	a.registerLogin()
+	a.registerProvider(e)
 	a.registerUpload()
 	a.registerIdentify()
 	a.registerScans()
@@ -177,12 +187,14 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 	a.registerBatches()
 	a.registerJobs()
 	a.registerIndex()
+	a.registerEvidence()
 	a.registerEvents()
 	a.registerAdmin()
 	a.registerLog()
 	for _, path := range []string{cfg.OpenAPIPath + ".json", cfg.OpenAPIPath + "-3.0.json", cfg.OpenAPIPath + ".yaml", cfg.OpenAPIPath + "-3.0.yaml"} {
 		au.Needs(http.MethodGet, path, auth.Account)
 	}
+	allowNull(a.huma.OpenAPI().Components.Schemas)
 	return a
 }
 

@@ -62,6 +62,10 @@ const (
 	// Export: have records in the forms that partners' programs read: STIX, GeoJSON. Nothing that is marked AMBER+STRICT or RED, and of
 	// another agency nothing that is AMBER, is handed out whoever asks.
 	Export Permission = "records.export"
+	// ReleasesRead: see who was given what, and why.
+	ReleasesRead Permission = "releases.read"
+	// HoldsSet: keep scans from being erased, and let them go again.
+	HoldsSet Permission = "holds.set"
 	// AuditRead: read the log of what was done.
 	AuditRead Permission = "audit.read"
 	// PeopleManage: look after the people of the own agency, and of every agency with AgenciesManage.
@@ -79,13 +83,13 @@ const (
 var Permissions = map[string][]Permission{
 	RoleTechnician:    {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake},
 	RoleChemist:       {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, ResultsEnter},
-	RoleReviewer:      {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, ResultsEnter, ReferencesDecide, LookBack, JobsManage},
+	RoleReviewer:      {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, ResultsEnter, ReferencesDecide, LookBack, JobsManage, ReleasesRead, HoldsSet},
 	RoleAnalyst:       {Account, LibraryRead, RecordsRead, IntelligenceRead, LookBack},
-	RoleDisseminator:  {Account, LibraryRead, RecordsRead, IntelligenceRead, Export},
+	RoleDisseminator:  {Account, LibraryRead, RecordsRead, IntelligenceRead, Export, ReleasesRead},
 	RoleAuditor:       {Account, AuditRead},
 	RoleAdministrator: {Account, JobsManage, PeopleManage, SharesManage, AgenciesManage},
 	RolePublic:        {Account, LibraryRead, RecordsRead, IntelligenceRead},
-	RoleOperator: {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, ResultsEnter, ReferencesDecide, LookBack, JobsManage, Export,
+	RoleOperator: {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, ResultsEnter, ReferencesDecide, LookBack, JobsManage, Export, ReleasesRead, HoldsSet,
 		PeopleManage, SharesManage, AuditRead},
 }
 

@@ -118,9 +118,10 @@ func (s *Store) AddToBatch(ctx context.Context, id, gather, queue string, files 
 	if err != nil {
 		return 0, err
 	}
-	sums := make([]string, len(files))
+	sums, raws := make([]string, len(files)), make([]sealed, len(files))
 	for i, f := range files {
 		sums[i] = spectra.HashBytes(f.Raw)
+		raws[i] = s.seal(f.Raw, rawOf(sums[i]))
 	}
 	err = s.write(ctx, func(tx queries) error {
 		added = 0
@@ -132,7 +133,7 @@ func (s *Store) AddToBatch(ctx context.Context, id, gather, queue string, files 
 			return err
 		}
 		for i, f := range files {
-			if _, err := insertFile(ctx, tx, agency, sums[i], f, now); err != nil {
+			if _, err := insertFile(ctx, tx, agency, sums[i], f.Name, len(f.Raw), raws[i], now); err != nil {
 				return fmt.Errorf("store file %s: %w", f.Name, err)
 			}
 			n, err := changed(tx.ExecContext(ctx, `INSERT INTO batch_files (batch, sha256, name, state, added) VALUES (?,?,?,?,?)

@@ -82,11 +82,18 @@ func (s *Store) FileBytes(ctx context.Context, sum string) (raw []byte, err erro
 	if err := onlyProgram(ctx); err != nil {
 		return nil, err
 	}
-	err = s.r.QueryRowContext(ctx, "SELECT raw FROM files WHERE sha256 = ?", sum).Scan(&raw)
+	var v sealed
+	err = s.r.QueryRowContext(ctx, "SELECT raw, raw_key FROM files WHERE sha256 = ?", sum).Scan(&v.value, &v.key)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = fmt.Errorf("file %.12s: %w", sum, ErrNotFound)
+		return nil, fmt.Errorf("file %.12s: %w", sum, ErrNotFound)
 	}
-	return raw, err
+	if err != nil {
+		return nil, err
+	}
+	if v.key == erasedKey {
+		return nil, fmt.Errorf("file %.12s: %w", sum, ErrErased)
+	}
+	return s.open(v, rawOf(sum))
 }
 
 // FailFile notes why a file of a batch cannot be answered. One that is answered meanwhile stays so.
