@@ -18,6 +18,13 @@ var notLogged = map[string]string{
 	"SpendToken":      "that of a log-in by a provider opens once; the log-in itself is in the log",
 	"BeginComparison": "how far a comparison is; the change of the library and its end are in the log",
 	"AddTruthAnswer":  "the same",
+	"openQueue":       "it makes the tables of the job queue",
+	"InsertLookBack":  "the beginning of the look-back is in the log",
+	"Gather":          "it shares out files of a batch that are in the log",
+	"Single":          "the same",
+	"MoveJobs":        "what a job does is in the log",
+	"Beat":            "it says all the time that a program lives",
+	"RemoveWorker":    "it forgets a program that has ended",
 }
 
 // Whatever writes to the database, by itself or by what it calls, notes in the log what was done.
