@@ -74,6 +74,7 @@ func (c *doctorCommand) Run(env *environment) error {
 		{"learnt library", func() healthFinding { return checkLearned(env.ctx, dir) }},
 		{"data folder", func() healthFinding { return checkFolder(dir) }},
 		{"database", func() healthFinding { return checkDatabase(look, lookErr) }},
+		{"encryption", func() healthFinding { return checkEncryption(look, c.keyFlags, dir) }},
 		{"clock", func() healthFinding { return checkClock(look, time.Now()) }},
 		{"queue", func() healthFinding { return checkQueue(look) }},
 		{"archive", func() healthFinding { return checkArchive(dir) }},

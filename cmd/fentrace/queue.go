@@ -112,8 +112,12 @@ func openStore(env *environment, f dataFlags) (*store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	ring, err := f.ring()
+	if err != nil {
+		return nil, err
+	}
 	if address != "" {
-		return store.OpenPostgres(env.ctx, address)
+		return store.OpenPostgres(env.ctx, address, store.WithKeys(ring))
 	}
 	dir, err := f.folder()
 	if err != nil {
@@ -122,7 +126,7 @@ func openStore(env *environment, f dataFlags) (*store.Store, error) {
 	if _, err := os.Stat(filepath.Join(dir, store.FileName)); errors.Is(err, fs.ErrNotExist) {
 		return nil, usagef("%s holds no database; name the folder with --data", dir)
 	}
-	return store.Open(env.ctx, dir)
+	return store.Open(env.ctx, dir, store.WithKeys(ring))
 }
 
 type sendCommand struct {

@@ -47,7 +47,10 @@ type commands struct {
 	Result        resultCommand        `cmd:"" help:"Enter at a server what a laboratory found."`
 	Backup        backupCommand        `cmd:"" help:"Copy all that a server has stored into one file, while it runs."`
 	Restore       restoreCommand       `cmd:"" help:"Make a data folder from a backup."`
-	Verify        verifyCommand        `cmd:"" help:"Check that everything a server has stored is as it was stored."`
+	Export        exportCommands       `cmd:"" help:"Write what is stored for somebody else: evidence packs."`
+	Verify        verifyCommand        `cmd:"" help:"Check an evidence pack without a server, or that everything a server has stored is as it was stored."`
+	Purge         purgeCommand         `cmd:"" help:"Erase scans that are past the term of a retention policy."`
+	Key           keyCommands          `cmd:"" help:"Encrypt what is stored: make keys, change them."`
 	Doctor        doctorCommand        `cmd:"" help:"Say what is wrong with this installation, and what to do about it."`
 	Demo          demoCommand          `cmd:"" help:"Show everything at work with SIMULATED data."`
 	Version       versionCommand       `cmd:"" help:"Say which version this is."`
@@ -177,7 +180,7 @@ func (env *environment) fail(err error) int {
 		message = strings.Join(wrap(message, 0), "\n")
 	}
 	fmt.Fprintln(env.stderr, message)
-	if errors.As(err, &usage) {
+	if errors.As(err, &usage) || errors.Is(err, store.ErrKeyNeeded) {
 		return exitUsage
 	}
 	return exitFailed

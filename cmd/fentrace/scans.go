@@ -199,7 +199,7 @@ func (c *scansGetCommand) write(env *environment, id string) error {
 		}
 		stream = copying(res.Body)
 	case "stix":
-		res, err := env.remote.Client.GetStix(env.ctx, id)
+		res, err := env.remote.Client.GetStix(env.ctx, id, nil)
 		if err != nil {
 			return err
 		}

@@ -40,6 +40,7 @@ type serveCommand struct {
 	LogFormat string        `default:"text" enum:"text,json" placeholder:"FORMAT" help:"How: ${enum} (${default})."`
 	TLSCert   string        `name:"tls-cert" placeholder:"FILE.pem" help:"Speak TLS with this certificate (its chain in the same file); needs --tls-key. Both are read again when they change."`
 	TLSKey    string        `name:"tls-key" placeholder:"FILE.pem" help:"The key of the certificate."`
+	Reasons   bool          `name:"require-dissemination-reason" help:"Hand out evidence packs, STIX and reports only if it is said who is given them and why."`
 	Metrics   string        `placeholder:"HOST:PORT" help:"Answer Prometheus under /metrics there, without log-in."`
 	doorFlags
 	dataFlags
@@ -53,7 +54,8 @@ type serveCommand struct {
 func (serveCommand) Help() string {
 	return `Prints a link that logs in once, within 15 minutes. Ctrl-C lets running requests finish and ends it. With --port the
 pages can scan. With --upstream every scan stored here is sent on to that server, in order, as soon as it can be reached;
-what waits is kept in the folder. Every flag can also be set by an environment variable, FENTRACE_LISTEN for
+what waits is kept in the folder. With --encryption-key-file raw
+bytes and spectra are stored encrypted (fentrace help key new). Every flag can also be set by an environment variable, FENTRACE_LISTEN for
 --listen, or in the file that --config names: one line for each, such as listen = "127.0.0.1:8080". The command
 line counts most, then the environment. GET /healthz and /readyz say whether the server is well.
 
@@ -192,6 +194,10 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 	if err != nil {
 		return server.Config{}, err
 	}
+	ring, err := c.ring()
+	if err != nil {
+		return server.Config{}, err
+	}
 	mark, err := tlp.Parse(c.Mark)
 	if err != nil {
 		return server.Config{}, usagef("--mark: %v", err)
@@ -205,7 +211,7 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 		return server.Config{}, err
 	}
 	config := server.Config{
-		DataDir: dir, Database: database, UploadTLP: mark, Agency: c.Of, Upstream: upstream, Listen: c.Listen, Library: stack, MaxUpload: size,
+		DataDir: dir, Database: database, Keys: ring, RequireReason: c.Reasons, UploadTLP: mark, Agency: c.Of, Upstream: upstream, Listen: c.Listen, Library: stack, MaxUpload: size,
 		Acquire: c.settings(c.portFlags), Logger: c.logger(env.stderr), MetricsListen: c.Metrics, Certificate: c.TLSCert, Key: c.TLSKey, SessionIdle: c.idle(), Version: programVersion().Version,
 	}
 	if err := c.doors(&config); err != nil {
@@ -252,6 +258,11 @@ func printLogin(env *environment, s *server.Server, user string) error {
 
 // warnings says what the person who starts the server has to know.
 func (c *serveCommand) warnings(env *environment) {
+	if dir, err := c.folder(); err == nil {
+		if path := c.inFolder(dir); path != "" {
+			fmt.Fprintf(env.stderr, "Warning: the key %s lies in the folder that it protects: move it to another place.\n", plain(path))
+		}
+	}
 	if c.TLSCert != "" || len(c.AutoNames) > 0 {
 		return
 	}

@@ -33,6 +33,7 @@ func (f databaseFlags) address() (string, error) {
 type dataFlags struct {
 	Data string `placeholder:"DIR" help:"Folder of the database; by default fentrace in the user's configuration folder."`
 	databaseFlags
+	keyFlags
 }
 
 // folder returns the folder named, or the default.

@@ -13,13 +13,15 @@ import (
 )
 
 type verifyCommand struct {
-	Checkpoint []string `placeholder:"FILE" help:"Checkpoint of the log that was kept elsewhere; can be given several times. It shows that the log was not made anew or cut back since."`
-	JSON       bool     `name:"json" help:"Print one JSON object for each fault, and one for the whole at the end."`
+	Pack string `arg:"" optional:"" placeholder:"PACK.zip" help:"Evidence pack to check; without one the data folder is verified."`
+	packFlags
 	dataFlags
 }
 
 func (verifyCommand) Help() string {
-	return `Computes the log of what was done anew from its entries, compares it with every signed checkpoint, and compares every
+	return verifyPackHelp + `
+
+Without a pack the data folder is verified. That computes the log of what was done anew from its entries, compares it with every signed checkpoint, and compares every
 stored file, spectrum, answer, laboratory result and decision with what the log says of it. What was changed, put in or
 taken away is named. It may run beside the server. Exit code 1: something is wrong.
 
@@ -33,6 +35,14 @@ Examples:
 }
 
 func (c *verifyCommand) Run(env *environment) error {
+	switch {
+	case c.Pack != "" && (c.Data != "" || c.DB != ""):
+		return usagef("%s: an evidence pack is checked without a data folder; leave out --data and --db", c.Pack)
+	case c.Pack != "":
+		return c.verifyPack(env, c.Pack)
+	case c.Key != "":
+		return usagef("--key: it is for evidence packs; name one")
+	}
 	dir, err := c.folder()
 	if err != nil {
 		return err
@@ -57,7 +67,11 @@ func (c *verifyCommand) Run(env *environment) error {
 	if options.Keys, err = server.KnownLogKey(dir); err != nil {
 		return err
 	}
-	s, err := store.OpenDatabase(env.ctx, dir, database)
+	ring, err := c.ring()
+	if err != nil {
+		return err
+	}
+	s, err := store.OpenDatabase(env.ctx, dir, database, store.WithKeys(ring))
 	if err != nil {
 		return err
 	}

@@ -73,6 +73,15 @@ type Backend interface {
 	ReadAlert(ctx context.Context, id, by string) error
 	// Similar are stored scans that agree with a stored scan, best first. Errors: store.ErrNotFound, search.ErrNotSearchable.
 	Similar(ctx context.Context, scanID string, least float64, limit int) ([]lookback.Similar, error)
+	// Evidence makes a pack of scans for somebody, and notes that. Errors: those of store.ForExport, store.ErrErased,
+	// store.ErrInvalid, evidence.ErrTooLarge.
+	Evidence(ctx context.Context, ids []string, to store.Release) (pack []byte, name string, err error)
+	// Release notes that bytes with these scans leave. Errors: store.ErrInvalid when it has to be said to whom and why.
+	Release(ctx context.Context, body []byte, to store.Release, scans []store.Scan) error
+	// SetHold keeps a scan from being erased. Errors: those of store.SetHold.
+	SetHold(ctx context.Context, scanID, reason string) (store.Hold, error)
+	// ReleaseHold lets it be erased again. Errors: those of store.ReleaseHold.
+	ReleaseHold(ctx context.Context, scanID, why string) error
 	// STIX says for whom a bundle of a scan speaks, and how it is marked.
 	STIX(sc store.Scan) exchange.STIXOptions
 	// Checkpoint signs what the log of what was done is now.
@@ -152,6 +161,7 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 	a.registerLearning()
 	a.registerValidation()
 	a.registerLookBack()
+	a.registerEvidence()
 	a.registerEvents()
 	a.registerAdmin()
 	a.registerLog()

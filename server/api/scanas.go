@@ -43,6 +43,7 @@ type scanAsInput struct {
 	Accept      string `header:"Accept" doc:"application/json; chemical/x-jcamp-dx or text/csv for the spectrum; image/png for the overlay; application/pdf for a report"`
 	As          string `query:"as" enum:"json,jcamp,csv,png,pdf" doc:"the same by name, for links; counts more than Accept"`
 	IfNoneMatch string `header:"If-None-Match"`
+	ReleaseQuery
 }
 
 type scanAsOutput struct {
@@ -76,6 +77,11 @@ func (a *API) scanAs(ctx context.Context, in *scanAsInput) (*scanAsOutput, error
 	var b bytes.Buffer
 	if err := a.writeScan(ctx, &b, sc, as); err != nil {
 		return nil, err
+	}
+	if as == pdfType {
+		if err := a.backend.Release(ctx, b.Bytes(), in.to(store.ReleaseReport), []store.Scan{sc}); err != nil {
+			return nil, err
+		}
 	}
 	out := &scanAsOutput{ContentType: as, Vary: "Accept", Body: b.Bytes(), ETag: entityTag(b.Bytes())}
 	if unchanged(in.IfNoneMatch, out.ETag) {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"mime"
 	"net/http"
 
@@ -40,10 +41,9 @@ type rawOutput struct {
 	Body        []byte
 }
 
-type stixOutput struct {
-	ContentType string `header:"Content-Type"`
-	Disposition string `header:"Content-Disposition"`
-	Body        exchange.Object
+type stixInput struct {
+	ScanID
+	ReleaseQuery
 }
 
 func (a *API) registerScans() {
@@ -113,7 +113,7 @@ func (a *API) raw(ctx context.Context, in *struct {
 	return &rawOutput{ContentType: "application/octet-stream", ETag: tag, Disposition: attachment(name), Body: raw}, nil
 }
 
-func (a *API) stix(ctx context.Context, in *ScanID) (*stixOutput, error) {
+func (a *API) stix(ctx context.Context, in *stixInput) (*rawOutput, error) {
 	sc, err := a.store.ForExport(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -122,7 +122,14 @@ func (a *API) stix(ctx context.Context, in *ScanID) (*stixOutput, error) {
 	if sc.Simulated {
 		name = "SIMULATED-" + name
 	}
-	return &stixOutput{ContentType: exchange.STIXType, Disposition: attachment(name), Body: exchange.Bundle(sc, a.backend.STIX(sc))}, nil
+	body, err := json.Marshal(exchange.Bundle(sc, a.backend.STIX(sc)))
+	if err != nil {
+		return nil, err
+	}
+	if err := a.backend.Release(ctx, body, in.to(store.ReleaseSTIX), []store.Scan{sc}); err != nil {
+		return nil, err
+	}
+	return &rawOutput{ContentType: exchange.STIXType, Disposition: attachment(name), Body: body}, nil
 }
 
 func attachment(name string) string {

@@ -173,8 +173,8 @@ func (s *Service) sessionUser(ctx context.Context, session string) (store.User, 
 	u, used, err := s.store.SessionUser(ctx, hash(session), now, s.unusedSince(now))
 	if err == nil && s.idle > 0 && now.Sub(used) >= touchEvery {
 		err = s.store.TouchSession(ctx, hash(session), now)
-		if errors.Is(err, store.ErrFull) {
-			err = nil // on a full disk one may still look at what is there
+		if errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrDisk) {
+			err = nil // on a full or read-only disk one may still look at what is there
 		}
 	}
 	return u, err

@@ -184,6 +184,20 @@ func (sc Scan) hashes(answer, spectrum []byte) ScanHashes {
 		Said: hashRow(sc.TLP.Rank(), loc.Latitude, loc.Longitude, loc.PrecisionM, loc.County, loc.State, loc.FIPS, sc.Case, sc.Exhibit, sc.Officer)}
 }
 
+// Hashes are those that the log has of a scan which was stored with this answer and spectrum, as JSON.
+func (sc Scan) Hashes(answer, spectrum []byte) ScanHashes { return sc.hashes(answer, spectrum) }
+
+// ToldByLog is what leaves, in their order, say of the content of a scan; ok is false when they say nothing of it.
+func ToldByLog(scanID string, leaves []audit.Leaf) (told ScanHashes, seq int64, ok bool) {
+	var t toldOf
+	for _, l := range leaves {
+		if l.Kind == KindScan && l.ID == scanID && (l.Action == audit.Collect || l.Action == audit.Alter) {
+			t.add(l)
+		}
+	}
+	return t.scan, t.seq, t.any
+}
+
 // logSaid notes in the log that what is said of the circumstances of a scan was changed, with the hash of what is stored now. Whatever
 // amends a scan calls it after the change, in the same transaction.
 func (q queries) logSaid(ctx context.Context, scanID string) error {

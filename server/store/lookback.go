@@ -103,7 +103,8 @@ type LookBackHit struct {
 type SearchableScan struct {
 	Seq    int64
 	ID     string
-	stored []byte
+	stored sealed
+	store  *Store
 	recent *spectra.Spectrum // nil: it has to be read from stored
 }
 
@@ -112,7 +113,11 @@ func (sc SearchableScan) Spectrum() (sp spectra.Spectrum, err error) {
 	if sc.recent != nil {
 		return *sc.recent, nil
 	}
-	if err := json.Unmarshal(sc.stored, &sp); err != nil {
+	plain, err := sc.store.open(sc.stored, spectrumOf(sc.ID))
+	if err != nil {
+		return spectra.Spectrum{}, err
+	}
+	if err := json.Unmarshal(plain, &sp); err != nil {
 		return spectra.Spectrum{}, fmt.Errorf("stored spectrum of scan %s: %w", sc.ID, err)
 	}
 	return sp, nil
@@ -130,15 +135,15 @@ func (s *Store) ScansAfter(ctx context.Context, technique string, after, to int6
 			return nil, 0, err
 		}
 	}
-	rows, err := s.r.QueryContext(ctx, "SELECT s.seq, s.id, s.spectrum FROM scans s WHERE s.seq > ? AND s.seq <= ? AND s.technique = ? AND "+see+" ORDER BY s.seq LIMIT ?",
+	rows, err := s.r.QueryContext(ctx, "SELECT s.seq, s.id, s.spectrum, s.spectrum_key FROM scans s WHERE s.seq > ? AND s.seq <= ? AND s.technique = ? AND s.spectrum_key <> '"+erasedKey+"' AND "+see+" ORDER BY s.seq LIMIT ?",
 		slices.Concat([]any{after, upTo, technique}, args, []any{limit})...)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read scans after %d: %w", after, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var sc SearchableScan
-		if err := rows.Scan(&sc.Seq, &sc.ID, &sc.stored); err != nil {
+		sc := SearchableScan{store: s}
+		if err := rows.Scan(&sc.Seq, &sc.ID, &sc.stored.value, &sc.stored.key); err != nil {
 			return nil, 0, fmt.Errorf("read scans after %d: %w", after, err)
 		}
 		if sp, ok := s.recent.Get(sc.ID); ok {

@@ -241,7 +241,8 @@ func (s *Store) QueueStored(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// File returns the bytes of a file stored for the agency of who asks by their SHA-256; ErrNotFound when there is none.
+// File returns the bytes of a file stored for the agency of who asks by their SHA-256; ErrNotFound when there is none, ErrErased when
+// they were erased.
 func (s *Store) File(ctx context.Context, sum string) (File, error) {
 	agency, err := holder(ctx)
 	if err != nil {
@@ -252,10 +253,18 @@ func (s *Store) File(ctx context.Context, sum string) (File, error) {
 		return File{}, err
 	}
 	var f File
-	err = s.r.QueryRowContext(ctx, `SELECT h.name, f.raw FROM holdings h JOIN files f ON f.sha256 = h.sha256 WHERE h.agency = ? AND h.sha256 = ?
-		AND EXISTS (SELECT 1 FROM scans s WHERE s.agency = h.agency AND s.sha256 = h.sha256 AND `+see+")", append([]any{agency, sum}, args...)...).Scan(&f.Name, &f.Raw)
-	if errors.Is(err, sql.ErrNoRows) {
+	var v sealed
+	err = s.r.QueryRowContext(ctx, `SELECT h.name, f.raw, f.raw_key FROM holdings h JOIN files f ON f.sha256 = h.sha256 WHERE h.agency = ? AND h.sha256 = ?
+		AND EXISTS (SELECT 1 FROM scans s WHERE s.agency = h.agency AND s.sha256 = h.sha256 AND `+see+")", append([]any{agency, sum}, args...)...).
+		Scan(&f.Name, &v.value, &v.key)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
 		return File{}, fmt.Errorf("file %.12s: %w", sum, ErrNotFound)
+	case err != nil:
+		return File{}, err
+	case v.key == erasedKey:
+		return File{}, fmt.Errorf("file %.12s %w", sum, ErrErased)
 	}
+	f.Raw, err = s.open(v, rawOf(sum))
 	return f, err
 }

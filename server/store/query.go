@@ -24,7 +24,7 @@ type Filter struct {
 }
 
 func (f Filter) where() (string, []any) {
-	conds, args := []string{"TRUE"}, []any{}
+	conds, args := []string{"NOT EXISTS (SELECT 1 FROM erasures e WHERE e.scan_id = s.id)"}, []any{}
 	add := func(cond string, a ...any) { conds, args = append(conds, cond), append(args, a...) }
 	for _, eq := range []struct{ column, value string }{
 		{"verdict", f.Verdict}, {"technique", f.Technique}, {"county", f.County}, {"state", f.State}, {"sha256", f.SHA256},
@@ -201,15 +201,17 @@ func (s *Store) ByHash(ctx context.Context, sha256 string) ([]Scan, error) {
 
 // complete fills in what lists leave out of scans of one file that may be seen.
 func (s *Store) complete(ctx context.Context, scans []Scan) error {
-	return errors.Join(s.siblings(ctx, scans), s.fieldAnswers(ctx, scans), s.laboratory(ctx, scans), s.warnings(ctx, scans))
+	return errors.Join(s.siblings(ctx, scans), s.fieldAnswers(ctx, scans), s.laboratory(ctx, scans), s.keeping(ctx, scans), s.warnings(ctx, scans))
 }
 
 // warnings fills in what the spectra say is wrong with them.
 func (s *Store) warnings(ctx context.Context, scans []Scan) error {
 	for i := range scans {
-		var stored []byte
 		var said struct{ Metadata struct{ Warnings []string } }
-		err := s.r.QueryRowContext(ctx, "SELECT spectrum FROM scans WHERE id = ?", scans[i].ID).Scan(&stored)
+		stored, err := s.spectrum(ctx, scans[i].ID)
+		if errors.Is(err, ErrErased) {
+			continue
+		}
 		if err == nil {
 			err = json.Unmarshal(stored, &said)
 		}

@@ -46,6 +46,12 @@ type Scan struct {
 	// Warnings are what is wrong with the measurement or its file, one sentence each, from the metadata of the spectrum.
 	Warnings []string `json:"warnings" doc:"what is wrong with the measurement or its file; left out in lists"`
 
+	// Erased says that the scan was erased under a retention policy: what is left is its tombstone.
+	Erased *Erasure `json:"erased,omitempty" doc:"it was erased under a retention policy: what is left is its tombstone"`
+
+	// Holds, first one first, are why it must not be erased.
+	Holds []Hold `json:"holds,omitempty" doc:"legal holds on it, first one first; left out in lists"`
+
 	// Spectrum is set on the way in; Store.Spectrum reads it back.
 	Spectrum spectra.Spectrum `json:"-"`
 }

@@ -378,7 +378,8 @@ func (v *verifier) boundThere(ctx context.Context, l audit.Leaf) error {
 			continue
 		}
 		var there bool
-		if err := v.r.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM "+b.table+" WHERE "+b.where+")", b.parts(l.ID)...).Scan(&there); err != nil {
+		if err := v.r.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM "+b.table+" WHERE "+b.where+") OR EXISTS (SELECT 1 FROM log_leaves WHERE kind = ? AND record = ? AND action = ?)",
+			append(b.parts(l.ID), l.Kind, l.ID, audit.Erase)...).Scan(&there); err != nil {
 			return fmt.Errorf("look for the %s %s: %w", b.words, l.ID, err)
 		}
 		if !there && b.kind == kindFieldAnswer { // they go with the scans that they came with

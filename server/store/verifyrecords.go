@@ -63,10 +63,11 @@ func (v *verifier) someFiles(ctx context.Context, after string) ([]storedFile, e
 
 // look reads the bytes of a file. That they cannot be read is a fault of this file, unless the database is away.
 func (f *storedFile) look(ctx context.Context, v *verifier) error {
-	var stored, raw []byte
-	err := v.r.QueryRowContext(ctx, "SELECT raw FROM files WHERE sha256 = ?", f.sum).Scan(&stored)
-	if err == nil {
-		raw, err = v.plainFile(f.sum, stored)
+	var stored sealed
+	var raw []byte
+	err := v.r.QueryRowContext(ctx, "SELECT raw, raw_key FROM files WHERE sha256 = ?", f.sum).Scan(&stored.value, &stored.key)
+	if err == nil && stored.key != erasedKey { // else there is nothing
+		raw, err = v.Store.open(stored, rawOf(f.sum))
 	}
 	if away(ctx, err) {
 		return err
@@ -82,9 +83,6 @@ func (f *storedFile) look(ctx context.Context, v *verifier) error {
 func away(ctx context.Context, err error) bool {
 	return err != nil && (ctx.Err() != nil || errors.Is(err, ErrUnavailable))
 }
-
-// plainFile are the bytes of a file as they came.
-func (s *Store) plainFile(_ string, stored []byte) ([]byte, error) { return stored, nil }
 
 func (v *verifier) file(ctx context.Context, f storedFile) error {
 	of, erased, err := v.scansOf(ctx, f.sum)

@@ -188,6 +188,18 @@ type Device = store.Device
 // DeviceStatus defines model for DeviceStatus.
 type DeviceStatus = api.DeviceStatus
 
+// Dissemination defines model for Dissemination.
+type Dissemination = store.Dissemination
+
+// DisseminationsOutputBody defines model for DisseminationsOutputBody.
+type DisseminationsOutputBody struct {
+	// Disseminations newest first
+	Disseminations []Dissemination `json:"disseminations"`
+
+	// NextCursor empty on the last page
+	NextCursor string `json:"next_cursor"`
+}
+
 // Documented defines model for Documented.
 type Documented struct {
 	Case    *string `json:"case,omitempty"`
@@ -208,6 +220,9 @@ type Documented struct {
 	// Tlp marking by the Traffic Light Protocol 2.0; without one it is the server's for uploads
 	Tlp *string `json:"tlp,omitempty"`
 }
+
+// Erasure defines model for Erasure.
+type Erasure = store.Erasure
 
 // Fault defines model for Fault.
 type Fault = store.Fault
@@ -246,6 +261,14 @@ type Fraction = identify.Fraction
 
 // Given defines model for Given.
 type Given = store.Given
+
+// Hold defines model for Hold.
+type Hold = store.Hold
+
+// HoldInputBody defines model for HoldInputBody.
+type HoldInputBody struct {
+	Reason string `json:"reason"`
+}
 
 // Identification defines model for Identification.
 type Identification = identify.Identification
@@ -553,6 +576,25 @@ type AlertsParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListDisseminationsParams defines parameters for ListDisseminations.
+type ListDisseminationsParams struct {
+	// Scan id of a scan
+	Scan       *string `form:"scan,omitempty" json:"scan,omitempty"`
+	Recipient  *string `form:"recipient,omitempty" json:"recipient,omitempty"`
+	ReleasedBy *string `form:"released_by,omitempty" json:"released_by,omitempty"`
+	Kind       *string `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// From left at or after
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To left before
+	To    *time.Time `form:"to,omitempty" json:"to,omitempty"`
+	Limit *int64     `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // EventsParams defines parameters for Events.
 type EventsParams struct {
 	// LastEventID resume after this event
@@ -817,9 +859,27 @@ type GetScanParams struct {
 	// As the same by name, for links; counts more than Accept
 	As *string `form:"as,omitempty" json:"as,omitempty"`
 
+	// Recipient who is given it, such as an office and a name; kept on record
+	Recipient *string `form:"recipient,omitempty" json:"recipient,omitempty"`
+
+	// Reason why; kept on record. A server may require both
+	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
+
 	// Accept application/json; chemical/x-jcamp-dx or text/csv for the spectrum; image/png for the overlay; application/pdf for a report
 	Accept      *string `json:"Accept,omitempty"`
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// GetEvidenceParams defines parameters for GetEvidence.
+type GetEvidenceParams struct {
+	// With ids of more scans for the same pack
+	With []string `form:"with,omitempty" json:"with,omitempty"`
+
+	// Recipient who is given it, such as an office and a name; kept on record
+	Recipient *string `form:"recipient,omitempty" json:"recipient,omitempty"`
+
+	// Reason why; kept on record. A server may require both
+	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
 }
 
 // GetRawParams defines parameters for GetRaw.
@@ -832,6 +892,15 @@ type SimilarScansParams struct {
 	// Least correlation
 	Least *float64 `form:"least,omitempty" json:"least,omitempty"`
 	Limit *int64   `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// GetStixParams defines parameters for GetStix.
+type GetStixParams struct {
+	// Recipient who is given it, such as an office and a name; kept on record
+	Recipient *string `form:"recipient,omitempty" json:"recipient,omitempty"`
+
+	// Reason why; kept on record. A server may require both
+	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
 }
 
 // AddAgencyJSONRequestBody defines body for AddAgency for application/json ContentType.
@@ -881,6 +950,12 @@ type CreateScanJSONRequestBody = Documented
 
 // CreateScanMultipartRequestBody defines body for CreateScan for multipart/form-data ContentType.
 type CreateScanMultipartRequestBody CreateScanMultipartBody
+
+// SetHoldJSONRequestBody defines body for SetHold for application/json ContentType.
+type SetHoldJSONRequestBody = HoldInputBody
+
+// ReleaseHoldJSONRequestBody defines body for ReleaseHold for application/json ContentType.
+type ReleaseHoldJSONRequestBody = HoldInputBody
 
 // EnterLaboratoryResultJSONRequestBody defines body for EnterLaboratoryResult for application/json ContentType.
 type EnterLaboratoryResultJSONRequestBody = ResultInput
@@ -1151,6 +1226,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/device/scan (the `DeviceScan` operationId).
 	DeviceScan(ctx context.Context, body DeviceScanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListDisseminations Who was given what, and why
+	//
+	// Needs the permission releases.read, which these roles have: reviewer, disseminator, operator.
+	//
+	// Corresponds with GET /v1/disseminations (the `ListDisseminations` operationId).
+	ListDisseminations(ctx context.Context, params *ListDisseminationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Events Live events: one per stored scan, and frames while the spectrometer works
 	//
@@ -1496,6 +1578,49 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/scans/{id} (the `GetScan` operationId).
 	GetScan(ctx context.Context, id string, params *GetScanParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetEvidence Evidence pack of the scan, for a court
+	//
+	// A ZIP file that `fentrace verify` checks without a server: the bytes as they came, everything known of the scan, and its custody with proofs. That it was handed out is kept on record. Needs the permission records.export, which these roles have: disseminator, operator.
+	//
+	// Corresponds with GET /v1/scans/{id}/evidence (the `GetEvidence` operationId).
+	GetEvidence(ctx context.Context, id string, params *GetEvidenceParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetHoldWithBody Keep a scan from being erased
+	//
+	// Needs the permission holds.set, which these roles have: reviewer, operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/scans/{id}/hold (the `SetHold` operationId).
+	SetHoldWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetHold Keep a scan from being erased
+	//
+	// Needs the permission holds.set, which these roles have: reviewer, operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/scans/{id}/hold (the `SetHold` operationId).
+	SetHold(ctx context.Context, id string, body SetHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReleaseHoldWithBody Let a scan be erased again when its time comes
+	//
+	// Needs the permission holds.set, which these roles have: reviewer, operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/scans/{id}/hold/release (the `ReleaseHold` operationId).
+	ReleaseHoldWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReleaseHold Let a scan be erased again when its time comes
+	//
+	// Needs the permission holds.set, which these roles have: reviewer, operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/scans/{id}/hold/release (the `ReleaseHold` operationId).
+	ReleaseHold(ctx context.Context, id string, body ReleaseHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// EnterLaboratoryResultWithBody Enter what a laboratory found in the sample of a scan
 	//
 	// Results are kept for good: a later one about the same scan counts instead of the earlier one, and the presumptive answer stays as it was given beside them. 201 when stored, 200 when the same person has said the very same last. A pure sample whose scan is good enough is proposed as a reference (proposal), else not_proposed says why not. A result that contradicts an accepted reference of the scan takes it out of the library. Needs the permission results.enter, which these roles have: chemist, reviewer, operator.
@@ -1547,7 +1672,7 @@ type ClientInterface interface {
 	// For partners outside: marked as the scan, or as the server's bundles when that is stricter. What is marked AMBER+STRICT or RED, and what is another agency's AMBER, is not handed out (403). Needs the permission records.export, which these roles have: disseminator, operator.
 	//
 	// Corresponds with GET /v1/scans/{id}/stix (the `GetStix` operationId).
-	GetStix(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetStix(ctx context.Context, id string, params *GetStixParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListTokens Own access tokens
 	//
@@ -1994,6 +2119,23 @@ func (c *Client) DeviceScanWithBody(ctx context.Context, contentType string, bod
 // Corresponds with POST /v1/device/scan (the `DeviceScan` operationId).
 func (c *Client) DeviceScan(ctx context.Context, body DeviceScanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeviceScanRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListDisseminations Who was given what, and why
+//
+// Needs the permission releases.read, which these roles have: reviewer, disseminator, operator.
+//
+// Corresponds with GET /v1/disseminations (the `ListDisseminations` operationId).
+func (c *Client) ListDisseminations(ctx context.Context, params *ListDisseminationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListDisseminationsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2828,6 +2970,99 @@ func (c *Client) GetScan(ctx context.Context, id string, params *GetScanParams, 
 	return c.Client.Do(req)
 }
 
+// GetEvidence Evidence pack of the scan, for a court
+//
+// A ZIP file that `fentrace verify` checks without a server: the bytes as they came, everything known of the scan, and its custody with proofs. That it was handed out is kept on record. Needs the permission records.export, which these roles have: disseminator, operator.
+//
+// Corresponds with GET /v1/scans/{id}/evidence (the `GetEvidence` operationId).
+func (c *Client) GetEvidence(ctx context.Context, id string, params *GetEvidenceParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetEvidenceRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetHoldWithBody Keep a scan from being erased
+//
+// Needs the permission holds.set, which these roles have: reviewer, operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/scans/{id}/hold (the `SetHold` operationId).
+func (c *Client) SetHoldWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetHoldRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetHold Keep a scan from being erased
+//
+// Needs the permission holds.set, which these roles have: reviewer, operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/scans/{id}/hold (the `SetHold` operationId).
+func (c *Client) SetHold(ctx context.Context, id string, body SetHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetHoldRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReleaseHoldWithBody Let a scan be erased again when its time comes
+//
+// Needs the permission holds.set, which these roles have: reviewer, operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/scans/{id}/hold/release (the `ReleaseHold` operationId).
+func (c *Client) ReleaseHoldWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReleaseHoldRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReleaseHold Let a scan be erased again when its time comes
+//
+// Needs the permission holds.set, which these roles have: reviewer, operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/scans/{id}/hold/release (the `ReleaseHold` operationId).
+func (c *Client) ReleaseHold(ctx context.Context, id string, body ReleaseHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReleaseHoldRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // EnterLaboratoryResultWithBody Enter what a laboratory found in the sample of a scan
 //
 // Results are kept for good: a later one about the same scan counts instead of the earlier one, and the presumptive answer stays as it was given beside them. 201 when stored, 200 when the same person has said the very same last. A pure sample whose scan is good enough is proposed as a reference (proposal), else not_proposed says why not. A result that contradicts an accepted reference of the scan takes it out of the library. Needs the permission results.enter, which these roles have: chemist, reviewer, operator.
@@ -2939,8 +3174,8 @@ func (c *Client) GetSpectrum(ctx context.Context, id string, reqEditors ...Reque
 // For partners outside: marked as the scan, or as the server's bundles when that is stricter. What is marked AMBER+STRICT or RED, and what is another agency's AMBER, is not handed out (403). Needs the permission records.export, which these roles have: disseminator, operator.
 //
 // Corresponds with GET /v1/scans/{id}/stix (the `GetStix` operationId).
-func (c *Client) GetStix(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetStixRequest(c.Server, id)
+func (c *Client) GetStix(ctx context.Context, id string, params *GetStixParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetStixRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3663,6 +3898,144 @@ func NewDeviceScanRequestWithBody(server string, contentType string, body io.Rea
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListDisseminationsRequest constructs an http.Request for the ListDisseminations method
+func NewListDisseminationsRequest(server string, params *ListDisseminationsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/disseminations")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Scan != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "scan", *params.Scan, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "uuid"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Recipient != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "recipient", *params.Recipient, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ReleasedBy != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "released_by", *params.ReleasedBy, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Kind != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "kind", *params.Kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
 
 	return req, nil
 }
@@ -6127,6 +6500,30 @@ func NewGetScanRequest(server string, id string, params *GetScanParams) (*http.R
 
 		}
 
+		if params.Recipient != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "recipient", *params.Recipient, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reason != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reason", *params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -6163,6 +6560,185 @@ func NewGetScanRequest(server string, id string, params *GetScanParams) (*http.R
 		}
 
 	}
+
+	return req, nil
+}
+
+// NewGetEvidenceRequest constructs an http.Request for the GetEvidence method
+func NewGetEvidenceRequest(server string, id string, params *GetEvidenceParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/scans/%s/evidence", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.With != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "with", params.With, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Recipient != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "recipient", *params.Recipient, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reason != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reason", *params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSetHoldRequest calls the generic SetHold builder with application/json body
+func NewSetHoldRequest(server string, id string, body SetHoldJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSetHoldRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewSetHoldRequestWithBody constructs an http.Request for the SetHold method, with any body, and a specified content type
+func NewSetHoldRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/scans/%s/hold", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewReleaseHoldRequest calls the generic ReleaseHold builder with application/json body
+func NewReleaseHoldRequest(server string, id string, body ReleaseHoldJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReleaseHoldRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewReleaseHoldRequestWithBody constructs an http.Request for the ReleaseHold method, with any body, and a specified content type
+func NewReleaseHoldRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/scans/%s/hold/release", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -6405,7 +6981,7 @@ func NewGetSpectrumRequest(server string, id string) (*http.Request, error) {
 }
 
 // NewGetStixRequest constructs an http.Request for the GetStix method
-func NewGetStixRequest(server string, id string) (*http.Request, error) {
+func NewGetStixRequest(server string, id string, params *GetStixParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -6428,6 +7004,45 @@ func NewGetStixRequest(server string, id string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Recipient != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "recipient", *params.Recipient, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reason != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reason", *params.Reason, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -6667,6 +7282,12 @@ func (o Operations) DeviceScan(ctx context.Context, body DeviceScanJSONRequestBo
 	return answer[Scan](rsp, err)
 }
 
+// ListDisseminations: Who was given what, and why.
+func (o Operations) ListDisseminations(ctx context.Context, params *ListDisseminationsParams) (DisseminationsOutputBody, error) {
+	rsp, err := o.Client.ListDisseminations(ctx, params)
+	return answer[DisseminationsOutputBody](rsp, err)
+}
+
 // Identify: Answer a spectrum file and store nothing.
 func (o Operations) Identify(ctx context.Context, params *IdentifyParams, body IdentifyJSONRequestBody) (Identified, error) {
 	rsp, err := o.Client.Identify(ctx, params, body)
@@ -6875,6 +7496,18 @@ func (o Operations) CreateScan(ctx context.Context, params *CreateScanParams, bo
 func (o Operations) GetScan(ctx context.Context, id string, params *GetScanParams) (Scan, error) {
 	rsp, err := o.Client.GetScan(ctx, id, params)
 	return answer[Scan](rsp, err)
+}
+
+// SetHold: Keep a scan from being erased.
+func (o Operations) SetHold(ctx context.Context, id string, body SetHoldJSONRequestBody) (Hold, error) {
+	rsp, err := o.Client.SetHold(ctx, id, body)
+	return answer[Hold](rsp, err)
+}
+
+// ReleaseHold: Let a scan be erased again when its time comes.
+func (o Operations) ReleaseHold(ctx context.Context, id string, body ReleaseHoldJSONRequestBody) error {
+	rsp, err := o.Client.ReleaseHold(ctx, id, body)
+	return nothing(rsp, err)
 }
 
 // EnterLaboratoryResult: Enter what a laboratory found in the sample of a scan.

@@ -1,5 +1,7 @@
 // The server's /v1 interface: its types and one fetch wrapper. Fields follow the server's JSON names.
 
+import { download } from "./dom";
+
 export type Verdict = "alarm" | "inconclusive" | "no_alarm";
 export type Tier = "measured" | "published" | "simulated";
 
@@ -96,6 +98,9 @@ export interface Scan {
   laboratory_results?: LaboratoryResult[] | null;
   /** What is wrong with the measurement or its file; left out in lists. */
   warnings?: string[] | null;
+  /** It was erased under a retention policy. */
+  erased?: { at: string; policy: string; by: string } | null;
+  holds?: { reason: string; set_by: string; set_at: string; released_at?: string }[] | null;
 }
 
 /** What was said of a scan, and shown, where it was before it came to this server. */
@@ -552,7 +557,25 @@ function onEvent<T>(name: string, callback: (data: T) => void): () => void {
   return () => source.removeEventListener(name, listener);
 }
 
+/** Who was given what of a scan, and why. */
+export interface Dissemination {
+  id: string;
+  at: string;
+  kind: string;
+  recipient: string;
+  reason: string;
+  released_by: string;
+  tlp: string;
+}
+
 export const api = {
+  disseminations: (scan: string) => getJSON<{ disseminations: Dissemination[] | null }>(`/v1/disseminations?scan=${encodeURIComponent(scan)}`),
+  /** Fetches what is handed out and offers it as a download under the server's name for it. */
+  handOut: async (path: string) => {
+    const response = await request(path);
+    const name = /filename="?([^";]+)"?/.exec(response.headers.get("Content-Disposition") ?? "")?.[1] ?? "fentrace";
+    download(name, await response.blob());
+  },
   loginWays: () => getJSON<{ provider: string }>("/v1/login"),
   login: (body: { code: string } | { user: string; password: string; second?: string }) => postJSON("/v1/login", body),
   logout: () => request("/v1/logout", { method: "POST" }),

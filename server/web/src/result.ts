@@ -5,6 +5,7 @@ import { fieldAnswersCard, fieldLine } from "./fieldanswers";
 import { instant, interval, percent, place, probability, techniqueName } from "./format";
 import { laboratoryCard, laboratoryLine } from "./laboratory";
 import { markingWords } from "./marking";
+import { releaseCard } from "./release";
 import { problemBox } from "./problem";
 import { similarCard } from "./similar";
 import { headline, headlineText, knownVerdict, presumptive, shape } from "./verdict";
@@ -23,6 +24,7 @@ export function resultView(host: HTMLElement, scan: Scan, scanAgain?: () => void
         h("div", { class: "stack" }, findingsCard(scan), limitsCard(scan), warningsCard(scan), reasonsCard(answer.reasons ?? []), stepsCard(answer.next_steps ?? [], scanAgain)),
         h("div", { class: "stack" }, overlay, map)),
       laboratoryCard(scan),
+      releaseCard(scan),
       similarCard(scan),
       detailsCard(scan),
       scan.simulated ? watermark("watermark") : null),
