@@ -45,6 +45,8 @@ const (
 	DefaultListen = "127.0.0.1:8080"
 	// DefaultMaxUpload is the largest file accepted, in bytes.
 	DefaultMaxUpload = 32 << 20
+	// DefaultWriteStall is how long a write of an answer may wait for whoever reads it.
+	DefaultWriteStall = 2 * time.Minute
 	// DefaultUser is who a log-in link is for when nobody is named.
 	DefaultUser = "operator"
 
@@ -128,6 +130,8 @@ type Config struct {
 	// JobBeat is how often a program says that it lives to the others that take jobs from the same database, JobWait how long a job
 	// waits after it has failed the first time; jobs.DefaultBeat and jobs.DefaultFirstWait when 0.
 	JobBeat, JobWait time.Duration
+	// WriteStall is after how long somebody who reads nothing of an answer is hung up on; DefaultWriteStall when 0.
+	WriteStall time.Duration
 	// Version of the program, for metrics.
 	Version string
 	// Clock and Logger default to time.Now and slog.Default.
@@ -193,6 +197,9 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	if cfg.MaxUpload <= 0 {
 		cfg.MaxUpload = DefaultMaxUpload
+	}
+	if cfg.WriteStall <= 0 {
+		cfg.WriteStall = DefaultWriteStall
 	}
 	if cfg.Organisation == "" {
 		cfg.Organisation = "Fentrace"
@@ -328,6 +335,7 @@ func (s *Server) Listen() error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w (is another Fentrace running? choose another address)", s.cfg.Listen, err)
 	}
+	l = stallListener{l, s.cfg.WriteStall}
 	switch {
 	case s.auto != nil:
 		l = tls.NewListener(l, s.auto.config())
