@@ -20,9 +20,11 @@ type Filter struct {
 	From, To                                            time.Time // acquired: From <= t < To
 	Simulated                                           *bool
 	Text                                                string // part of file name, case, exhibit, officer, place, headline or finding
+	RecordFilter
 }
 
-func (f Filter) where() (string, []any) {
+// where is the condition that scans s fit the filter. A text is looked for in the exhibits that who asks may see as well.
+func (f Filter) where(ctx context.Context) (string, []any, error) {
 	conds, args := []string{"TRUE"}, []any{}
 	add := func(cond string, a ...any) { conds, args = append(conds, cond), append(args, a...) }
 	for _, eq := range []struct{ column, value string }{
@@ -47,15 +49,20 @@ func (f Filter) where() (string, []any) {
 		add("s.simulated = ?", *f.Simulated)
 	}
 	if f.Text != "" {
-		like := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(asciiLower(f.Text)) + "%"
+		like := containing(f.Text)
 		var ors []string
 		for _, c := range []string{"filename", "case_number", "exhibit", "officer", "county", "state", "headline", "device_serial"} {
 			ors, args = append(ors, "lower(s."+c+`) LIKE ? ESCAPE '\'`), append(args, like)
 		}
 		ors = append(ors, `s.id IN (SELECT scan_id FROM findings WHERE lower(substance) LIKE ? ESCAPE '\')`)
-		add("("+strings.Join(ors, " OR ")+")", like)
+		linked, more, err := ofExhibits(ctx, `lower(x.label) LIKE ? ESCAPE '\' OR lower(z.case_number) LIKE ? ESCAPE '\'`, like, like)
+		if err != nil {
+			return "", nil, err
+		}
+		add("("+strings.Join(append(ors, linked), " OR ")+")", append([]any{like}, more...)...)
 	}
-	return strings.Join(conds, " AND "), args
+	said, saidArgs, err := f.RecordFilter.where(ctx)
+	return strings.Join(append(conds, said...), " AND "), append(args, saidArgs...), err
 }
 
 // Page is one part of a list, newest acquired first.
@@ -68,7 +75,10 @@ type Page struct {
 // seen is the condition that scans s fit the filter and may be seen by who asks.
 func (f Filter) seen(ctx context.Context) (cond string, args []any, err error) {
 	see, seeArgs, err := visible(ctx, "s")
-	cond, args = f.where()
+	if err != nil {
+		return "", nil, err
+	}
+	cond, args, err = f.where(ctx)
 	return cond + " AND " + see, append(args, seeArgs...), err
 }
 
@@ -101,7 +111,7 @@ func (s *Store) List(ctx context.Context, f Filter, limit int, cursor string) (P
 		p.Next = formatCursor(micros(last.Acquired), last.ID)
 	}
 	p.Scans = scans
-	return p, s.siblings(ctx, p.Scans)
+	return p, errors.Join(s.siblings(ctx, p.Scans), s.recorded(ctx, p.Scans))
 }
 
 func formatCursor(at int64, id string) string {
@@ -199,7 +209,7 @@ func (s *Store) ByHash(ctx context.Context, sha256 string) ([]Scan, error) {
 
 // complete fills in what lists leave out of scans of one file that may be seen.
 func (s *Store) complete(ctx context.Context, scans []Scan) error {
-	return errors.Join(s.siblings(ctx, scans), s.fieldAnswers(ctx, scans), s.laboratory(ctx, scans), s.warnings(ctx, scans))
+	return errors.Join(s.siblings(ctx, scans), s.fieldAnswers(ctx, scans), s.laboratory(ctx, scans), s.warnings(ctx, scans), s.recorded(ctx, scans), s.said(ctx, scans))
 }
 
 // warnings fills in what the spectra say is wrong with them.
