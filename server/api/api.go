@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
@@ -69,6 +70,8 @@ type Backend interface {
 	Similar(ctx context.Context, scanID string, least float64, limit int) ([]lookback.Similar, error)
 	// STIX says for whom bundles speak.
 	STIX() exchange.STIXOptions
+	// Now is the time of this server.
+	Now() time.Time
 	// Stored returns a channel that is closed when, after this call, a scan is stored or sent on.
 	Stored() <-chan struct{}
 	// Ending is closed when the server ends; long answers end with it.
@@ -132,6 +135,7 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 	a.registerLearning()
 	a.registerValidation()
 	a.registerLookBack()
+	a.registerRecords()
 	a.registerEvents()
 	return a
 }

@@ -49,6 +49,7 @@ var statuses = []struct {
 	{store.ErrNotFound, http.StatusNotFound},
 	{lookback.ErrNoReference, http.StatusUnprocessableEntity},
 	{search.ErrNotSearchable, http.StatusUnprocessableEntity},
+	{store.ErrStale, http.StatusPreconditionFailed},
 	{store.ErrInvalid, http.StatusUnprocessableEntity},
 	{store.ErrExists, http.StatusConflict},
 	{store.ErrKeyUsed, http.StatusUnprocessableEntity},
@@ -90,6 +91,9 @@ func (a *API) problem(ctx context.Context, what string, err error) error {
 	}
 	if status := StatusOf(err); status != http.StatusInternalServerError {
 		answer := error(huma.NewError(status, err.Error()))
+		if field := (*store.FieldError)(nil); errors.As(err, &field) {
+			answer = huma.NewError(status, err.Error(), &huma.ErrorDetail{Location: "body." + field.Field, Message: field.Problem})
+		}
 		if status == http.StatusTooManyRequests {
 			wait := strconv.Itoa(int(auth.ThrottleWindow.Seconds()))
 			answer = huma.ErrorWithHeaders(answer, http.Header{"Retry-After": {wait}})
@@ -176,12 +180,12 @@ func ErrorHandler(log *slog.Logger) echo.HTTPErrorHandler {
 }
 
 // LimitBody refuses bodies that are too large: at once when Content-Length says so, else as soon as the limit has
-// been read. maxUpload applies to POST /v1/scans and to pieces of uploads, MaxBody to everything else.
+// been read. maxUpload applies to POST /v1/scans, to laboratory reports and to pieces of uploads, MaxBody to everything else.
 func LimitBody(maxUpload int64) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r, limit := c.Request(), int64(MaxBody)
-			if r.Method == http.MethodPost && c.Path() == uploadPath || strings.HasPrefix(r.URL.Path, chunked.Path) {
+			if r.Method == http.MethodPost && (c.Path() == uploadPath || c.Path() == reportRoute) || strings.HasPrefix(r.URL.Path, chunked.Path) {
 				limit = maxUpload
 			}
 			if r.ContentLength > limit {

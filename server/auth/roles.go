@@ -53,6 +53,10 @@ const (
 	ResultsEnter Permission = "results.enter"
 	// ReferencesDecide: decide which scans become references, and end the comparison of answers.
 	ReferencesDecide Permission = "references.decide"
+	// RecordsAmend: enter seizures and exhibits, and amend them and the circumstances of scans.
+	RecordsAmend Permission = "records.amend"
+	// ReviewsMake: say as the second person what one thinks of a presumptive answer or of a laboratory result.
+	ReviewsMake Permission = "reviews.make"
 	// LookBack: look through the past with a reference.
 	LookBack Permission = "lookback.run"
 	// Export: have records in the forms that partners' programs read: STIX, GeoJSON. Nothing that is marked AMBER+STRICT or RED, and of
@@ -73,15 +77,15 @@ const (
 // The printed report (PDF) is for reading and goes into the case file: whoever may see a scan may print it, and its marking is on every
 // page. What partners' programs read is for the disseminator, who answers for what leaves the agency; with the operator, who is alone.
 var Permissions = map[string][]Permission{
-	RoleTechnician:    {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake},
-	RoleChemist:       {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, ResultsEnter},
-	RoleReviewer:      {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, ResultsEnter, ReferencesDecide, LookBack},
+	RoleTechnician:    {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, RecordsAmend},
+	RoleChemist:       {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, RecordsAmend, ResultsEnter},
+	RoleReviewer:      {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, RecordsAmend, ResultsEnter, ReviewsMake, ReferencesDecide, LookBack},
 	RoleAnalyst:       {Account, LibraryRead, RecordsRead, IntelligenceRead, LookBack},
 	RoleDisseminator:  {Account, LibraryRead, RecordsRead, IntelligenceRead, Export},
 	RoleAuditor:       {Account, AuditRead},
 	RoleAdministrator: {Account, PeopleManage, SharesManage, AgenciesManage},
 	RolePublic:        {Account, LibraryRead, RecordsRead, IntelligenceRead},
-	RoleOperator: {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, ResultsEnter, ReferencesDecide, LookBack, Export,
+	RoleOperator: {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, RecordsAmend, ResultsEnter, ReviewsMake, ReferencesDecide, LookBack, Export,
 		PeopleManage, SharesManage},
 }
 
@@ -103,7 +107,7 @@ func Clearance(role string) tlp.Level {
 	return tlp.Clear
 }
 
-// Reviewers are the roles that may decide which scans become references.
+// Reviewers are the roles that may decide which scans become references, and review.
 var Reviewers = []string{RoleReviewer, RoleOperator}
 
 // May reports whether the caller has a permission.

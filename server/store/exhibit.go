@@ -213,7 +213,8 @@ func insertExhibit(ctx context.Context, tx queries, x Exhibit) error {
 		return err
 	}
 	if taken {
-		return &existsError{FieldError{Field: "label", Problem: fmt.Sprintf("an exhibit with the label %q %s in this seizure; choose another label, or amend that exhibit", x.Label, ErrExists)}}
+		return &FieldError{Field: "label", exists: true,
+			Problem: fmt.Sprintf("an exhibit of this seizure has the label %q; choose another one, or amend that exhibit", x.Label)}
 	}
 	var q Quantity
 	if x.Quantity != nil {
@@ -225,12 +226,6 @@ func insertExhibit(ctx context.Context, tx queries, x Exhibit) error {
 		micros(x.Taken), x.Note, x.By, micros(x.At), x.Reason)
 	return err
 }
-
-// existsError is an ErrExists that is about one field.
-type existsError struct{ FieldError }
-
-func (e *existsError) Error() string   { return e.Problem }
-func (e *existsError) Unwrap() []error { return []error{ErrExists, &e.FieldError} }
 
 // exhibit is the version of an exhibit that counts, if whoever asks may see it and its seizure.
 func exhibit(ctx context.Context, q queries, id string) (Exhibit, error) {

@@ -276,6 +276,14 @@ func laboratoryResults(ctx context.Context, q queries, cond string, args ...any)
 	return out, rows.Err()
 }
 
+// LaboratoryResults are those of a scan, first one first; ErrNotFound when there is no such scan that whoever asks may see.
+func (s *Store) LaboratoryResults(ctx context.Context, scanID string) ([]LaboratoryResult, error) {
+	if _, err := circumstancesOf(ctx, s.r, scanID); err != nil {
+		return nil, err
+	}
+	return laboratoryResults(ctx, s.r, "r.scan_id = ?", scanID)
+}
+
 // laboratory fills in what laboratories said of the scans, first one first.
 func (s *Store) laboratory(ctx context.Context, scans []Scan) error {
 	for i := range scans {

@@ -33,13 +33,21 @@ func (e *StaleError) Error() string {
 // Is makes errors.Is(err, ErrStale) true.
 func (e *StaleError) Is(target error) bool { return target == ErrStale }
 
-// FieldError says what is wrong with one field of a record, by its JSON name. It is an ErrInvalid.
-type FieldError struct{ Field, Problem string }
+// FieldError says what is wrong with one field of a record, by its JSON name. It is an ErrInvalid, or an ErrExists.
+type FieldError struct {
+	Field, Problem string
+	exists         bool // another record has it
+}
 
-func (e *FieldError) Error() string { return ErrInvalid.Error() + ": " + e.Problem }
+func (e *FieldError) Error() string { return e.Unwrap().Error() + ": " + e.Problem }
 
-// Unwrap is ErrInvalid.
-func (e *FieldError) Unwrap() error { return ErrInvalid }
+// Unwrap is ErrInvalid or ErrExists.
+func (e *FieldError) Unwrap() error {
+	if e.exists {
+		return ErrExists
+	}
+	return ErrInvalid
+}
 
 // badField is a FieldError whose text begins with the name of the field.
 func badField(name, format string, args ...any) error {
