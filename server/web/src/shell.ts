@@ -6,7 +6,7 @@ import { choice, choose, type Choice } from "./theme";
 import { presumptive } from "./verdict";
 import logoURL from "./icon.svg?url";
 
-const pages: [string, string][] = [["/", "Scan"], ["/scans", "Scans"], ["/library", "Library"], ["/map", "Map"]];
+const pages: [string, string][] = [["/", "Scan"], ["/scans", "Scans"], ["/seizures", "Seizures"], ["/library", "Library"], ["/map", "Map"]];
 
 /** Builds the frame and returns the element that pages draw into, and a function that marks the present page. */
 export function shell(app: HTMLElement): { main: HTMLElement; entered: (title: string) => void } {
