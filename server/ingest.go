@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"fentrace/server/exchange"
 	"fentrace/server/report"
 	"fentrace/server/store"
+	"fentrace/server/tlp"
 	"fentrace/spectra"
 	"fentrace/spectra/format"
 )
@@ -67,11 +69,16 @@ func (s *Server) receive(ctx context.Context, u api.Upload, dev *store.Device) (
 	return firstSearchable(stored), created, nil
 }
 
+// OwnMachine reports whether whoever asks is of the agency whose machine this is.
+func (s *Server) OwnMachine(ctx context.Context) bool {
+	p, _ := store.Asking(ctx)
+	return p.Agency == s.cfg.Agency || p.Agency == "" && p.Program
+}
+
 // sendsOn reports whether what whoever asks stores is sent on to another server: what the agency stores whose machine this is, as all of it
 // becomes one agency's there.
 func (s *Server) sendsOn(ctx context.Context) bool {
-	p, _ := store.Asking(ctx)
-	return (s.cfg.Queue || s.cfg.Upstream != nil) && (p.Agency == s.cfg.Agency || p.Agency == "" && p.Program)
+	return (s.cfg.Queue || s.cfg.Upstream != nil) && s.OwnMachine(ctx)
 }
 
 // answerAll reads an upload, unless that is done, and answers each of its spectra.
@@ -222,9 +229,10 @@ func (s *Server) Sheet(ctx context.Context, sc store.Scan) (report.Sheet, error)
 	return sheet, nil
 }
 
-// STIX says for whom bundles speak. InChIKeys from memory are not exported.
-func (s *Server) STIX() exchange.STIXOptions {
-	return exchange.STIXOptions{Organisation: s.cfg.Organisation, TLP: s.cfg.TLP, InChIKey: func(name string) string {
+// STIX says for whom a bundle of a scan speaks: it is marked as the scan, or as all bundles when that is stricter. InChIKeys from memory
+// are not exported.
+func (s *Server) STIX(sc store.Scan) exchange.STIXOptions {
+	return exchange.STIXOptions{Organisation: s.cfg.Organisation, TLP: tlp.Strictest(cmp.Or(s.cfg.TLP, tlp.Amber), sc.TLP), InChIKey: func(name string) string {
 		return s.know().inchikeys[strings.ToLower(name)]
 	}}
 }

@@ -255,6 +255,9 @@ func (in *instrument) close() error {
 // ScanDevice takes a scan with the attached spectrometer, answers and stores it. Without a place in f it was taken
 // where the spectrometer stands.
 func (s *Server) ScanDevice(ctx context.Context, f store.Fields) (store.Scan, error) {
+	if !s.OwnMachine(ctx) {
+		return store.Scan{}, api.ErrNoDevice
+	}
 	scan, err := s.instrument.scan(ctx)
 	if err != nil {
 		return store.Scan{}, err
@@ -301,4 +304,9 @@ func (s *Server) KeepScan(ctx context.Context, scan acquire.Scan, f store.Fields
 }
 
 // DeviceStatus is what can be said of the attached spectrometer.
-func (s *Server) DeviceStatus(ctx context.Context) api.DeviceStatus { return s.instrument.status(ctx) }
+func (s *Server) DeviceStatus(ctx context.Context) api.DeviceStatus {
+	if !s.OwnMachine(ctx) {
+		return api.DeviceStatus{} // to another agency there is none
+	}
+	return s.instrument.status(ctx)
+}

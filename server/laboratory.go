@@ -29,7 +29,7 @@ const overlaid = 3
 // that reference out of the library at once. Errors wrap store.ErrInvalid, store.ErrNotFound, store.ErrFull or, when the
 // result is stored, api.ErrNotLearnt.
 func (s *Server) EnterResult(ctx context.Context, in api.ResultInput) (store.LaboratoryResult, bool, error) {
-	sc, err := s.store.Scan(ctx, in.ScanID)
+	sc, err := s.store.OwnScan(ctx, in.ScanID)
 	if err != nil {
 		return store.LaboratoryResult{}, false, err
 	}
@@ -214,10 +214,18 @@ func (s *Server) ProposalOverlay(ctx context.Context, id string) (identify.Overl
 	}
 	k := s.know()
 	var shown identify.Identification
+	elsewhere, err := s.store.LearntElsewhere(ctx, p.SubstanceID)
+	if err != nil {
+		return identify.Overlay{}, err
+	}
 	for _, tier := range library.Tiers {
 		for _, r := range k.lib.References() {
 			if r.SubstanceID == p.SubstanceID && r.Tier == tier && r.Technique == sp.Technique && r.ID != p.ReferenceID && len(shown.Findings) < overlaid {
-				shown.Findings = append(shown.Findings, identify.Finding{Substance: cmp.Or(r.Provenance.Source, p.Substance), Tier: r.Tier, References: []string{r.ID}})
+				source := r.Provenance.Source // who found it, and where
+				if slices.Contains(elsewhere, r.ID) {
+					source = "learned from a laboratory result of another agency"
+				}
+				shown.Findings = append(shown.Findings, identify.Finding{Substance: cmp.Or(source, p.Substance), Tier: r.Tier, References: []string{r.ID}})
 			}
 		}
 	}

@@ -139,11 +139,19 @@ func (s *Server) StartPreview(ctx context.Context) error {
 		return errors.Join(api.ErrBusy, errors.New("the server is ending"))
 	default:
 	}
+	if !s.OwnMachine(ctx) {
+		return api.ErrNoDevice
+	}
 	return s.instrument.startPreview(ctx, s.cfg.Logger)
 }
 
 // StopPreview returns when the laser is off.
-func (s *Server) StopPreview(ctx context.Context) error { return s.instrument.stopPreview(ctx) }
+func (s *Server) StopPreview(ctx context.Context) error {
+	if !s.OwnMachine(ctx) {
+		return api.ErrNoDevice
+	}
+	return s.instrument.stopPreview(ctx)
+}
 
 // Live is the newest frame of a preview or a scan, and a channel that is closed when the next comes.
 func (s *Server) Live() (api.LiveFrame, <-chan struct{}) { return s.instrument.live() }

@@ -43,6 +43,9 @@ func (s *Server) startSending() {
 
 // Queue is what waits to be sent on.
 func (s *Server) Queue(ctx context.Context) (api.Queue, error) {
+	if !s.OwnMachine(ctx) {
+		return api.Queue{}, nil // another agency's is not sent on, nor told where this one's is
+	}
 	b, err := s.store.Backlog(ctx)
 	upstream := ""
 	if s.cfg.Upstream != nil {

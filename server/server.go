@@ -236,10 +236,19 @@ func (s *Server) routes() *echo.Echo {
 	api.Register(e, s, s.store, s.auth, s.cfg.Logger, api.Limits{MaxUpload: s.cfg.MaxUpload, Uploads: maxUploadsAtOnce})
 	e.Match(chunkMethods, strings.TrimSuffix(chunked.Path, "/"), echo.WrapHandler(s.chunks))
 	e.Match(chunkMethods, chunked.Path+"*", echo.WrapHandler(s.chunks))
+	for _, method := range chunkMethods {
+		s.auth.Needs(method, strings.TrimSuffix(chunked.Path, "/"), auth.ScansTake)
+		s.auth.Needs(method, chunked.Path+"*", auth.ScansTake)
+	}
 	web.Register(e)
 	observe.Register(e, s.checks(), func(name string, err error) {
 		s.cfg.Logger.Warn("not ready", slog.String("check", name), slog.Any("error", err))
 	})
+	for _, path := range []string{"/login", "/assets/*", "/healthz", "/readyz"} {
+		s.auth.Needs(http.MethodGet, path, auth.Open)
+	}
+	s.auth.Needs(http.MethodGet, "/*", auth.Account) // the pages, without what they show
+	s.auth.CheckRoutes(e)
 	return e
 }
 
@@ -396,6 +405,11 @@ func (s *Server) SetRole(ctx context.Context, user, role string) error {
 		return fmt.Errorf("give %s the role %s: %w", user, role, err)
 	}
 	return nil
+}
+
+// ChangePerson changes the account of a user as whoever runs the machine may.
+func (s *Server) ChangePerson(ctx context.Context, user string, c store.PersonChange) error {
+	return s.store.ChangePerson(ctx, user, c, s.cfg.Clock())
 }
 
 // NewToken makes an access token, called name, for user ("": DefaultUser), creating the account when there is none; scope and life

@@ -39,7 +39,7 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 		t.Error("doctor made the folder that it looked for")
 	}
 
-	st, err := store.Open(t.Context(), dir)
+	st, err := store.Open(store.ByProgram(t.Context(), "test"), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func putScan(t *testing.T, st *store.Store, at time.Time) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := st.Put(t.Context(), store.File{Name: "scan.jdx", Raw: raw}, []store.Scan{sc}, store.Arrival{}); err != nil {
+	if _, _, err := st.Put(store.ByProgram(t.Context(), "test"), store.File{Name: "scan.jdx", Raw: raw}, []store.Scan{sc}, store.Arrival{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -103,7 +103,7 @@ func putScan(t *testing.T, st *store.Store, at time.Time) {
 func TestDoctorNoticesAClockThatWentBack(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	st, err := store.Open(t.Context(), dir)
+	st, err := store.Open(store.ByProgram(t.Context(), "test"), dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,8 @@ import (
 	"fentrace/server"
 	"fentrace/server/auth"
 	"fentrace/server/observe"
+	"fentrace/server/store"
+	"fentrace/server/tlp"
 )
 
 type serveCommand struct {
@@ -26,7 +28,11 @@ type serveCommand struct {
 	TokenFor  string `default:"all" enum:"all,read,upload" placeholder:"SCOPE" help:"What --new-token's token may be used for: ${enum} (${default}). A unit in the field needs upload only."`
 	TokenDays int    `placeholder:"DAYS" help:"After how many days it expires; without this it does not by itself."`
 	User      string `placeholder:"NAME" help:"Whose log-in link or token --new-login and --new-token make; the operator's by default."`
-	Role      string `placeholder:"ROLE" help:"What --user may do: technician (scan), chemist (also enter laboratory results), reviewer (also decide on references) or operator. Needed for a new user."`
+	Role      string `placeholder:"ROLE" help:"What --user may do: technician (scan), chemist (also enter laboratory results), reviewer (also decide on references), analyst (look at all of it together), disseminator (hand records to partners), auditor (read the log), administrator (people and agencies, no case data), public (what is marked CLEAR) or operator (everything in the own agency). Needed for a new user."`
+	Agency    string `placeholder:"ID" help:"Which agency --user belongs to; the page Admin lists and adds them. A new user is of the agency \"local\" without this."`
+	Clearance string `placeholder:"TLP" help:"The strictest marking --user may see in the agency: clear, green, amber, amber+strict or red. A new user has that of the role without this."`
+	Mark      string `default:"amber" placeholder:"TLP" help:"How scans are marked whose upload does not say (${default})."`
+	Of        string `name:"machine-agency" default:"local" placeholder:"ID" help:"Whose machine this is: the agency whose people use --port, and whose scans --upstream sends on (${default})."`
 	MaxUpload string `default:"32MiB" placeholder:"SIZE" help:"Largest file accepted (${default})."`
 
 	Config    settingsFlag  `placeholder:"FILE.toml" help:"Read flags from a file, see below."`
@@ -60,6 +66,7 @@ Examples:
     fentrace serve --data ~/fentrace-data --new-login
     fentrace serve --data ~/fentrace-data --new-token van-7 --token-for upload
     fentrace serve --data ~/fentrace-data --new-login --user ada --role chemist
+    fentrace serve --data ~/fentrace-data --new-login --user root --role administrator
     fentrace serve --data ~/fentrace-data \
         --upstream https://fentrace.example.org --upstream-token-file token`
 }
@@ -76,6 +83,8 @@ func (c *serveCommand) Run(env *environment) error {
 		return usagef("--user %s: say with --new-login or --new-token what to make for this person", c.User)
 	case c.Role != "" && c.User == "":
 		return usagef("--role %s: say with --user whose role it is", c.Role)
+	case c.User == "" && (c.Agency != "" || c.Clearance != ""):
+		return usagef("--agency and --clearance: say with --user whose they are")
 	case c.Role != "" && !slices.Contains(auth.Roles, c.Role):
 		return usagef("--role %s: use one of %s", c.Role, strings.Join(auth.Roles, ", "))
 	}
@@ -90,6 +99,9 @@ func (c *serveCommand) Run(env *environment) error {
 	defer s.Close() // a second time after Run, which does no harm
 	if c.User != "" {
 		if err := c.setRole(env.ctx, s); err != nil {
+			return err
+		}
+		if err := c.setAgency(env.ctx, s); err != nil {
 			return err
 		}
 	}
@@ -136,6 +148,25 @@ func (c *serveCommand) setRole(ctx context.Context, s *server.Server) error {
 	return err
 }
 
+// setAgency gives --user the agency and the clearance.
+func (c *serveCommand) setAgency(ctx context.Context, s *server.Server) error {
+	var change store.PersonChange
+	if c.Agency != "" {
+		change.Agency = &c.Agency
+	}
+	if c.Clearance != "" {
+		level, err := tlp.Parse(c.Clearance)
+		if err != nil {
+			return usagef("--clearance: %v", err)
+		}
+		change.Clearance = &level
+	}
+	if change == (store.PersonChange{}) {
+		return nil
+	}
+	return s.ChangePerson(ctx, c.User, change)
+}
+
 // config reads the libraries and fills in the defaults.
 func (c *serveCommand) config(env *environment) (server.Config, error) {
 	size, err := bytes.Parse(c.MaxUpload)
@@ -155,6 +186,10 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 	if err != nil {
 		return server.Config{}, err
 	}
+	mark, err := tlp.Parse(c.Mark)
+	if err != nil {
+		return server.Config{}, usagef("--mark: %v", err)
+	}
 	upstream, err := c.upstreamFlags.config()
 	if err != nil {
 		return server.Config{}, err
@@ -164,7 +199,7 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 		return server.Config{}, err
 	}
 	config := server.Config{
-		DataDir: dir, Database: database, Upstream: upstream, Listen: c.Listen, Library: stack, MaxUpload: size,
+		DataDir: dir, Database: database, UploadTLP: mark, Agency: c.Of, Upstream: upstream, Listen: c.Listen, Library: stack, MaxUpload: size,
 		Acquire: c.settings(c.portFlags), Logger: c.logger(env.stderr), MetricsListen: c.Metrics, Certificate: c.TLSCert, Key: c.TLSKey, SessionIdle: c.idle(), Version: programVersion().Version,
 	}
 	if c.Port != "" {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -68,8 +69,10 @@ type Backend interface {
 	ReadAlert(ctx context.Context, id, by string) error
 	// Similar are stored scans that agree with a stored scan, best first. Errors: store.ErrNotFound, search.ErrNotSearchable.
 	Similar(ctx context.Context, scanID string, least float64, limit int) ([]lookback.Similar, error)
-	// STIX says for whom bundles speak.
-	STIX() exchange.STIXOptions
+	// STIX says for whom a bundle of a scan speaks, and how it is marked.
+	STIX(sc store.Scan) exchange.STIXOptions
+	// OwnMachine reports whether this machine, its spectrometer and its queue, is that of the agency of who asks.
+	OwnMachine(ctx context.Context) bool
 	// Now is the time of this server.
 	Now() time.Time
 	// Stored returns a channel that is closed when, after this call, a scan is stored or sent on.
@@ -111,7 +114,8 @@ type API struct {
 	uploads *semaphore.Weighted // bytes
 }
 
-// Register adds every /v1 route and /openapi.json to e. Nothing here checks who is asking: auth.Middleware does.
+// Register adds every /v1 route and /openapi.json to e. Nothing here checks who is asking: auth.Middleware does, by the permission that
+// each operation names.
 func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *slog.Logger, l Limits) *API {
 	cfg := huma.DefaultConfig("Fentrace", "1")
 	cfg.Info.Description = "Presumptive identification of unknown powders by Raman and infrared spectroscopy, and what follows from it. " + identify.Presumptive
@@ -137,7 +141,29 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 	a.registerLookBack()
 	a.registerRecords()
 	a.registerEvents()
+	a.registerAdmin()
+	for _, path := range []string{cfg.OpenAPIPath + ".json", cfg.OpenAPIPath + "-3.0.json", cfg.OpenAPIPath + ".yaml", cfg.OpenAPIPath + "-3.0.yaml"} {
+		au.Needs(http.MethodGet, path, auth.Account)
+	}
 	return a
+}
+
+// permissionKey is the extension of the OpenAPI document that names the permission an operation needs.
+const permissionKey = "x-permission"
+
+// needs are the extensions of an operation that needs a permission.
+func needs(p auth.Permission) map[string]any { return map[string]any{permissionKey: string(p)} }
+
+// permitted tells auth, and whoever reads the document, what an operation needs; it panics when the operation does not say.
+func (a *API) permitted(op *huma.Operation) {
+	named, _ := op.Extensions[permissionKey].(string)
+	p := auth.Permission(named)
+	a.auth.Needs(op.Method, op.Path, p)
+	if p == auth.Open || p == auth.Account {
+		return
+	}
+	op.Errors = append(op.Errors, http.StatusForbidden)
+	op.Description = strings.TrimSpace(op.Description + " Needs the permission " + named + ", which these roles have: " + strings.Join(auth.With(p), ", ") + ".")
 }
 
 // register adds one operation; whatever error h returns leaves as problem+json.
@@ -146,6 +172,7 @@ func register[I, O any](a *API, op huma.Operation, h func(context.Context, *I) (
 		op.MaxBodyBytes = MaxBody
 	}
 	op.Errors = append(op.Errors, http.StatusUnauthorized)
+	a.permitted(&op)
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"fentrace/device"
+	"fentrace/server/auth"
 	"fentrace/server/store"
 	"fentrace/spectra"
 )
@@ -97,25 +98,25 @@ type LibraryLayer struct {
 
 func (a *API) registerDevice() {
 	type library struct{ Body LibrarySummary }
-	register(a, huma.Operation{OperationID: "library", Method: http.MethodGet, Path: "/v1/library", Summary: "What the library holds and lacks"},
+	register(a, huma.Operation{OperationID: "library", Extensions: needs(auth.LibraryRead), Method: http.MethodGet, Path: "/v1/library", Summary: "What the library holds and lacks"},
 		func(context.Context, *struct{}) (*library, error) { return &library{a.backend.Library()}, nil })
 
 	type status struct{ Body DeviceStatus }
-	register(a, huma.Operation{OperationID: "device", Method: http.MethodGet, Path: "/v1/device", Summary: "State of the spectrometer"},
+	register(a, huma.Operation{OperationID: "device", Extensions: needs(auth.ScansTake), Method: http.MethodGet, Path: "/v1/device", Summary: "State of the spectrometer"},
 		func(ctx context.Context, _ *struct{}) (*status, error) {
 			return &status{a.backend.DeviceStatus(ctx)}, nil
 		})
 
 	device := []int{http.StatusConflict, http.StatusBadGateway, http.StatusGatewayTimeout}
-	register(a, huma.Operation{OperationID: "device-preview", Method: http.MethodPost, Path: "/v1/device/preview",
+	register(a, huma.Operation{OperationID: "device-preview", Extensions: needs(auth.ScansTake), Method: http.MethodPost, Path: "/v1/device/preview",
 		Summary: "Show live frames on /v1/events: switches the laser on, for a minute at most", DefaultStatus: http.StatusAccepted, Errors: device},
 		func(ctx context.Context, _ *struct{}) (*struct{}, error) { return nil, a.backend.StartPreview(ctx) })
-	register(a, huma.Operation{OperationID: "device-preview-stop", Method: http.MethodDelete, Path: "/v1/device/preview",
+	register(a, huma.Operation{OperationID: "device-preview-stop", Extensions: needs(auth.ScansTake), Method: http.MethodDelete, Path: "/v1/device/preview",
 		Summary: "End the preview; answered when the laser is off", DefaultStatus: http.StatusNoContent, Errors: device},
 		func(ctx context.Context, _ *struct{}) (*struct{}, error) { return nil, a.backend.StopPreview(ctx) })
 
 	type scan struct{ Body store.Scan }
-	register(a, huma.Operation{OperationID: "device-scan", Method: http.MethodPost, Path: "/v1/device/scan",
+	register(a, huma.Operation{OperationID: "device-scan", Extensions: needs(auth.ScansTake), Method: http.MethodPost, Path: "/v1/device/scan",
 		Summary: "Take a scan, answer and store it", DefaultStatus: http.StatusCreated,
 		// A read deadline would end the request, and with it the scan, while the detector still integrates.
 		BodyReadTimeout: -1,

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"fentrace/server/auth"
 	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
 )
 
@@ -23,8 +25,10 @@ const (
 
 // registerEvents streams server-sent events (WHATWG HTML, section 9.2). The store is the queue: an event's id is
 // the scan's number there, so a reader that reconnects with Last-Event-ID misses nothing, also across restarts.
+// Numbers of scans that a reader may not see are passed over. A stream ends when its reader is logged out, locked, or may see other things than
+// when it began.
 func (a *API) registerEvents() {
-	op := huma.Operation{OperationID: "events", Method: http.MethodGet, Path: eventsPath, Summary: "Live events: one per stored scan, and frames while the spectrometer works",
+	op := huma.Operation{OperationID: "events", Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: eventsPath, Summary: "Live events: one per stored scan, and frames while the spectrometer works",
 		Description: "Each event of a scan has an increasing id, the name scan and the data {\"id\",\"verdict\"}. Events named queue have no id; " +
 			"their data is the state of the queue of unsent scans, without its files: first as it is, then whenever it has changed. " +
 			"Events named alerts, without id, say in the same way how many alerts nobody has read: {\"unread\"}. " +
@@ -64,7 +68,9 @@ func (a *API) stream(hc huma.Context, last int64) {
 	seen, _ := a.backend.Live() // what is past is not shown
 	ok := send(": listening\n\n")
 	queue, unread, rescreens := "", 0, followed{}
-	for ok {
+	who, _ := auth.From(ctx)
+	machine := who.May(auth.ScansTake) && a.backend.OwnMachine(ctx)
+	for ok && a.auth.Same(ctx, who) { // else it begins anew, as what it is now
 		stored := a.backend.Stored() // before reading, so that nothing falls between
 		frame, next := a.backend.Live()
 		events, upTo, err := a.store.EventsAfter(ctx, last, eventBatch)
@@ -78,6 +84,9 @@ func (a *API) stream(hc huma.Context, last int64) {
 			}
 		}
 		last = upTo
+		if frame.Sequence > seen.Sequence && !machine {
+			seen = frame // what another agency's sample looks like
+		}
 		if frame.Sequence > seen.Sequence {
 			data, err := json.Marshal(frame)
 			if err != nil || !send("event: frame\ndata: %s\n\n", data) {
@@ -89,7 +98,10 @@ func (a *API) stream(hc huma.Context, last int64) {
 		if len(events) > 0 {
 			continue
 		}
-		if !a.sendQueue(ctx, &queue, send) || !a.sendAlerts(ctx, &unread, send) || !a.sendRescreens(ctx, &rescreens, send) {
+		if machine && !a.sendQueue(ctx, &queue, send) {
+			return
+		}
+		if who.May(auth.IntelligenceRead) && (!a.sendAlerts(ctx, &unread, send) || !a.sendRescreens(ctx, &rescreens, send)) {
 			return
 		}
 		select {

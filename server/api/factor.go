@@ -28,7 +28,7 @@ func (a *API) registerFactor() {
 			QR     string `json:"qr" doc:"picture of it for the app, as a data: address"`
 		}
 	}
-	register(a, huma.Operation{OperationID: "new-second-factor", Method: http.MethodPost, Path: path, DefaultStatus: http.StatusCreated,
+	register(a, huma.Operation{OperationID: "new-second-factor", Extensions: needs(auth.Account), Method: http.MethodPost, Path: path, DefaultStatus: http.StatusCreated,
 		Summary: "Propose a second factor; it is asked for once it is confirmed", Errors: []int{http.StatusForbidden, http.StatusConflict}},
 		func(ctx context.Context, _ *struct{}) (*setup, error) {
 			c, err := inBrowser(ctx)
@@ -62,7 +62,7 @@ func (a *API) registerFactor() {
 			RecoveryCodes []string `json:"recovery_codes" doc:"each opens once in place of a code of the app; shown this once"`
 		}
 	}
-	register(a, huma.Operation{OperationID: "confirm-second-factor", Method: http.MethodPut, Path: path, Summary: "Show by a code that the app has it; it is asked for from then on",
+	register(a, huma.Operation{OperationID: "confirm-second-factor", Extensions: needs(auth.Account), Method: http.MethodPut, Path: path, Summary: "Show by a code that the app has it; it is asked for from then on",
 		Errors: []int{http.StatusForbidden, http.StatusConflict}},
 		func(ctx context.Context, in *code) (*confirmed, error) {
 			c, err := inBrowser(ctx)
@@ -73,7 +73,7 @@ func (a *API) registerFactor() {
 			out.Body.RecoveryCodes, err = a.auth.ConfirmFactor(ctx, c.User, in.Body.Code)
 			return out, err
 		})
-	register(a, huma.Operation{OperationID: "remove-second-factor", Method: http.MethodPost, Path: path + "/remove", DefaultStatus: http.StatusNoContent,
+	register(a, huma.Operation{OperationID: "remove-second-factor", Extensions: needs(auth.Account), Method: http.MethodPost, Path: path + "/remove", DefaultStatus: http.StatusNoContent,
 		Summary: "Take the second factor off, by one of its codes or a recovery code", Errors: []int{http.StatusForbidden, http.StatusTooManyRequests}},
 		func(ctx context.Context, in *code) (*struct{}, error) {
 			c, err := inBrowser(ctx)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"fentrace/server/auth"
 	"fentrace/server/exchange"
 	"fentrace/server/intel"
 	"fentrace/server/lookback"
@@ -17,6 +18,7 @@ type firstSeenOutput struct {
 		Items         []intel.FirstSeen `json:"items" doc:"newest first"`
 		Scans         int               `json:"scans" doc:"scans in the window in a named region: what the items are out of"`
 		WithoutRegion int               `json:"without_region" doc:"scans in the window that name no such region"`
+		Shared        []intel.Count     `json:"shared" doc:"what agencies count that share numbers with yours and no records; of whole months (UTC), whatever the window"`
 	}
 }
 
@@ -26,15 +28,19 @@ type geoJSONOutput struct {
 }
 
 func (a *API) registerIntelligence() {
-	register(a, huma.Operation{OperationID: "first-seen", Method: http.MethodGet, Path: "/v1/intelligence/first-seen",
+	register(a, huma.Operation{OperationID: "first-seen", Extensions: needs(auth.IntelligenceRead), Method: http.MethodGet, Path: "/v1/intelligence/first-seen",
 		Summary: "Where and when each substance was seen first",
 		Description: "Rests on findings, never on mere candidates. What was seen before the window is not new in it. " +
 			"With no scan in the region before, first seen says only first looked.",
 		Errors: []int{http.StatusUnprocessableEntity}}, a.firstSeen)
-	op := huma.Operation{OperationID: "identifications-geojson", Method: http.MethodGet, Path: "/v1/identifications.geojson",
-		Summary: "Answered scans as GeoJSON points", Errors: []int{http.StatusUnprocessableEntity},
+	op := huma.Operation{OperationID: "identifications-geojson", Extensions: needs(auth.Export), Method: http.MethodGet, Path: "/v1/identifications.geojson",
+		Summary: "Answered scans as GeoJSON points, for partners outside", Description: "Of what may be seen, what may be handed on: nothing marked AMBER+STRICT or RED, " +
+			"and nothing of another agency that is AMBER. The same for the map of the pages, with all that may be seen, is GET /v1/map.", Errors: []int{http.StatusUnprocessableEntity},
 		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{exchange.GeoJSONType: {}}}}}
 	register(a, op, a.geoJSON)
+	op.OperationID, op.Path, op.Extensions = "map", "/v1/map", needs(auth.IntelligenceRead)
+	op.Summary, op.Description = "Answered scans as points, for the map", ""
+	register(a, op, a.mapped)
 }
 
 func (a *API) firstSeen(ctx context.Context, in *struct {
@@ -56,18 +62,34 @@ func (a *API) firstSeen(ctx context.Context, in *struct {
 	out := &firstSeenOutput{}
 	out.Body.By, out.Body.Items = in.By, append([]intel.FirstSeen{}, n.Events...)
 	out.Body.Scans, out.Body.WithoutRegion = n.Scans, n.WithoutRegion
+	window := intel.Window{Substance: in.Substance, Class: in.Class, From: from, To: to}.Months()
+	only, err := a.store.Counted(ctx, window.To)
+	if err != nil {
+		return nil, err
+	}
+	out.Body.Shared = append([]intel.Count{}, intel.Counts(lookback.Occurrences(only), intel.By(in.By), window)...)
 	return out, nil
 }
 
-func (a *API) geoJSON(ctx context.Context, in *struct {
+type pointsInput struct {
 	FilterQuery
 	Limit int `query:"limit" minimum:"1" maximum:"10000" default:"10000"`
-}) (*geoJSONOutput, error) {
+}
+
+func (a *API) geoJSON(ctx context.Context, in *pointsInput) (*geoJSONOutput, error) {
+	return a.points(ctx, in, true)
+}
+
+func (a *API) mapped(ctx context.Context, in *pointsInput) (*geoJSONOutput, error) {
+	return a.points(ctx, in, false)
+}
+
+func (a *API) points(ctx context.Context, in *pointsInput, export bool) (*geoJSONOutput, error) {
 	f, err := in.filter()
 	if err != nil {
 		return nil, err
 	}
-	points, matched, without, err := a.store.Points(ctx, f, true, in.Limit)
+	points, matched, without, err := a.store.Points(ctx, f, export, in.Limit)
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,7 @@ func (a *API) registerLearning() {
 			Substances []SubstanceName `json:"substances" doc:"by name"`
 		}
 	}
-	register(a, huma.Operation{OperationID: "library-substances", Method: http.MethodGet, Path: "/v1/library/substances", Summary: "Substances the library knows"},
+	register(a, huma.Operation{OperationID: "library-substances", Extensions: needs(auth.LibraryRead), Method: http.MethodGet, Path: "/v1/library/substances", Summary: "Substances the library knows"},
 		func(context.Context, *struct{}) (*substances, error) {
 			out := &substances{}
 			out.Body.Substances = []SubstanceName{}
@@ -78,7 +78,7 @@ func (a *API) registerProposals() {
 			Proposals []ProposedReference `json:"proposals" doc:"open ones first, then the newest first; scans without candidates"`
 		}
 	}
-	register(a, huma.Operation{OperationID: "library-proposals", Method: http.MethodGet, Path: "/v1/library/proposals",
+	register(a, huma.Operation{OperationID: "library-proposals", Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: "/v1/library/proposals",
 		Summary: "Scans proposed as references by laboratory results"},
 		func(ctx context.Context, in *struct {
 			Status string `query:"status" enum:"open,accepted,rejected,withdrawn" doc:"all when left out"`
@@ -99,15 +99,15 @@ func (a *API) registerProposals() {
 			return out, nil
 		})
 	type overlay struct{ Body identify.Overlay }
-	register(a, huma.Operation{OperationID: "proposal-overlay", Method: http.MethodGet, Path: "/v1/library/proposals/{id}/overlay",
+	register(a, huma.Operation{OperationID: "proposal-overlay", Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: "/v1/library/proposals/{id}/overlay",
 		Summary: "A proposed scan and the references of the same substance, prepared for plotting", Errors: []int{http.StatusNotFound}},
 		func(ctx context.Context, in *ItemID) (*overlay, error) {
 			ov, err := a.backend.ProposalOverlay(ctx, in.ID)
 			return &overlay{ov}, err
 		})
-	register(a, huma.Operation{OperationID: "decide-proposal", Method: http.MethodPost, Path: "/v1/library/proposals/{id}/decision",
+	register(a, huma.Operation{OperationID: "decide-proposal", Extensions: needs(auth.ReferencesDecide), Method: http.MethodPost, Path: "/v1/library/proposals/{id}/decision",
 		Summary: "Accept or reject a proposed reference",
-		Description: "For the roles reviewer and operator, once for each proposal. Whoever entered the laboratory result may reject it; to accept it takes " +
+		Description: "Once for each proposal. Whoever entered the laboratory result may reject it; to accept it takes " +
 			"a second person. Where no other account may review, the same person may accept with alone and a reason, which is recorded. An accepted " +
 			"scan answers from then on as a reference; answers given before stay as they are, with the version of their library.",
 		Errors: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusInsufficientStorage, http.StatusServiceUnavailable}},
@@ -118,9 +118,6 @@ func (a *API) decide(ctx context.Context, in *decisionInput) (*proposalOutput, e
 	c, err := caller(ctx)
 	if err != nil {
 		return nil, err
-	}
-	if !c.May(auth.ReferencesDecide) {
-		return nil, huma.Error403Forbidden("your role is " + c.Role + ": proposals are decided by a reviewer or the operator")
 	}
 	p, err := a.backend.Decide(ctx, in.ID, store.Decision{Accepted: in.Body.Decision == "accept", Reason: in.Body.Reason, Alone: in.Body.Alone, DecidedBy: c.User})
 	if err != nil {
@@ -166,7 +163,7 @@ func (a *API) registerChanges() {
 			Changes []store.LibraryChange `json:"changes" doc:"newest first"`
 		}
 	}
-	register(a, huma.Operation{OperationID: "library-changes", Method: http.MethodGet, Path: "/v1/library/changes",
+	register(a, huma.Operation{OperationID: "library-changes", Extensions: needs(auth.LibraryRead), Method: http.MethodGet, Path: "/v1/library/changes",
 		Summary: "What changed with each version of the library this server has answered with"},
 		func(ctx context.Context, _ *struct{}) (*changes, error) {
 			cs, err := a.store.LibraryChanges(ctx, maxChanges)
@@ -180,7 +177,7 @@ func (a *API) registerChanges() {
 			Scans []store.TruthAnswer `json:"scans" doc:"those whose answer is another, worst first"`
 		}
 	}
-	register(a, huma.Operation{OperationID: "library-change", Method: http.MethodGet, Path: "/v1/library/changes/{id}",
+	register(a, huma.Operation{OperationID: "library-change", Extensions: needs(auth.LibraryRead), Method: http.MethodGet, Path: "/v1/library/changes/{id}",
 		Summary: "One change of the library and what it does to scans with a laboratory result",
 		Description: "Every scan whose content a laboratory has stated is answered again and compared with the answer of the library before (the first time, " +
 			"with the one stored). Scans that are references themselves are left out: they would agree with themselves. Stored answers are not changed.",
@@ -191,17 +188,10 @@ func (a *API) registerChanges() {
 			out.Body.LibraryChange, out.Body.Scans, err = a.store.LibraryChange(ctx, in.ID, maxChangedScans)
 			return out, err
 		})
-	register(a, huma.Operation{OperationID: "cancel-comparison", Method: http.MethodPost, Path: "/v1/library/changes/{id}/cancel",
+	register(a, huma.Operation{OperationID: "cancel-comparison", Extensions: needs(auth.ReferencesDecide), Method: http.MethodPost, Path: "/v1/library/changes/{id}/cancel",
 		Summary: "End the comparison of a change; what it has found is kept", DefaultStatus: http.StatusNoContent,
 		Errors: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict}},
 		func(ctx context.Context, in *ItemID) (*struct{}, error) {
-			c, err := caller(ctx)
-			if err != nil {
-				return nil, err
-			}
-			if !c.May(auth.ReferencesDecide) {
-				return nil, huma.Error403Forbidden("your role is " + c.Role + ": comparisons are cancelled by a reviewer or the operator")
-			}
 			return nil, a.backend.CancelComparison(ctx, in.ID)
 		})
 }

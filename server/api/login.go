@@ -10,6 +10,7 @@ import (
 
 	"fentrace/server/auth"
 	"fentrace/server/store"
+	"fentrace/server/tlp"
 )
 
 // loginInput notes where the request comes from besides what it says.
@@ -40,8 +41,12 @@ type cookieOutput struct {
 
 type meOutput struct {
 	Body struct {
-		User string `json:"user"`
-		Role string `json:"role"`
+		User      string    `json:"user"`
+		Role      string    `json:"role"`
+		Agency    string    `json:"agency"`
+		Clearance tlp.Level `json:"clearance" enum:"clear,green,amber,amber+strict,red" doc:"the strictest marking you may see in your agency"`
+		// Permissions are those of the role.
+		Permissions []auth.Permission `json:"permissions"`
 		// SecondFactor: it is asked for when the user logs in with a password.
 		SecondFactor bool `json:"second_factor"`
 	}
@@ -57,23 +62,24 @@ type TokenInfo struct {
 }
 
 func (a *API) registerLogin() {
-	register(a, huma.Operation{OperationID: "login", Method: http.MethodPost, Path: "/v1/login", DefaultStatus: http.StatusNoContent,
+	register(a, huma.Operation{OperationID: "login", Extensions: needs(auth.Open), Method: http.MethodPost, Path: "/v1/login", DefaultStatus: http.StatusNoContent,
 		Summary: "Log in with a one-time code, or with name and password", Security: []map[string][]string{},
 		Errors: []int{http.StatusTooManyRequests}}, a.login)
-	register(a, huma.Operation{OperationID: "logout", Method: http.MethodPost, Path: "/v1/logout", DefaultStatus: http.StatusNoContent,
+	register(a, huma.Operation{OperationID: "logout", Extensions: needs(auth.Account), Method: http.MethodPost, Path: "/v1/logout", DefaultStatus: http.StatusNoContent,
 		Summary: "End this session"}, a.logout)
-	register(a, huma.Operation{OperationID: "me", Method: http.MethodGet, Path: "/v1/me", Summary: "Who is asking"},
+	register(a, huma.Operation{OperationID: "me", Extensions: needs(auth.Account), Method: http.MethodGet, Path: "/v1/me", Summary: "Who is asking"},
 		func(ctx context.Context, _ *struct{}) (*meOutput, error) {
 			c, err := caller(ctx)
 			if err != nil {
 				return nil, err
 			}
 			out := &meOutput{}
-			out.Body.User, out.Body.Role = c.User, c.Role
+			out.Body.User, out.Body.Role, out.Body.Agency, out.Body.Clearance = c.User, c.Role, c.Agency, c.Clearance
+			out.Body.Permissions = auth.Permissions[c.Role]
 			out.Body.SecondFactor, err = a.auth.HasFactor(ctx, c.User)
 			return out, err
 		})
-	register(a, huma.Operation{OperationID: "set-password", Method: http.MethodPut, Path: "/v1/me/password",
+	register(a, huma.Operation{OperationID: "set-password", Extensions: needs(auth.Account), Method: http.MethodPut, Path: "/v1/me/password",
 		DefaultStatus: http.StatusNoContent, Summary: "Set the password; ends all other sessions"}, a.setPassword)
 	a.registerTokens()
 	a.registerFactor()
@@ -128,7 +134,7 @@ func (a *API) registerTokens() {
 			Token string `json:"token" doc:"shown this once"`
 		}
 	}
-	register(a, huma.Operation{OperationID: "create-token", Method: http.MethodPost, Path: "/v1/tokens", DefaultStatus: http.StatusCreated,
+	register(a, huma.Operation{OperationID: "create-token", Extensions: needs(auth.Account), Method: http.MethodPost, Path: "/v1/tokens", DefaultStatus: http.StatusCreated,
 		Summary: "Make an access token for a program", Errors: []int{http.StatusConflict}},
 		func(ctx context.Context, in *struct {
 			Body struct {
@@ -154,7 +160,7 @@ func (a *API) registerTokens() {
 			Tokens []TokenInfo `json:"tokens"`
 		}
 	}
-	register(a, huma.Operation{OperationID: "list-tokens", Method: http.MethodGet, Path: "/v1/tokens", Summary: "Own access tokens"},
+	register(a, huma.Operation{OperationID: "list-tokens", Extensions: needs(auth.Account), Method: http.MethodGet, Path: "/v1/tokens", Summary: "Own access tokens"},
 		func(ctx context.Context, _ *struct{}) (*list, error) {
 			c, err := caller(ctx)
 			if err != nil {
@@ -168,7 +174,7 @@ func (a *API) registerTokens() {
 			}
 			return out, err
 		})
-	register(a, huma.Operation{OperationID: "delete-token", Method: http.MethodDelete, Path: "/v1/tokens/{id}",
+	register(a, huma.Operation{OperationID: "delete-token", Extensions: needs(auth.Account), Method: http.MethodDelete, Path: "/v1/tokens/{id}",
 		DefaultStatus: http.StatusNoContent, Summary: "Revoke an access token", Errors: []int{http.StatusNotFound}},
 		func(ctx context.Context, in *struct {
 			ID string `path:"id" format:"uuid"`

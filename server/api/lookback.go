@@ -28,7 +28,7 @@ func (a *API) registerLookBack() {
 			Scans []lookback.Similar `json:"scans" doc:"best first"`
 		}
 	}
-	register(a, huma.Operation{OperationID: "similar-scans", Method: http.MethodGet, Path: "/v1/scans/{id}/similar", Summary: "Stored scans that look like this one",
+	register(a, huma.Operation{OperationID: "similar-scans", Extensions: needs(auth.IntelligenceRead), Method: http.MethodGet, Path: "/v1/scans/{id}/similar", Summary: "Stored scans that look like this one",
 		Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity}},
 		func(ctx context.Context, in *struct {
 			ScanID
@@ -48,9 +48,9 @@ func (a *API) registerRescreens() {
 			Rescreens []store.Rescreen `json:"rescreens" doc:"newest first"`
 		}
 	}
-	register(a, huma.Operation{OperationID: "begin-rescreen", Method: http.MethodPost, Path: "/v1/rescreens",
+	register(a, huma.Operation{OperationID: "begin-rescreen", Extensions: needs(auth.LookBack), Method: http.MethodPost, Path: "/v1/rescreens",
 		Summary: "Look through all stored scans with references of the library", DefaultStatus: http.StatusAccepted,
-		Description: "For the roles reviewer and operator. Every stored scan that agrees with a reference by a correlation of 0.5 is answered again with the library as " +
+		Description: "Every stored scan that agrees with a reference by a correlation of 0.5 is answered again with the library as " +
 			"it is now. What agrees is listed with the reference; where the answer of now rests on its substance, first-seen dates move back, and an alert is " +
 			"raised where one does. Stored answers stay as they were given. A substance that makes up little of a mixture is not found this way. A look-back " +
 			"that was cancelled goes on where it stopped. One that has ended is not done again while library and algorithm are the same: what it stored is used (reused " +
@@ -65,14 +65,11 @@ func (a *API) registerRescreens() {
 			if err != nil {
 				return nil, err
 			}
-			if !c.May(auth.LookBack) {
-				return nil, huma.Error403Forbidden("your role is " + c.Role + ": the past is looked through by a reviewer or the operator")
-			}
 			out := &rescreens{}
 			out.Body.Rescreens, err = a.backend.Rescreen(ctx, in.Body.References, c.User)
 			return out, err
 		})
-	register(a, huma.Operation{OperationID: "rescreens", Method: http.MethodGet, Path: "/v1/rescreens", Summary: "Looks through the past, and how far they are",
+	register(a, huma.Operation{OperationID: "rescreens", Extensions: needs(auth.IntelligenceRead), Method: http.MethodGet, Path: "/v1/rescreens", Summary: "Looks through the past, and how far they are",
 		Description: "GET /v1/events tells whenever one of them has changed."},
 		func(ctx context.Context, _ *struct{}) (*rescreens, error) {
 			out := &rescreens{}
@@ -86,7 +83,7 @@ func (a *API) registerRescreens() {
 			Scans []store.LookBackHit `json:"scans" doc:"that agree with the reference, those taken first first"`
 		}
 	}
-	register(a, huma.Operation{OperationID: "rescreen", Method: http.MethodGet, Path: "/v1/rescreens/{id}", Summary: "One look through the past with what it found",
+	register(a, huma.Operation{OperationID: "rescreen", Extensions: needs(auth.IntelligenceRead), Method: http.MethodGet, Path: "/v1/rescreens/{id}", Summary: "One look through the past with what it found",
 		Errors: []int{http.StatusNotFound}},
 		func(ctx context.Context, in *ItemID) (*rescreen, error) {
 			out := &rescreen{}
@@ -97,19 +94,12 @@ func (a *API) registerRescreens() {
 			out.Body.Scans, err = a.store.LookBackHits(ctx, out.Body.ReferenceID, maxHits)
 			return out, err
 		})
-	register(a, huma.Operation{OperationID: "cancel-rescreen", Method: http.MethodPost, Path: "/v1/rescreens/{id}/cancel",
+	register(a, huma.Operation{OperationID: "cancel-rescreen", Extensions: needs(auth.LookBack), Method: http.MethodPost, Path: "/v1/rescreens/{id}/cancel",
 		Summary:       "End a look through the past; what it has found is kept",
 		Description:   "One that fentrace rescreen runs on the same database ends a few scans later.",
 		DefaultStatus: http.StatusNoContent,
 		Errors:        []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict}},
 		func(ctx context.Context, in *ItemID) (*struct{}, error) {
-			c, err := caller(ctx)
-			if err != nil {
-				return nil, err
-			}
-			if !c.May(auth.LookBack) {
-				return nil, huma.Error403Forbidden("your role is " + c.Role + ": looks through the past are cancelled by a reviewer or the operator")
-			}
 			return nil, a.backend.CancelRescreen(ctx, in.ID)
 		})
 }
@@ -120,7 +110,7 @@ func (a *API) registerAlerts() {
 			Alerts []store.Alert `json:"alerts" doc:"those not read first, then newest first"`
 		}
 	}
-	register(a, huma.Operation{OperationID: "alerts", Method: http.MethodGet, Path: "/v1/alerts",
+	register(a, huma.Operation{OperationID: "alerts", Extensions: needs(auth.IntelligenceRead), Method: http.MethodGet, Path: "/v1/alerts",
 		Summary: "Where a substance was earlier than was known",
 		Description: "Found by looking through the past with a reference that was not there at the time. Presumptive, as every answer is. " +
 			"Scans whose county is not known count together, by state where that is known."},
@@ -130,7 +120,7 @@ func (a *API) registerAlerts() {
 			out.Body.Alerts, err = a.store.Alerts(ctx, maxAlerts)
 			return out, err
 		})
-	register(a, huma.Operation{OperationID: "read-alert", Method: http.MethodPost, Path: "/v1/alerts/{id}/read", Summary: "Say that you have read an alert",
+	register(a, huma.Operation{OperationID: "read-alert", Extensions: needs(auth.IntelligenceRead), Method: http.MethodPost, Path: "/v1/alerts/{id}/read", Summary: "Say that you have read an alert",
 		DefaultStatus: http.StatusNoContent, Errors: []int{http.StatusNotFound}},
 		func(ctx context.Context, in *ItemID) (*struct{}, error) {
 			c, err := caller(ctx)

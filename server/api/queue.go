@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"fentrace/server/auth"
 	"fentrace/server/store"
 )
 
@@ -61,7 +62,7 @@ type queueOutput struct {
 }
 
 func (a *API) registerQueue() {
-	register(a, huma.Operation{OperationID: "queue", Method: http.MethodGet, Path: "/v1/queue", Summary: "Scans that wait to be sent to another server"},
+	register(a, huma.Operation{OperationID: "queue", Extensions: needs(auth.ScansTake), Method: http.MethodGet, Path: "/v1/queue", Summary: "Scans that wait to be sent to another server"},
 		func(ctx context.Context, _ *struct{}) (*queueOutput, error) {
 			out := &queueOutput{}
 			var err error
@@ -72,7 +73,7 @@ func (a *API) registerQueue() {
 			out.Body.Files = QueuedFiles(unsent)
 			return out, err
 		})
-	register(a, huma.Operation{OperationID: "retry-refused", Method: http.MethodPost, Path: "/v1/queue/retry", DefaultStatus: http.StatusNoContent,
+	register(a, huma.Operation{OperationID: "retry-refused", Extensions: needs(auth.ScansTake), Method: http.MethodPost, Path: "/v1/queue/retry", DefaultStatus: http.StatusNoContent,
 		Summary: "Try again to send what the other server refused"},
 		func(ctx context.Context, _ *struct{}) (*struct{}, error) { return nil, a.backend.RetryRefused(ctx) })
 }

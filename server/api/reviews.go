@@ -59,7 +59,7 @@ func (a *API) registerReviews() {
 			Total      int             `json:"total" doc:"scans that wait and match the filter"`
 		}
 	}
-	register(a, huma.Operation{OperationID: "waiting-reviews", Method: http.MethodGet, Path: "/v1/reviews", Summary: "What waits for a second person",
+	register(a, huma.Operation{OperationID: "waiting-reviews", Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: "/v1/reviews", Summary: "What waits for a second person",
 		Description: "Scans of which nobody has reviewed the laboratory result that counts, or, where there is none, the presumptive answer.",
 		Errors:      []int{http.StatusUnprocessableEntity}},
 		func(ctx context.Context, in *listInput) (*waitingReviews, error) {
@@ -91,7 +91,7 @@ func (a *API) registerReviews() {
 			Result  *MayReview     `json:"result" doc:"what you may do about the laboratory result that counts; null without one"`
 		}
 	}
-	register(a, huma.Operation{OperationID: "scan-reviews", Method: http.MethodGet, Path: path, Summary: "Reviews of a scan, and what you may review", Errors: []int{http.StatusNotFound}},
+	register(a, huma.Operation{OperationID: "scan-reviews", Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: path, Summary: "Reviews of a scan, and what you may review", Errors: []int{http.StatusNotFound}},
 		func(ctx context.Context, in *ScanID) (*scanReviews, error) {
 			sc, err := a.store.Scan(ctx, in.ID)
 			if err != nil {
@@ -116,15 +116,12 @@ func (a *API) registerReviews() {
 		KeyHeader
 		Body store.NewReview
 	}
-	register(a, huma.Operation{OperationID: "review-scan", Method: http.MethodPost, Path: path, Summary: "Review a presumptive answer or a laboratory result",
-		Description: "For the roles reviewer and operator. Whoever brought the scan, or entered the result, cannot review it; where no other account may, the same " +
+	register(a, huma.Operation{OperationID: "review-scan", Extensions: needs(auth.ReviewsMake), Method: http.MethodPost, Path: path, Summary: "Review a presumptive answer or a laboratory result",
+		Description: "Whoever brought the scan, or entered the result, cannot review it; where no other account may, the same " +
 			"person may with alone and a reason, which is recorded. Reviews are kept for good: of several about the same the last one counts. 201 when stored, " +
 			"200 when the same person has said the very same last.", DefaultStatus: http.StatusCreated,
 		Errors: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusInsufficientStorage, http.StatusServiceUnavailable}},
 		func(ctx context.Context, in *input) (*made[store.Review], error) {
-			if err := may(ctx, auth.ReviewsMake, "reviews are made by a reviewer or the operator"); err != nil {
-				return nil, err
-			}
 			key, err := requestKey(ctx, in.Key)
 			if err != nil {
 				return nil, err
@@ -179,7 +176,7 @@ func (in *newReportInput) Resolve(ctx huma.Context) []error {
 }
 
 func (a *API) registerReports() {
-	register(a, huma.Operation{OperationID: "get-laboratory-report", Method: http.MethodGet, Path: reportPath, Summary: "The laboratory's report on a result, as it came",
+	register(a, huma.Operation{OperationID: "get-laboratory-report", Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: reportPath, Summary: "The laboratory's report on a result, as it came",
 		Errors: []int{http.StatusNotFound}}, func(ctx context.Context, in *ReportInput) (*rawOutput, error) {
 		raw, name, err := a.store.Report(ctx, in.ID, in.Result)
 		if err != nil {
@@ -187,8 +184,8 @@ func (a *API) registerReports() {
 		}
 		return &rawOutput{ContentType: "application/octet-stream", Disposition: attachment(name), Body: raw}, nil
 	})
-	register(a, huma.Operation{OperationID: "add-laboratory-report", Method: http.MethodPost, Path: reportPath, Summary: "Add the laboratory's report to a result, as a file",
-		Description: "For the roles chemist, reviewer and operator. The body is the file. A result has one report at most (409 for another one), which is kept as it came, " +
+	register(a, huma.Operation{OperationID: "add-laboratory-report", Extensions: needs(auth.ResultsEnter), Method: http.MethodPost, Path: reportPath, Summary: "Add the laboratory's report to a result, as a file",
+		Description: "The body is the file. A result has one report at most (409 for another one), which is kept as it came, " +
 			"by its SHA-256; the same bytes again change nothing (200).", DefaultStatus: http.StatusCreated,
 		Errors: []int{http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity, http.StatusInsufficientStorage, http.StatusServiceUnavailable}},
 		a.addReport)
@@ -198,9 +195,6 @@ func (a *API) registerReports() {
 }
 
 func (a *API) addReport(ctx context.Context, in *newReportInput) (*made[store.LaboratoryReport], error) {
-	if err := may(ctx, auth.ResultsEnter, "laboratory reports are added by a chemist, a reviewer or the operator"); err != nil {
-		return nil, err
-	}
 	weight := a.limits.weight(in.request.Header("Content-Length"))
 	if err := a.uploads.Acquire(ctx, weight); err != nil {
 		return nil, err

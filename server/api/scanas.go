@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/negotiation"
 
+	"fentrace/server/auth"
 	"fentrace/server/report"
 	"fentrace/server/store"
 	"fentrace/spectra"
@@ -59,7 +60,7 @@ func (a *API) registerScanAs() {
 		content[t] = &huma.MediaType{}
 	}
 	content[jsonType].Schema = a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[store.Scan](), true, "")
-	register(a, huma.Operation{OperationID: "get-scan", Method: http.MethodGet, Path: "/v1/scans/{id}", Summary: "One scan with its answer, in the form asked for",
+	register(a, huma.Operation{OperationID: "get-scan", Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: "/v1/scans/{id}", Summary: "One scan with its answer, in the form asked for",
 		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: content}},
 		Errors:    []int{http.StatusNotFound, http.StatusNotAcceptable, http.StatusUnprocessableEntity}}, a.scanAs)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"fentrace/library/identify"
+	"fentrace/server/auth"
 	"fentrace/server/exchange"
 	"fentrace/server/store"
 	"fentrace/spectra"
@@ -45,21 +46,21 @@ type stixOutput struct {
 }
 
 func (a *API) registerScans() {
-	register(a, huma.Operation{OperationID: "list-scans", Method: http.MethodGet, Path: "/v1/scans", Summary: "List scans",
+	register(a, huma.Operation{OperationID: "list-scans", Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: "/v1/scans", Summary: "List scans",
 		Errors: []int{http.StatusUnprocessableEntity}}, a.listScans)
 
 	a.registerScanAs()
-	about := func(id, path, summary string) huma.Operation {
-		return huma.Operation{OperationID: id, Method: http.MethodGet, Path: "/v1/scans/{id}" + path, Summary: summary,
+	about := func(id, path, summary string, permission auth.Permission) huma.Operation {
+		return huma.Operation{OperationID: id, Extensions: needs(permission), Method: http.MethodGet, Path: "/v1/scans/{id}" + path, Summary: summary,
 			Errors: []int{http.StatusNotFound}}
 	}
 	type spectrum struct{ Body spectra.Spectrum }
-	register(a, about("get-spectrum", "/spectrum", "Its spectrum"), func(ctx context.Context, in *ScanID) (*spectrum, error) {
+	register(a, about("get-spectrum", "/spectrum", "Its spectrum", auth.RecordsRead), func(ctx context.Context, in *ScanID) (*spectrum, error) {
 		sp, err := a.store.Spectrum(ctx, in.ID)
 		return &spectrum{sp}, err
 	})
 	type overlay struct{ Body identify.Overlay }
-	register(a, about("get-overlay", "/overlay", "Scan and references, prepared for plotting"), func(ctx context.Context, in *ScanID) (*overlay, error) {
+	register(a, about("get-overlay", "/overlay", "Scan and references, prepared for plotting", auth.RecordsRead), func(ctx context.Context, in *ScanID) (*overlay, error) {
 		sc, err := a.store.Scan(ctx, in.ID)
 		if err != nil {
 			return nil, err
@@ -67,8 +68,11 @@ func (a *API) registerScans() {
 		ov, err := a.backend.Overlay(ctx, sc)
 		return &overlay{ov}, err
 	})
-	register(a, about("get-raw", "/raw", "The file as it came"), a.raw)
-	op := about("get-stix", "/stix", "STIX 2.1 bundle of the scan")
+	register(a, about("get-raw", "/raw", "The file as it came", auth.RecordsRead), a.raw)
+	op := about("get-stix", "/stix", "STIX 2.1 bundle of the scan", auth.Export)
+	op.Description = "For partners outside: marked as the scan, or as the server's bundles when that is stricter. What is marked AMBER+STRICT or RED, " +
+		"and what is another agency's AMBER, is not handed out (403)."
+	op.Errors = append(op.Errors, http.StatusForbidden)
 	op.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{exchange.STIXType: {}}}}
 	register(a, op, a.stix)
 }
@@ -100,7 +104,7 @@ func (a *API) raw(ctx context.Context, in *ScanID) (*rawOutput, error) {
 }
 
 func (a *API) stix(ctx context.Context, in *ScanID) (*stixOutput, error) {
-	sc, err := a.store.Scan(ctx, in.ID)
+	sc, err := a.store.ForExport(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +112,7 @@ func (a *API) stix(ctx context.Context, in *ScanID) (*stixOutput, error) {
 	if sc.Simulated {
 		name = "SIMULATED-" + name
 	}
-	return &stixOutput{ContentType: exchange.STIXType, Disposition: attachment(name), Body: exchange.Bundle(sc, a.backend.STIX())}, nil
+	return &stixOutput{ContentType: exchange.STIXType, Disposition: attachment(name), Body: exchange.Bundle(sc, a.backend.STIX(sc))}, nil
 }
 
 func attachment(name string) string {

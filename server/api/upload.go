@@ -19,6 +19,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"fentrace/device/acquire"
+	"fentrace/server/auth"
 	"fentrace/server/store"
 	"fentrace/server/tlp"
 	"fentrace/spectra"
@@ -96,7 +97,7 @@ type scanOutput struct {
 }
 
 func (a *API) registerUpload() {
-	register(a, huma.Operation{OperationID: "create-scan", Method: http.MethodPost, Path: uploadPath,
+	register(a, huma.Operation{OperationID: "create-scan", Extensions: needs(auth.ScansTake), Method: http.MethodPost, Path: uploadPath,
 		Summary: "Answer and store a spectrum file",
 		Description: "Idempotent by the SHA-256 of the file's bytes: 201 when stored, 200 with the stored scan when it was known. " +
 			"A file of several spectra stores one scan each. With an Idempotency-Key a repeated request is answered as the first one was, " +

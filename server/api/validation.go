@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"fentrace/server/auth"
 )
 
 // ValidationReport says what answers from the library are worth.
@@ -25,7 +27,7 @@ type ReportTable struct {
 
 func (a *API) registerValidation() {
 	type output struct{ Body ValidationReport }
-	register(a, huma.Operation{OperationID: "library-validation", Method: http.MethodGet, Path: "/v1/library/validation",
+	register(a, huma.Operation{OperationID: "library-validation", Extensions: needs(auth.LibraryRead), Method: http.MethodGet, Path: "/v1/library/validation",
 		Summary: "What answers from the library are worth"},
 		func(context.Context, *struct{}) (*output, error) { return &output{a.backend.Validation()}, nil })
 }

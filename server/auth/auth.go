@@ -48,12 +48,13 @@ type Service struct {
 	idle     time.Duration // 0: sessions that are not used stay open as long as others
 	throttle *throttle
 	limits   *limits
-	hashing  chan struct{} // bounds the memory that concurrent password checks take
+	hashing  chan struct{}         // bounds the memory that concurrent password checks take
+	needs    map[string]Permission // by method and route; complete before the first request
 }
 
 // New returns a Service over st; clock tells the time. Sessions that are not used for idle, to a minute, end; 0: they do not.
 func New(st *store.Store, clock func() time.Time, idle time.Duration) *Service {
-	return &Service{store: st, clock: clock, idle: idle, throttle: newThrottle(clock), limits: newLimits(), hashing: make(chan struct{}, 2)}
+	return &Service{store: st, clock: clock, idle: idle, throttle: newThrottle(clock), limits: newLimits(), hashing: make(chan struct{}, 2), needs: map[string]Permission{}}
 }
 
 // NewCode makes a one-time log-in code for user, creating the account, as an operator's, when there is none. It opens
@@ -184,6 +185,15 @@ func (s *Service) NewToken(ctx context.Context, user, name, scope string, life t
 		return store.Token{}, "", fmt.Errorf("make access token: %w", err)
 	}
 	return t, secret, nil
+}
+
+// Now is the time.
+func (s *Service) Now() time.Time { return s.clock() }
+
+// Share stores what an agency lets another see from now on, and returns its id. Errors are those of store.AddShare.
+func (s *Service) Share(ctx context.Context, sh store.Share) (id string, err error) {
+	sh.ID, sh.Granted = uuid.NewString(), s.clock()
+	return sh.ID, s.store.AddShare(ctx, sh)
 }
 
 // newSecret returns 256 random bits as text.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -19,14 +20,31 @@ import (
 // CookieName is the name of the session cookie.
 const CookieName = "fentrace_session"
 
-// open lists every route that answers without a session, by method and route pattern. Everything else is closed,
-// including paths that do not exist.
-var open = map[string]bool{
-	"GET /login":     true,
-	"GET /assets/*":  true,
-	"POST /v1/login": true,
-	"GET /healthz":   true,
-	"GET /readyz":    true,
+// Needs says which permission the requests of a route need; Open: they are answered without log-in. path has parameters as :name or
+// {name}. It panics when there is no such permission, or when the route has one already.
+func (s *Service) Needs(method, path string, p Permission) {
+	key := method + " " + parameters.ReplaceAllString(path, ":$1")
+	if p != Open && len(With(p)) == 0 && p != AuditRead {
+		panic(fmt.Sprintf("%s names the permission %q, which no role has: see roles.go", key, p))
+	}
+	if _, twice := s.needs[key]; twice {
+		panic(key + " is registered twice")
+	}
+	s.needs[key] = p
+}
+
+var parameters = regexp.MustCompile(`\{([^}]+)\}`)
+
+// CheckRoutes panics when a route of e names no permission.
+func (s *Service) CheckRoutes(e *echo.Echo) {
+	for _, r := range e.Routes() {
+		if r.Method == echo.RouteNotFound {
+			continue
+		}
+		if _, ok := s.needs[r.Method+" "+r.Path]; !ok {
+			panic(fmt.Sprintf("%s %s names no permission", r.Method, r.Path))
+		}
+	}
 }
 
 // Caller is who sends a request. Session is the session's secret, empty when an access token was used; Scope is that of the token.
@@ -36,6 +54,7 @@ type Caller struct {
 	Clearance  tlp.Level
 	Session    string
 	Scope      string
+	token      []byte // hash of the access token
 }
 
 type callerKey struct{}
@@ -46,7 +65,7 @@ func From(ctx context.Context) (Caller, bool) {
 	return c, ok
 }
 
-// Middleware lets through whoever has a session or a token. Pages redirect everyone else to the log-in page, the
+// Middleware lets through whoever has a session or a token, and a role with the permission that the route needs. Pages redirect everyone else to the log-in page, the
 // interface under /v1 answers 401. With a cookie, requests that change something must come from our own pages.
 func (s *Service) Middleware(next echo.HandlerFunc) echo.HandlerFunc {
 	crossOrigin := http.NewCrossOriginProtection()
@@ -55,7 +74,8 @@ func (s *Service) Middleware(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := crossOrigin.Check(r); err != nil {
 			return echo.NewHTTPError(http.StatusForbidden, "this request was sent by a page of another site")
 		}
-		if open[r.Method+" "+c.Path()] {
+		need, known := s.needs[r.Method+" "+c.Path()]
+		if need == Open && known {
 			if !s.limits.allow(r) {
 				return tooMany(c)
 			}
@@ -78,10 +98,37 @@ func (s *Service) Middleware(next echo.HandlerFunc) echo.HandlerFunc {
 			return echo.NewHTTPError(http.StatusForbidden,
 				"a request with the session cookie that changes something must say where it comes from (Origin or Sec-Fetch-Site); programs use an access token")
 		}
+		// A route that is not known is none: whoever is logged in is told so.
+		if known && !caller.May(need) {
+			return echo.NewHTTPError(http.StatusForbidden, fmt.Sprintf("your role is %s; this needs the permission %s, which these roles have: %s",
+				caller.Role, need, strings.Join(With(need), ", ")))
+		}
 		ctx := context.WithValue(r.Context(), callerKey{}, caller)
 		c.SetRequest(r.WithContext(store.As(ctx, store.Principal{User: caller.User, Role: caller.Role, Agency: caller.Agency, Clearance: caller.Clearance, Request: observe.RequestID(ctx)})))
 		return next(c)
 	}
+}
+
+// Same reports whether the account that sent a request may still do and see what it might then. A session that has ended, or that nobody
+// has used for too long, ends what was begun with it.
+func (s *Service) Same(ctx context.Context, then Caller) bool {
+	var u store.User
+	var err error
+	now := s.clock()
+	if then.Session != "" {
+		u, _, err = s.store.SessionUser(ctx, hash(then.Session), now, s.unusedSince(now))
+	} else {
+		u, _, err = s.store.TokenUser(ctx, then.token, now)
+	}
+	return err == nil && u.Name == then.User && u.Role == then.Role && u.Agency == then.Agency && u.Clearance == then.Clearance
+}
+
+// unusedSince is since when a session must have been used.
+func (s *Service) unusedSince(now time.Time) time.Time {
+	if s.idle > 0 {
+		return now.Add(-s.idle)
+	}
+	return time.Time{}
 }
 
 func safe(method string) bool {
@@ -94,8 +141,9 @@ func (s *Service) caller(r *http.Request) (Caller, error) {
 		if !strings.EqualFold(scheme, "Bearer") {
 			return Caller{}, store.ErrNotFound
 		}
-		u, scope, err := s.store.TokenUser(r.Context(), hash(strings.TrimSpace(token)), s.clock())
-		return Caller{User: u.Name, Role: u.Role, Agency: u.Agency, Clearance: u.Clearance, Scope: scope}, err
+		hashed := hash(strings.TrimSpace(token))
+		u, scope, err := s.store.TokenUser(r.Context(), hashed, s.clock())
+		return Caller{User: u.Name, Role: u.Role, Agency: u.Agency, Clearance: u.Clearance, Scope: scope, token: hashed}, err
 	}
 	cookie, err := r.Cookie(CookieName)
 	if err != nil {
@@ -107,11 +155,8 @@ func (s *Service) caller(r *http.Request) (Caller, error) {
 
 // sessionUser is whose session it is, which is used by that.
 func (s *Service) sessionUser(ctx context.Context, session string) (store.User, error) {
-	now, since := s.clock(), time.Time{}
-	if s.idle > 0 {
-		since = now.Add(-s.idle)
-	}
-	u, used, err := s.store.SessionUser(ctx, hash(session), now, since)
+	now := s.clock()
+	u, used, err := s.store.SessionUser(ctx, hash(session), now, s.unusedSince(now))
 	if err == nil && s.idle > 0 && now.Sub(used) >= touchEvery {
 		err = s.store.TouchSession(ctx, hash(session), now)
 		if errors.Is(err, store.ErrFull) {

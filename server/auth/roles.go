@@ -39,6 +39,8 @@ type Permission string
 
 // The permissions.
 const (
+	// Open: anybody, also without being logged in.
+	Open Permission = "open"
 	// Account: look after the own account: password, second factor, access tokens.
 	Account Permission = "account"
 	// LibraryRead: see what the library holds, what it is worth, and how it came about.
@@ -91,6 +93,11 @@ var Permissions = map[string][]Permission{
 
 // May reports whether a role has a permission.
 func May(role string, p Permission) bool { return slices.Contains(Permissions[role], p) }
+
+// With are the roles that have a permission.
+func With(p Permission) []string {
+	return slices.DeleteFunc(slices.Clone(Roles), func(role string) bool { return !May(role, p) })
+}
 
 // clearances are those of new accounts, by role: for those who work for the whole agency, what the whole agency may see; for those who
 // weigh evidence, everything; for who hands out records, what may be handed out.

@@ -21,6 +21,7 @@ const (
 // Scan is one answered scan: when, where, and what its verdict rests on (findings, never mere candidates).
 type Scan struct {
 	ID        string
+	Agency    string
 	Acquired  time.Time
 	Simulated bool
 	Region    Region

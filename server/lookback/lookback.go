@@ -383,7 +383,7 @@ func firstSeen(stored []store.Occurrence, substance string) []intel.FirstSeen {
 func Occurrences(stored []store.Occurrence) []intel.Scan {
 	scans := make([]intel.Scan, len(stored))
 	for i, o := range stored {
-		s := intel.Scan{ID: o.ScanID, Acquired: o.Acquired, Simulated: o.Simulated,
+		s := intel.Scan{ID: o.ScanID, Agency: o.Agency, Acquired: o.Acquired, Simulated: o.Simulated,
 			Region: intel.Region{County: o.County, State: o.State, FIPS: o.FIPS}}
 		for _, f := range o.Findings {
 			s.Findings = append(s.Findings, intel.Finding(f))

@@ -12,6 +12,7 @@ import (
 
 	"fentrace/library/identify"
 	"fentrace/server/store"
+	"fentrace/server/tlp"
 	"fentrace/spectra"
 )
 
@@ -27,10 +28,11 @@ type Sheet struct {
 
 // Measures of the page, A4, mm.
 const (
-	margin    = 18.0
-	textWidth = 210 - 2*margin
-	lineHigh  = 5.0
-	font      = "sans"
+	margin     = 18.0
+	pageHeight = 297.0
+	textWidth  = 210 - 2*margin
+	lineHigh   = 5.0
+	font       = "sans"
 )
 
 // page is a report as it is written.
@@ -49,7 +51,10 @@ func PDF(w io.Writer, s Sheet) error {
 	p.SetMargins(margin, margin, margin)
 	p.SetAutoPageBreak(true, margin+8)
 	p.AliasNbPages("")
-	p.SetHeaderFunc(func() { p.mark(s.Scan.Simulated) })
+	p.SetHeaderFunc(func() {
+		p.label(s.Scan, margin/2)
+		p.mark(s.Scan.Simulated)
+	})
 	p.SetFooterFunc(func() { p.foot(s) })
 	p.AddPage()
 	p.verdict(s.Scan)
@@ -72,6 +77,26 @@ func PDF(w io.Writer, s Sheet) error {
 	return nil
 }
 
+// label writes the marking at the right, y mm from the top, as the Traffic Light Protocol asks of documents: in header and footer of every
+// page, in 12 points or more.
+func (p page) label(sc store.Scan, y float64) {
+	p.SetXY(margin, y)
+	p.SetFont(font, "B", 12)
+	p.SetFillColor(0, 0, 0)
+	level := tlp.OfRank(sc.TLP.Rank())
+	ink := labelInks[level]
+	p.SetTextColor(ink[0], ink[1], ink[2])
+	text := level.String()
+	wide := p.GetStringWidth(text) + 4
+	p.SetX(margin + textWidth - wide)
+	p.CellFormat(wide, 6, text, "", 0, "C", true, 0, "")
+	p.SetTextColor(0, 0, 0)
+	p.SetXY(margin, margin)
+}
+
+// labelInks are the colours of TLP 2.0, on black.
+var labelInks = map[tlp.Level][3]int{tlp.Clear: {255, 255, 255}, tlp.Green: {51, 255, 0}, tlp.Amber: {255, 192, 0}, tlp.AmberStrict: {255, 192, 0}, tlp.Red: {255, 43, 43}}
+
 // mark writes SIMULATED across the page, below everything.
 func (p page) mark(simulated bool) {
 	if !simulated {
@@ -90,6 +115,7 @@ func (p page) mark(simulated bool) {
 }
 
 func (p page) foot(s Sheet) {
+	p.label(s.Scan, pageHeight-margin/2-6)
 	p.SetY(-margin - 4)
 	p.SetFont(font, "B", 9)
 	p.CellFormat(textWidth, 4.5, identify.Presumptive, "", 1, "C", false, 0, "")

@@ -165,6 +165,7 @@ func (p page) provenance(s Sheet) {
 	sc, ans := s.Scan, s.Scan.Identification
 	p.heading("Where this comes from")
 	p.pair("scan", sc.ID)
+	p.pair("marking, agency", sc.TLP.String()+", "+sc.Agency)
 	p.pair("file", sc.Filename)
 	p.pair("SHA-256 of the file", sc.SHA256)
 	p.pair("technique", sc.Technique)

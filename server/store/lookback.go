@@ -260,8 +260,18 @@ func putProgress(ctx context.Context, tx queries, r Rescreen) error {
 }
 
 // CancelRescreen ends a look-back: whatever program it runs in looks at its state whenever it has done some scans more. The error
-// wraps ErrNotFound, or ErrClosed when it has ended.
+// wraps ErrNotFound, ErrElsewhere when somebody of another agency has asked for it, or ErrClosed when it has ended.
 func (s *Store) CancelRescreen(ctx context.Context, id string) error {
+	if p, _ := Asking(ctx); !p.Program {
+		var of string
+		err := s.r.QueryRowContext(ctx, "SELECT u.agency FROM rescreens r JOIN users u ON u.name = r.asked_by WHERE r.id = ?", id).Scan(&of)
+		if err == nil {
+			err = mine(ctx, of)
+		}
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+	}
 	err := s.write(ctx, func(tx queries) error {
 		return one(tx.ExecContext(ctx, "UPDATE rescreens SET state = ? WHERE id = ? AND state = ?", RescreenCancelled, id, RescreenRunning))
 	})

@@ -236,3 +236,26 @@ func (s *Store) Accepted(ctx context.Context) ([]Accepted, error) {
 	}
 	return out, rows.Err()
 }
+
+// LearntElsewhere are the references of a substance that were learnt from scans which whoever asks may not see.
+func (s *Store) LearntElsewhere(ctx context.Context, substanceID string) ([]string, error) {
+	see, args, err := visible(ctx, "s")
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.r.QueryContext(ctx, "SELECT v.reference_id FROM proposals v JOIN scans s ON s.id = v.scan_id WHERE v.substance_id = ? AND v.status = 'accepted' AND NOT ("+see+")",
+		append([]any{substanceID}, args...)...)
+	if err != nil {
+		return nil, fmt.Errorf("read accepted references: %w", err)
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("read accepted references: %w", err)
+		}
+		out = append(out, id)
+	}
+	return out, rows.Err()
+}
