@@ -140,6 +140,7 @@ type Server struct {
 	}
 	sender  *forward.Sender // nil: scans stay here
 	sending sync.WaitGroup
+	logKey  logKey
 
 	ending    chan struct{}
 	endOnce   sync.Once
@@ -184,11 +185,15 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start server: %w", err)
 	}
+	st.Clock = cfg.Clock
 	s := &Server{cfg: cfg, store: st, auth: auth.New(st, cfg.Clock, cfg.SessionIdle), instrument: newInstrument(cfg),
 		ending: make(chan struct{}), stored: make(chan struct{})}
 	s.looks.of, s.looks.turn = map[string]*looking{}, make(chan struct{}, 1)
 	s.background, s.endWork = context.WithCancel(store.ByProgram(context.WithoutCancel(ctx), "server"))
 	if err := s.load(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("start server: %w", err), st.Close())
+	}
+	if s.logKey, err = openLogKey(cfg.DataDir); err != nil {
 		return nil, errors.Join(fmt.Errorf("start server: %w", err), st.Close())
 	}
 	if err := s.openArchive(ctx); err != nil {
@@ -326,6 +331,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.startLearning(ctx)
 	s.startLookingBack(ctx)
 	s.startChunked()
+	s.startCheckpoints()
 	if err := s.startMetrics(); err != nil {
 		return errors.Join(err, s.Close())
 	}

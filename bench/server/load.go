@@ -14,6 +14,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"fentrace/bench/dataset"
+	"fentrace/bench/program"
 	"fentrace/bench/report"
 	"fentrace/spectra/format"
 	"fentrace/spectra/simulate"
@@ -112,7 +113,7 @@ func (s *serving) send(ctx context.Context, i int, file []byte) error {
 
 // watching opens live connections that nothing happens on.
 func (b *bench) watching(ctx context.Context, s *serving) ([]report.Result, error) {
-	before := s.resident()
+	before := program.Memory(s.cmd.Process.Pid, program.Resident)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{}}
@@ -133,5 +134,5 @@ func (b *bench) watching(ctx context.Context, s *serving) ([]report.Result, erro
 	}
 	time.Sleep(time.Second)
 	what := fmt.Sprintf("%d idle live connections: memory resident, more than before", b.live)
-	return []report.Result{report.Exact(what, "MB", max(0, s.resident()-before), b.live, "", 0, command)}, nil
+	return []report.Result{report.Exact(what, "MB", max(0, program.Memory(s.cmd.Process.Pid, program.Resident)-before), b.live, "", 0, command)}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"fentrace/bench/dataset"
+	"fentrace/bench/program"
 	"fentrace/bench/report"
 )
 
@@ -74,7 +75,7 @@ func (b *bench) measure(ctx context.Context) ([]report.Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, err := b.build(ctx)
+	path, err := program.Build(ctx, b.work)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +85,7 @@ func (b *bench) measure(ctx context.Context) ([]report.Result, error) {
 	}
 	var results []report.Result
 	for _, db := range databases {
-		s, err := b.serve(ctx, program, filepath.Join(b.work, db.name), db.address)
+		s, err := b.serve(ctx, path, filepath.Join(b.work, db.name), db.address)
 		if err != nil {
 			return nil, err
 		}

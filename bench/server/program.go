@@ -7,22 +7,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 )
-
-// build makes the program as a user runs it.
-func (b *bench) build(ctx context.Context) (string, error) {
-	path := filepath.Join(b.work, "fentrace")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", path, "fentrace/cmd/fentrace").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the program: %w\n%s", err, out)
-	}
-	return path, nil
-}
 
 // serving is a server that runs.
 type serving struct {
@@ -112,19 +101,4 @@ func (s *serving) answering() (n, seconds float64, err error) {
 		}
 	}
 	return n, seconds, nil
-}
-
-// resident is the memory of the server that is resident now, MB; 0 where the system does not say.
-func (s *serving) resident() float64 {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(raw)) {
-		var kB float64
-		if n, _ := fmt.Sscanf(line, "VmRSS: %f kB", &kB); n == 1 {
-			return kB * 1024 / 1e6
-		}
-	}
-	return 0
 }

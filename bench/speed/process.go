@@ -9,31 +9,28 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 
+	"fentrace/bench/program"
 	"fentrace/bench/report"
 	"fentrace/data"
 	"fentrace/library"
 )
 
-// program is the command as a user runs it.
-type program struct {
+// built is the program as a user runs it.
+type built struct {
 	path string
 	env  []string
 }
 
 // build makes the program; what it caches goes into the work folder.
-func (b *bench) build(ctx context.Context) (program, error) {
-	path := filepath.Join(b.work, "fentrace")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", path, "fentrace/cmd/fentrace").CombinedOutput(); err != nil {
-		return program{}, fmt.Errorf("build the program: %w\n%s", err, out)
-	}
-	return program{path, append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(b.work, "cache"))}, nil
+func (b *bench) build(ctx context.Context) (built, error) {
+	path, err := program.Build(ctx, b.work)
+	return built{path, append(os.Environ(), "XDG_CACHE_HOME="+filepath.Join(b.work, "cache"))}, err
 }
 
 // run runs a command to its end: how long it took, s, and the most memory that was resident, MB.
-func (p program) run(ctx context.Context, args ...string) (took, resident float64, err error) {
+func (p built) run(ctx context.Context, args ...string) (took, resident float64, err error) {
 	cmd := exec.CommandContext(ctx, p.path, args...)
 	cmd.Env = p.env
 	var said bytes.Buffer
@@ -66,16 +63,7 @@ func peakMemory(pid int, ended <-chan struct{}) (most float64) {
 			return most
 		case <-time.After(memoryEvery):
 		}
-		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		if err != nil {
-			continue
-		}
-		for line := range strings.Lines(string(raw)) {
-			var kB float64
-			if n, _ := fmt.Sscanf(line, "VmHWM: %f kB", &kB); n == 1 {
-				most = max(most, kB*1024/1e6)
-			}
-		}
+		most = max(most, program.Memory(pid, program.ResidentMost))
 	}
 }
 
@@ -84,7 +72,7 @@ const starts = 11
 
 // starting measures from the start of the program to its first answer, with the library at path of size references. The first
 // start, which prepares them, is not counted.
-func (b *bench) starting(ctx context.Context, p program, path string, size int, scan []byte) ([]report.Result, error) {
+func (b *bench) starting(ctx context.Context, p built, path string, size int, scan []byte) ([]report.Result, error) {
 	file := filepath.Join(b.work, "scan.jdx")
 	if err := os.WriteFile(file, scan, 0o600); err != nil {
 		return nil, err
@@ -107,7 +95,7 @@ func (b *bench) starting(ctx context.Context, p program, path string, size int, 
 }
 
 // batching measures how fast a folder of files is answered with the recorded reference library, and whether memory grows with it.
-func (b *bench) batching(ctx context.Context, p program, in, unknown []sample, rng *rand.Rand) ([]report.Result, error) {
+func (b *bench) batching(ctx context.Context, p built, in, unknown []sample, rng *rand.Rand) ([]report.Result, error) {
 	recorded := filepath.Join(b.work, "recorded.db")
 	if err := b.imported(ctx, recorded); err != nil {
 		return nil, err

@@ -1,9 +1,11 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"time"
+
+	"fentrace/server/store"
 )
 
 type doctorCommand struct {
@@ -57,14 +59,21 @@ func (c *doctorCommand) Run(env *environment) error {
 		return usagef("--db: doctor looks at the database in a data folder only; ask PostgreSQL's own programs about another")
 	}
 	sheet, broken := env.newSheet(), false
+	look, lookErr := store.LookAt(env.ctx, dir)
 	for _, check := range []struct {
 		name string
-		do   func(context.Context, string) healthFinding
+		do   func() healthFinding
 	}{
-		{"program", checkProgram}, {"libraries", c.checkLibraries}, {"learnt library", checkLearned}, {"data folder", checkFolder},
-		{"database", checkDatabase}, {"clock", checkClock}, {"queue", checkQueue}, {"archive", checkArchive},
+		{"program", checkProgram},
+		{"libraries", func() healthFinding { return c.checkLibraries(env) }},
+		{"learnt library", func() healthFinding { return checkLearned(env.ctx, dir) }},
+		{"data folder", func() healthFinding { return checkFolder(dir) }},
+		{"database", func() healthFinding { return checkDatabase(look, lookErr) }},
+		{"clock", func() healthFinding { return checkClock(look, time.Now()) }},
+		{"queue", func() healthFinding { return checkQueue(look) }},
+		{"archive", func() healthFinding { return checkArchive(dir) }},
 	} {
-		f := check.do(env.ctx, dir)
+		f := check.do()
 		f.Check = check.name
 		broken = broken || f.Result == wellWrong
 		if c.JSON {

@@ -9,13 +9,12 @@ import (
 
 	"fentrace/library"
 	"fentrace/library/archive"
-	"fentrace/library/identify"
 	"fentrace/server"
 	"fentrace/server/store"
 	"fentrace/server/web"
 )
 
-func checkProgram(context.Context, string) healthFinding {
+func checkProgram() healthFinding {
 	v := programVersion()
 	if !web.Built() {
 		return advice("version %s was built without its pages: `make build` builds them in", v.Version)
@@ -23,12 +22,12 @@ func checkProgram(context.Context, string) healthFinding {
 	return ok("version %s, %s, pages built in", v.Version, v.Algorithm)
 }
 
-func (c *doctorCommand) checkLibraries(ctx context.Context, _ string) healthFinding {
-	stack, err := c.open(ctx)
+func (c *doctorCommand) checkLibraries(env *environment) healthFinding {
+	stack, err := c.open(env.ctx)
 	if err != nil {
 		return wrong("%v", err)
 	}
-	id, err := identify.New(stack, identify.Options{IndexDir: indexDir()})
+	id, err := env.prepared(stack, indexDir())
 	if err != nil {
 		return wrong("%v", err)
 	}
@@ -72,7 +71,7 @@ func checkLearned(ctx context.Context, dir string) healthFinding {
 // Room on the disk below which nothing should be stored, and below which it is time to make room, bytes.
 const leastRoom, goodRoom = 200 << 20, 2 << 30
 
-func checkFolder(_ context.Context, dir string) healthFinding {
+func checkFolder(dir string) healthFinding {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -103,8 +102,7 @@ func checkFolder(_ context.Context, dir string) healthFinding {
 	return ok("%s", dir)
 }
 
-func checkDatabase(ctx context.Context, dir string) healthFinding {
-	l, err := store.LookAt(ctx, dir)
+func checkDatabase(l store.Look, err error) healthFinding {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return ok("there is none yet")
@@ -117,18 +115,16 @@ func checkDatabase(ctx context.Context, dir string) healthFinding {
 // clockSlack is how far in the future a scan may have been stored, by another machine for example.
 const clockSlack = 5 * time.Minute
 
-func checkClock(ctx context.Context, dir string) healthFinding {
-	now := time.Now()
-	if l, err := store.LookAt(ctx, dir); err == nil && l.Newest.After(now.Add(clockSlack)) {
+func checkClock(l store.Look, now time.Time) healthFinding {
+	if l.Newest.After(now.Add(clockSlack)) {
 		return wrong("this machine says it is %s, but a scan was stored at %s: set the clock", now.UTC().Format(time.DateTime), l.Newest.Format(time.DateTime))
 	}
 	return ok("%s UTC", now.UTC().Format(time.DateTime))
 }
 
-func checkQueue(ctx context.Context, dir string) healthFinding {
-	l, err := store.LookAt(ctx, dir)
+func checkQueue(l store.Look) healthFinding {
 	switch {
-	case err != nil || l.Waiting+l.Refused == 0:
+	case l.Waiting+l.Refused == 0:
 		return ok("nothing waits to be sent on")
 	case l.Refused > 0:
 		return wrong("%d files were refused by the other server: `fentrace queue` says why", l.Refused)
@@ -136,7 +132,7 @@ func checkQueue(ctx context.Context, dir string) healthFinding {
 	return advice("%d files wait to be sent on", l.Waiting)
 }
 
-func checkArchive(_ context.Context, dir string) healthFinding {
+func checkArchive(dir string) healthFinding {
 	path := filepath.Join(dir, server.ArchiveFolder)
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return ok("there is none yet; the server makes it from the database")

@@ -35,24 +35,27 @@ const (
 
 // decide turns evidence into the answer. The error is that of explains.
 func (id *Identifier) decide(ev evidence) (Identification, error) {
-	explained, err := id.explains(ev)
-	return id.answer(ev, explained), err
-}
-
-// answer is that of evidence whose parts explain the scan, or do not.
-func (id *Identifier) answer(ev evidence, explained bool) Identification {
 	ans := id.blank(ev.scan)
 	ans.Quality = ev.quality
 	ans.Candidates = ev.candidates[:min(candidatesKept, len(ev.candidates))]
 	if ev.fault != nil {
 		ans = ans.withFault(ev.fault, ev.features)
 		if !ev.fault.mended {
-			return ans.inconclusive(reasonAxis(ev.fault, ev.features))
+			return ans.inconclusive(reasonAxis(ev.fault, ev.features)), nil
 		}
 	}
 	if ev.features.saturated > 0 {
-		return ans.inconclusive(reasonSaturated(ev.features.saturated))
+		return ans.inconclusive(reasonSaturated(ev.features.saturated)), nil
 	}
+	explained, err := id.explains(ev)
+	if err != nil {
+		return Identification{}, err
+	}
+	return id.answer(ans, ev, explained), nil
+}
+
+// answer completes that of a scan which can be judged; explained: its parts explain it.
+func (id *Identifier) answer(ans Identification, ev evidence, explained bool) Identification {
 	if explained || ev.alarms() {
 		if ev.fault == nil {
 			ans = ans.withShift(ev.parts[0].hit.ShiftCM1)

@@ -35,7 +35,7 @@ func (a *API) registerFactor() {
 			if err != nil {
 				return nil, err
 			}
-			f, key, err := a.auth.NewFactor(ctx, c.User)
+			key, err := a.auth.NewFactor(ctx, c.User)
 			if err != nil {
 				return nil, err
 			}
@@ -48,7 +48,7 @@ func (a *API) registerFactor() {
 				return nil, fmt.Errorf("draw the second factor: %w", err)
 			}
 			out := &setup{}
-			out.Body.Secret, out.Body.URI = f.Secret, f.URI
+			out.Body.Secret, out.Body.URI = key.Secret(), key.URL()
 			out.Body.QR = "data:image/png;base64," + base64.StdEncoding.EncodeToString(b.Bytes())
 			return out, nil
 		})

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"time"
 
@@ -28,10 +27,7 @@ type loginInput struct {
 // Resolve implements huma.Resolver.
 func (in *loginInput) Resolve(ctx huma.Context) []error {
 	in.tls = ctx.TLS() != nil
-	in.from = ctx.RemoteAddr()
-	if host, _, err := net.SplitHostPort(in.from); err == nil {
-		in.from = host
-	}
+	in.from = auth.Host(ctx.RemoteAddr())
 	return nil
 }
 

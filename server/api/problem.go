@@ -60,6 +60,7 @@ var statuses = []struct {
 	{store.ErrSecondPerson, http.StatusForbidden},
 	{store.ErrAlone, http.StatusConflict},
 	{store.ErrFull, http.StatusInsufficientStorage},
+	{store.ErrLog, http.StatusServiceUnavailable},
 	{auth.ErrDenied, http.StatusUnauthorized},
 	{auth.ErrThrottled, http.StatusTooManyRequests},
 	{auth.ErrWeakPassword, http.StatusUnprocessableEntity},

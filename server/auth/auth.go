@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base32"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -72,7 +71,7 @@ func (s *Service) NewCode(ctx context.Context, user string) (string, error) {
 	}
 	secret := make([]byte, 20)
 	rand.Read(secret)
-	code := base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(secret)
+	code := noPadding.EncodeToString(secret)
 	if err := s.store.AddLoginCode(ctx, hash(code), user, now, now.Add(CodeLife)); err != nil {
 		return "", fmt.Errorf("make log-in code for %s: %w", user, err)
 	}

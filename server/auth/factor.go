@@ -30,26 +30,21 @@ const (
 	recoveryBytes = 10
 )
 
-// FactorSetup is what an authenticator app is set up with.
-type FactorSetup struct {
-	Secret string // to be typed
-	URI    string // otpauth://, to be drawn as a QR code
-}
-
 var noPadding = base32.StdEncoding.WithPadding(base32.NoPadding)
 
-// NewFactor proposes a second factor, which is not asked for before ConfirmFactor. Errors wrap store.ErrExists when there is one.
-func (s *Service) NewFactor(ctx context.Context, user string) (FactorSetup, *otp.Key, error) {
+// NewFactor proposes a second factor, which is not asked for before ConfirmFactor, and returns what an authenticator app is set up
+// with. Errors wrap store.ErrExists when there is one.
+func (s *Service) NewFactor(ctx context.Context, user string) (*otp.Key, error) {
 	secret := make([]byte, factorSecret)
 	rand.Read(secret)
 	key, err := totp.Generate(totp.GenerateOpts{Issuer: "Fentrace", AccountName: user, Secret: secret, Period: factorPeriod})
 	if err != nil {
-		return FactorSetup{}, nil, fmt.Errorf("make a second factor: %w", err)
+		return nil, fmt.Errorf("make a second factor: %w", err)
 	}
 	if err := s.store.ProposeFactor(ctx, user, secret); err != nil {
-		return FactorSetup{}, nil, err
+		return nil, err
 	}
-	return FactorSetup{Secret: key.Secret(), URI: key.URL()}, key, nil
+	return key, nil
 }
 
 // ConfirmFactor has the factor asked for from now on, once a code shows that the app has it. It returns the recovery codes, which are

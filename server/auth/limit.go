@@ -28,12 +28,17 @@ func newLimits() *limits {
 	return &limits{of: of}
 }
 
+// Host is the host of a caller's address, for what is counted by it.
+func Host(address string) string {
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		return host
+	}
+	return address
+}
+
 // allow counts a request.
 func (l *limits) allow(r *http.Request) bool {
-	from := r.RemoteAddr
-	if host, _, err := net.SplitHostPort(from); err == nil {
-		from = host
-	}
+	from := Host(r.RemoteAddr)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	limiter, ok := l.of.Get(from)

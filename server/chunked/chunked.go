@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -122,16 +123,18 @@ func (u *Uploads) info(ctx context.Context, id string) (handler.FileInfo, error)
 	return upload.GetInfo(ctx)
 }
 
+// said is what the sender says of an upload.
+func said(info handler.FileInfo) map[string]string {
+	out := maps.Clone(map[string]string(info.MetaData))
+	delete(out, userKey)
+	return out
+}
+
 // begin refuses what could not be stored in the end.
 func (u *Uploads) begin(h handler.HookEvent) (handler.HTTPResponse, handler.FileInfoChanges, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	user, said := u.User(h.Context), map[string]string{}
-	for k, v := range h.Upload.MetaData {
-		if k != userKey {
-			said[k] = v
-		}
-	}
+	user, said := u.User(h.Context), said(h.Upload)
 	if err := u.Check(said); err != nil {
 		return handler.HTTPResponse{}, handler.FileInfoChanges{}, u.refusal(err)
 	}
@@ -176,13 +179,7 @@ func (u *Uploads) receive(ctx context.Context, info handler.FileInfo) (scanID st
 	if err != nil {
 		return "", fmt.Errorf("read the pieces: %w", err)
 	}
-	f := File{User: info.MetaData[userKey], Said: map[string]string{}, Raw: raw}
-	for k, v := range info.MetaData {
-		if k != userKey {
-			f.Said[k] = v
-		}
-	}
-	scanID, err = u.Receive(ctx, f)
+	scanID, err = u.Receive(ctx, File{User: info.MetaData[userKey], Said: said(info), Raw: raw})
 	return scanID, errors.Join(err, u.remove(info.ID))
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"fentrace/server/audit"
 	"fentrace/server/tlp"
 )
 
@@ -53,15 +54,14 @@ func (s *Store) RaiseAlert(ctx context.Context, a Alert) (raised bool, err error
 		before = &at
 	}
 	err = s.write(ctx, func(tx queries) error {
-		res, err := tx.ExecContext(ctx, `INSERT INTO alerts (id, agency, tlp, created, substance, reference_id, scan_id, county, state, fips, simulated, first_seen, seen_before)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`, uuid.NewString(), a.Agency, a.TLP.Rank(), micros(a.Created), a.Substance, a.ReferenceID, a.ScanID,
-			a.County, a.State, a.FIPS, a.Simulated, micros(a.FirstSeen), before)
-		if err != nil {
+		id := uuid.NewString()
+		n, err := changed(tx.ExecContext(ctx, `INSERT INTO alerts (id, agency, tlp, created, substance, reference_id, scan_id, county, state, fips, simulated, first_seen, seen_before)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING`, id, a.Agency, a.TLP.Rank(), micros(a.Created), a.Substance, a.ReferenceID, a.ScanID,
+			a.County, a.State, a.FIPS, a.Simulated, micros(a.FirstSeen), before))
+		if raised = n > 0; err != nil || !raised {
 			return err
 		}
-		n, err := res.RowsAffected()
-		raised = n > 0
-		return err
+		return tx.log(ctx, Entry{Action: audit.Combine, Kind: "alert", ID: id, Detail: map[string]any{"scan": a.ScanID, "reference": a.ReferenceID}})
 	})
 	if err != nil {
 		return false, fmt.Errorf("raise an alert: %w", err)
@@ -152,7 +152,9 @@ func (s *Store) ReadAlert(ctx context.Context, id, by string, at time.Time) erro
 		if !there {
 			return fmt.Errorf("alert %s: %w", id, ErrNotFound)
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO alert_reads (alert_id, agency, read_by, read) VALUES (?,?,?,?) ON CONFLICT DO NOTHING", id, agency, by, micros(at))
-		return err
+		if _, err := tx.ExecContext(ctx, "INSERT INTO alert_reads (alert_id, agency, read_by, read) VALUES (?,?,?,?) ON CONFLICT DO NOTHING", id, agency, by, micros(at)); err != nil {
+			return err
+		}
+		return tx.log(ctx, Entry{Action: audit.Consult, Kind: "alert", ID: id, Detail: map[string]any{"read": true}})
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"fentrace/server/audit"
 )
 
 // ErrKeyUsed: a request key came again with other content.
@@ -28,9 +30,6 @@ type Arrival struct {
 // Arrive notes that the bytes of a file that is stored for the agency of who asks came again. created is true when this very request, told by its key,
 // stored the file the first time. ErrKeyUsed when the key belongs to another file; nothing is noted then.
 func (s *Store) Arrive(ctx context.Context, sum string, a Arrival, now time.Time) (created bool, err error) {
-	if a.Key == (Key{}) && len(a.Answers) == 0 && !a.Queue {
-		return false, nil
-	}
 	agency, err := holder(ctx)
 	if err != nil {
 		return false, err
@@ -59,7 +58,10 @@ func arrive(ctx context.Context, tx queries, agency, sum string, a Arrival, isNe
 			return false, fmt.Errorf("put into the queue: %w", err)
 		}
 	}
-	return created, nil
+	if isNew {
+		return created, nil // its scans are in the log
+	}
+	return created, tx.log(ctx, Entry{Action: audit.Collect, Kind: KindFile, ID: sum, Detail: map[string]any{"again": true}})
 }
 
 func useKey(ctx context.Context, tx queries, sum string, key Key, isNew bool, now time.Time) (created bool, err error) {

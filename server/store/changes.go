@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"fentrace/library"
+	"fentrace/server/audit"
 )
 
 // LibrarySnapshot is what a library holds, in numbers.
@@ -130,9 +131,12 @@ func (s *Store) NoteLibrary(ctx context.Context, now LibrarySnapshot, cause stri
 			return nil
 		}
 		changed = true
-		_, err = tx.ExecContext(ctx, `INSERT INTO library_changes (id, noted, cause, before, after, state) VALUES (?,?,?,?,?,?)`,
-			uuid.NewString(), micros(at), cause, string(before), string(after), ChangeRunning)
-		return err
+		id := uuid.NewString()
+		if _, err = tx.ExecContext(ctx, `INSERT INTO library_changes (id, noted, cause, before, after, state) VALUES (?,?,?,?,?,?)`,
+			id, micros(at), cause, string(before), string(after), ChangeRunning); err != nil {
+			return err
+		}
+		return tx.logBound(ctx, audit.Alter, "library-change", id, map[string]any{"before": had.Version, "after": now.Version})
 	})
 	if err != nil {
 		return LibraryChange{}, false, fmt.Errorf("note library: %w", err)

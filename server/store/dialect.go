@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"github.com/pressly/goose/v3"
+
+	"fentrace/server/audit"
 )
 
 // dialect is what one kind of database needs that another does not.
@@ -70,6 +72,7 @@ type queries struct {
 	d  *dialect
 	// shared: on is a transaction that others have a part in. What is begun there is not interrupted when one of them gives up.
 	shared bool
+	notes  *[]audit.Leaf // what is noted in the log when the transaction is committed; nil outside of write
 }
 
 func (q queries) context(ctx context.Context) context.Context {

@@ -39,7 +39,7 @@ func (s *Store) EventsAfter(ctx context.Context, seq int64, limit int) (events [
 		}
 		events = append(events, e)
 	}
-	if len(events) == limit {
+	if limit > 0 && len(events) == limit {
 		upTo = events[limit-1].Seq
 	}
 	return events, max(upTo, seq), rows.Err()

@@ -220,11 +220,13 @@ func insertExhibit(ctx context.Context, tx queries, x Exhibit) error {
 	if x.Quantity != nil {
 		q = *x.Quantity
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO exhibits (id, version, seizure_id, agency, tlp, label, form, quantity, unit, uncertainty, packaging, expected_as,
+	if _, err := tx.ExecContext(ctx, `INSERT INTO exhibits (id, version, seizure_id, agency, tlp, label, form, quantity, unit, uncertainty, packaging, expected_as,
 			taken, note, changed_by, changed, reason) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 		x.ID, x.Version, x.SeizureID, x.Agency, x.TLP.Rank(), x.Label, x.Form, q.Value, q.Unit, q.Uncertainty, x.Packaging, x.ExpectedAs,
-		micros(x.Taken), x.Note, x.By, micros(x.At), x.Reason)
-	return err
+		micros(x.Taken), x.Note, x.By, micros(x.At), x.Reason); err != nil {
+		return err
+	}
+	return tx.logVersion(ctx, "exhibit", x.ID, x.Change, map[string]any{"seizure": x.SeizureID})
 }
 
 // exhibit is the version of an exhibit that counts, if whoever asks may see it and its seizure.

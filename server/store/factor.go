@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+
+	"fentrace/server/audit"
 )
 
 // Factor is the second factor of a user's log-ins with a password.
@@ -29,7 +31,10 @@ func (s *Store) ProposeFactor(ctx context.Context, user string, secret []byte) e
 		if errors.Is(err, ErrNotFound) {
 			err = fmt.Errorf("second factor of %s: %w; take it off first", user, ErrExists)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return tx.logUser(ctx, audit.Alter, user, map[string]any{"second_factor": "proposed"})
 	})
 }
 
@@ -52,7 +57,7 @@ func (s *Store) ConfirmFactor(ctx context.Context, user string, step int64, reco
 				return err
 			}
 		}
-		return nil
+		return tx.logUser(ctx, audit.Grant, user, map[string]any{"second_factor": "on"})
 	})
 }
 
@@ -66,7 +71,10 @@ func (s *Store) UseFactor(ctx context.Context, user string, step int64) error {
 // UseRecovery uses up a recovery code. ErrNotFound when it is none of the user's.
 func (s *Store) UseRecovery(ctx context.Context, user string, hash []byte) error {
 	return s.write(ctx, func(tx queries) error {
-		return one(tx.ExecContext(ctx, `DELETE FROM recovery_codes WHERE hash = ? AND "user" = ?`, hash, user))
+		if err := one(tx.ExecContext(ctx, `DELETE FROM recovery_codes WHERE hash = ? AND "user" = ?`, hash, user)); err != nil {
+			return err
+		}
+		return tx.logUser(ctx, audit.Revoke, user, map[string]any{"recovery_code": "used"})
 	})
 }
 
@@ -76,7 +84,9 @@ func (s *Store) RemoveFactor(ctx context.Context, user string) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM recovery_codes WHERE "user" = ?`, user); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE users SET totp_secret = NULL, totp_on = FALSE, totp_step = 0 WHERE name = ?", user)
-		return err
+		if _, err := tx.ExecContext(ctx, "UPDATE users SET totp_secret = NULL, totp_on = FALSE, totp_step = 0 WHERE name = ?", user); err != nil {
+			return err
+		}
+		return tx.logUser(ctx, audit.Revoke, user, map[string]any{"second_factor": "off"})
 	})
 }

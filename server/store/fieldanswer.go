@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"fentrace/library/identify"
+	"fentrace/server/audit"
 )
 
 const (
@@ -154,14 +155,23 @@ func insertFieldAnswers(ctx context.Context, tx queries, agency, sum string, ans
 		var own bool
 		err = tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM scans WHERE id = ? AND agency = ?)", a.ScanID, agency).Scan(&own)
 		if err == nil && !own {
-			_, err = tx.ExecContext(ctx, "INSERT INTO field_answers (agency, sha256, spectrum_index, scan_id, answer) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
-				agency, sum, a.SpectrumIndex, a.ScanID, string(raw))
+			err = insertFieldAnswer(ctx, tx, agency, sum, a, string(raw))
 		}
 		if err != nil {
 			return fmt.Errorf("answer of scan %s: %w", a.ScanID, err)
 		}
 	}
 	return nil
+}
+
+func insertFieldAnswer(ctx context.Context, tx queries, agency, sum string, a FieldAnswer, raw string) error {
+	n, err := changed(tx.ExecContext(ctx, "INSERT INTO field_answers (agency, sha256, spectrum_index, scan_id, answer) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
+		agency, sum, a.SpectrumIndex, a.ScanID, raw))
+	if err != nil || n == 0 {
+		return err
+	}
+	return tx.log(ctx, Entry{Action: audit.Collect, Kind: "field-answer", ID: fmt.Sprintf("%s/%d/%s/%s", sum, a.SpectrumIndex, a.ScanID, agency),
+		Detail: map[string]any{"hash": hashRow(agency, sum, a.SpectrumIndex, a.ScanID, raw)}})
 }
 
 // fieldAnswers fills in what was said of the scans before they came here. All scans are of one file of one agency, and may be seen.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"fentrace/server/audit"
 )
 
 // together is how many callers share one transaction at most.
@@ -27,6 +29,8 @@ type part struct {
 	err  error
 	fell any // what do panicked with
 	done chan struct{}
+
+	notes []audit.Leaf // what do has noted in the log
 }
 
 // write runs f in a transaction, which others may share: either all of what f does is stored or nothing is. No other program writes
@@ -113,9 +117,22 @@ func (s *Store) transaction(ctx context.Context, parts []*part) error {
 	} else if err := runEach(ctx, q, parts); err != nil {
 		return err
 	}
+	var notes []audit.Leaf
+	for _, p := range parts {
+		if p.err == nil && p.fell == nil {
+			notes = append(notes, p.notes...)
+		}
+	}
+	grown := s.edge
+	if len(notes) > 0 {
+		if grown, err = s.appendLog(ctx, q, notes); err != nil {
+			return err
+		}
+	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", s.d.namedCommit(ctx, err))
 	}
+	s.edge = grown
 	return nil
 }
 
@@ -141,5 +158,6 @@ func runEach(ctx context.Context, q queries, parts []*part) error {
 // run does what the caller wants; a panic is the caller's.
 func (p *part) run(q queries) {
 	defer func() { p.fell = recover() }()
+	q.notes = &p.notes
 	p.err = p.do(q)
 }

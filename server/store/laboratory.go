@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"fentrace/server/audit"
 )
 
 // What a laboratory can say of a presumptive answer.
@@ -225,30 +227,46 @@ func (r LaboratoryResult) contradicts(ctx context.Context, tx queries, only stri
 
 // insertResult stores r, with the id of its substance when it is pure, and its proposal when p is not nil.
 func insertResult(ctx context.Context, tx queries, r *LaboratoryResult, substances, only string, p *NewProposal) error {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO laboratory_results (id, scan_id, result, substances, pure, substance_id, technique, laboratory,
+			note, entered_by, entered, not_proposed) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)`, r.ID, r.ScanID, r.Result, substances, r.Pure, only,
+		r.Technique, r.Laboratory, r.Note, r.EnteredBy, micros(r.Entered), r.NotProposed); err != nil {
+		return err
+	}
+	about := map[string]any{"scan": r.ScanID}
+	if err := tx.logBound(ctx, audit.Collect, "laboratory-result", r.ID, about); err != nil {
+		return err
+	}
+	if err := insertWork(ctx, tx, r); err != nil || p == nil {
+		return err
+	}
+	r.Proposal = uuid.NewString()
+	if _, err := tx.ExecContext(ctx, `INSERT INTO reference_proposals (id, result_id, substance_id, substance, tier, reference_id) VALUES (?,?,?,?,?,?)`,
+		r.Proposal, r.ID, only, r.Substances[0].Name, string(p.Tier), p.ReferenceID); err != nil {
+		return err
+	}
+	return tx.logBound(ctx, audit.Collect, "proposal", r.Proposal, about)
+}
+
+// insertWork stores how the laboratory worked. It is beside the result, whose columns are bound to the log as they were before.
+func insertWork(ctx context.Context, tx queries, r *LaboratoryResult) error {
 	methods, err := json.Marshal(r.Methods)
 	if err != nil {
 		return fmt.Errorf("%w: methods: %w", ErrInvalid, err)
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO laboratory_results (id, scan_id, result, substances, pure, substance_id, technique, laboratory,
-			note, entered_by, entered, not_proposed, methods, analyst, report_number) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`, r.ID, r.ScanID, r.Result, substances, r.Pure, only,
-		r.Technique, r.Laboratory, r.Note, r.EnteredBy, micros(r.Entered), r.NotProposed, string(methods), r.Analyst, r.ReportNumber); err != nil {
+	if _, err := tx.ExecContext(ctx, "INSERT INTO laboratory_work (result_id, methods, analyst, report_number) VALUES (?,?,?,?)",
+		r.ID, string(methods), r.Analyst, r.ReportNumber); err != nil {
 		return err
 	}
-	if p == nil {
-		return nil
-	}
-	r.Proposal = uuid.NewString()
-	_, err = tx.ExecContext(ctx, `INSERT INTO reference_proposals (id, result_id, substance_id, substance, tier, reference_id) VALUES (?,?,?,?,?,?)`,
-		r.Proposal, r.ID, only, r.Substances[0].Name, string(p.Tier), p.ReferenceID)
-	return err
+	return tx.logBound(ctx, audit.Collect, "laboratory-work", r.ID, map[string]any{"scan": r.ScanID})
 }
 
 // laboratoryResults reads the results that fit cond, in the order of entering. Whoever asks has been found to see their scans.
 func laboratoryResults(ctx context.Context, q queries, cond string, args ...any) ([]LaboratoryResult, error) {
 	rows, err := q.QueryContext(ctx, `SELECT r.id, r.scan_id, r.result, r.substances, r.pure, r.technique, r.laboratory, r.note, r.entered_by, r.entered,
 			r.not_proposed, coalesce(p.id, ''), NOT EXISTS (SELECT 1 FROM laboratory_results l WHERE l.scan_id = r.scan_id AND l.seq > r.seq),
-			r.methods, r.analyst, r.report_number, coalesce(f.sha256, ''), coalesce(f.name, ''), coalesce(f.size, 0), coalesce(f.added_by, ''), coalesce(f.added, 0)
-		FROM laboratory_results r LEFT JOIN reference_proposals p ON p.result_id = r.id LEFT JOIN laboratory_reports f ON f.result_id = r.id WHERE `+cond+` ORDER BY r.seq`, args...)
+			coalesce(w.methods, '[]'), coalesce(w.analyst, ''), coalesce(w.report_number, ''), coalesce(f.sha256, ''), coalesce(f.name, ''), coalesce(f.size, 0), coalesce(f.added_by, ''), coalesce(f.added, 0)
+		FROM laboratory_results r LEFT JOIN reference_proposals p ON p.result_id = r.id LEFT JOIN laboratory_reports f ON f.result_id = r.id
+		LEFT JOIN laboratory_work w ON w.result_id = r.id WHERE `+cond+` ORDER BY r.seq`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read laboratory results: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"fentrace/server/audit"
 	"fentrace/spectra"
 )
 
@@ -161,7 +162,7 @@ func (s *Store) BeginRescreen(ctx context.Context, r Rescreen) (Rescreen, error)
 			return err
 		}
 		if goesOn, err := resume(ctx, tx, &r, same); goesOn || err != nil {
-			return err
+			return errors.Join(err, logRescreen(ctx, tx, r, map[string]any{"state": RescreenRunning, "goes_on": true}))
 		}
 		var earlier string
 		if same {
@@ -176,14 +177,20 @@ func (s *Store) BeginRescreen(ctx context.Context, r Rescreen) (Rescreen, error)
 			r.ID, r.ReferenceID, r.Substance, r.Library, r.Algorithm, r.AskedBy, micros(r.Created), RescreenRunning, r.UpTo); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO rescreen_counts (rescreen_id, agency, tlp, total, done, reused)
-			SELECT ?, agency, tlp, done, done, done FROM rescreen_counts WHERE rescreen_id = ?`, r.ID, earlier)
-		return err
+		if _, err = tx.ExecContext(ctx, `INSERT INTO rescreen_counts (rescreen_id, agency, tlp, total, done, reused)
+			SELECT ?, agency, tlp, done, done, done FROM rescreen_counts WHERE rescreen_id = ?`, r.ID, earlier); err != nil {
+			return err
+		}
+		return logRescreen(ctx, tx, r, map[string]any{"state": RescreenRunning, "reference": r.ReferenceID, "library": r.Library, "algorithm": r.Algorithm})
 	})
 	if err != nil {
 		return r, fmt.Errorf("begin to look back: %w", err)
 	}
 	return s.Rescreen(ctx, r.ID)
+}
+
+func logRescreen(ctx context.Context, tx queries, r Rescreen, detail map[string]any) error {
+	return tx.log(ctx, Entry{Action: audit.Combine, Kind: "rescreen", ID: r.ID, Detail: detail})
 }
 
 // answeredWith tells whether all that is stored of a reference was answered with the library and algorithm of r: a look-back with
@@ -240,7 +247,10 @@ func (s *Store) EndRescreen(ctx context.Context, r Rescreen) error {
 		if err := putProgress(ctx, tx, r); err != nil {
 			return err
 		}
-		return one(tx.ExecContext(ctx, "UPDATE rescreens SET state = ?, error = ? WHERE id = ?", r.State, r.Error, r.ID))
+		if err := one(tx.ExecContext(ctx, "UPDATE rescreens SET state = ?, error = ? WHERE id = ?", r.State, r.Error, r.ID)); err != nil {
+			return err
+		}
+		return logRescreen(ctx, tx, r, map[string]any{"state": r.State})
 	})
 }
 
@@ -273,7 +283,10 @@ func (s *Store) CancelRescreen(ctx context.Context, id string) error {
 		}
 	}
 	err := s.write(ctx, func(tx queries) error {
-		return one(tx.ExecContext(ctx, "UPDATE rescreens SET state = ? WHERE id = ? AND state = ?", RescreenCancelled, id, RescreenRunning))
+		if err := one(tx.ExecContext(ctx, "UPDATE rescreens SET state = ? WHERE id = ? AND state = ?", RescreenCancelled, id, RescreenRunning)); err != nil {
+			return err
+		}
+		return logRescreen(ctx, tx, Rescreen{ID: id}, map[string]any{"state": RescreenCancelled})
 	})
 	if errors.Is(err, ErrNotFound) {
 		if _, err := s.Rescreen(ctx, id); err != nil {

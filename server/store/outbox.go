@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"fentrace/server/audit"
 )
 
 // enqueue puts the stored files that fit a condition on holdings h and were never in the outbox into it, in the order of storing. The
@@ -153,25 +155,47 @@ func (s *Store) unsent(ctx context.Context, tail string, args ...any) ([]Unsent,
 
 // Sent notes that the other server has stored the file, as scan id there. What was noted before stays.
 func (s *Store) Sent(ctx context.Context, seq int64, to, id string, now time.Time) error {
-	return s.note(ctx, seq, `sent = ?, sent_to = ?, sent_id = ?, tried = ?, error = '', parked = NULL, attempts = attempts + 1`,
-		micros(now), to, id, micros(now))
+	return s.write(ctx, func(tx queries) error {
+		n, err := note(ctx, tx, seq, `sent = ?, sent_to = ?, sent_id = ?, tried = ?, error = '', parked = NULL, attempts = attempts + 1`,
+			micros(now), to, id, micros(now))
+		if err != nil || n == 0 {
+			return err
+		}
+		return logQueued(ctx, tx, audit.Disclose, seq, map[string]any{"to": to, "as": id})
+	})
 }
 
 // NotSent notes why an attempt to send the file failed; it still waits.
 func (s *Store) NotSent(ctx context.Context, seq int64, reason string, now time.Time) error {
-	return s.note(ctx, seq, `tried = ?, error = ?, attempts = attempts + 1`, micros(now), reason)
+	return s.write(ctx, func(tx queries) error {
+		_, err := note(ctx, tx, seq, `tried = ?, error = ?, attempts = attempts + 1`, micros(now), reason)
+		return err
+	})
 }
 
 // Park takes a file that the other server refuses for good out of the order, with the reason. Unpark puts it back.
 func (s *Store) Park(ctx context.Context, seq int64, reason string, now time.Time) error {
-	return s.note(ctx, seq, `parked = ?, tried = ?, error = ?, attempts = attempts + 1`, micros(now), micros(now), reason)
+	return s.write(ctx, func(tx queries) error {
+		n, err := note(ctx, tx, seq, `parked = ?, tried = ?, error = ?, attempts = attempts + 1`, micros(now), micros(now), reason)
+		if err != nil || n == 0 {
+			return err
+		}
+		return logQueued(ctx, tx, audit.Alter, seq, map[string]any{"parked": true})
+	})
 }
 
-func (s *Store) note(ctx context.Context, seq int64, set string, args ...any) error {
-	return s.write(ctx, func(tx queries) error {
-		_, err := tx.ExecContext(ctx, `UPDATE outbox SET `+set+` WHERE seq = ? AND sent IS NULL`, append(args, seq)...)
+func note(ctx context.Context, tx queries, seq int64, set string, args ...any) (n int, err error) {
+	return changed(tx.ExecContext(ctx, `UPDATE outbox SET `+set+` WHERE seq = ? AND sent IS NULL`, append(args, seq)...))
+}
+
+// logQueued notes in the log what became of a file in the outbox.
+func logQueued(ctx context.Context, tx queries, action string, seq int64, detail map[string]any) error {
+	var agency, sum string
+	if err := tx.QueryRowContext(ctx, "SELECT agency, sha256 FROM outbox WHERE seq = ?", seq).Scan(&agency, &sum); err != nil {
 		return err
-	})
+	}
+	detail["agency"] = agency
+	return tx.log(ctx, Entry{Action: action, Kind: KindFile, ID: sum, Detail: detail})
 }
 
 // Unpark lets parked files of the agency of who asks wait again, each at its old place, and returns how many there were.
@@ -182,7 +206,10 @@ func (s *Store) Unpark(ctx context.Context) (n int, err error) {
 	}
 	err = s.write(ctx, func(tx queries) error {
 		n, err = changed(tx.ExecContext(ctx, `UPDATE outbox AS o SET parked = NULL WHERE parked IS NOT NULL AND sent IS NULL AND `+see, args...))
-		return err
+		if err != nil || n == 0 {
+			return err
+		}
+		return tx.log(ctx, Entry{Action: audit.Alter, Kind: "queue", ID: "parked", Detail: map[string]any{"files": n, "waiting": true}})
 	})
 	return n, err
 }
@@ -195,8 +222,10 @@ func (s *Store) QueueStored(ctx context.Context) (n int, err error) {
 		return 0, err
 	}
 	err = s.write(ctx, func(tx queries) error {
-		n, err = enqueue(ctx, tx, "h.agency = ?", agency)
-		return err
+		if n, err = enqueue(ctx, tx, "h.agency = ?", agency); err != nil || n == 0 {
+			return err
+		}
+		return tx.log(ctx, Entry{Action: audit.Alter, Kind: "queue", ID: "stored", Detail: map[string]any{"files": n, "waiting": true}})
 	})
 	return n, err
 }

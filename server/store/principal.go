@@ -14,6 +14,7 @@ type Principal struct {
 	Clearance tlp.Level // the strictest marking the account may see, within its agency
 	Program   bool      // the program itself, which works on everything
 	Request   string    // id of the request; empty when there is none
+	Address   string    // host that the request came from; empty when there is none
 }
 
 type principalKey struct{}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"fentrace/library"
+	"fentrace/server/audit"
 	"fentrace/server/tlp"
 )
 
@@ -99,9 +100,11 @@ func (s *Store) Decide(ctx context.Context, id string, d Decision, reviewers []s
 		if strings.TrimSpace(d.Reason) == "" && (!d.Accepted || d.Alone) {
 			return fmt.Errorf("%w: a reason is needed to reject a proposal, and to accept one alone", ErrInvalid)
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO proposal_decisions (proposal_id, accepted, reason, alone, decided_by, decided) VALUES (?,?,?,?,?,?)`,
-			id, d.Accepted, d.Reason, d.Alone, d.DecidedBy, micros(d.Decided))
-		return err
+		if _, err = tx.ExecContext(ctx, `INSERT INTO proposal_decisions (proposal_id, accepted, reason, alone, decided_by, decided) VALUES (?,?,?,?,?,?)`,
+			id, d.Accepted, d.Reason, d.Alone, d.DecidedBy, micros(d.Decided)); err != nil {
+			return err
+		}
+		return tx.logBound(ctx, audit.Alter, "decision", id, map[string]any{"accepted": d.Accepted, "alone": d.Alone})
 	})
 	if err != nil {
 		return fmt.Errorf("decide on proposal %s: %w", id, err)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"fentrace/server/audit"
 	"fentrace/server/tlp"
 	"fentrace/spectra"
 )
@@ -172,7 +173,7 @@ func insertScan(ctx context.Context, tx queries, sc Scan) (bool, error) {
 			return false, fmt.Errorf("finding %s: %w", fd.Substance, err)
 		}
 	}
-	return true, nil
+	return true, tx.log(ctx, Entry{Action: audit.Collect, Kind: KindScan, ID: sc.ID, Detail: sc.hashes(ans, spectrum)})
 }
 
 // Raw returns the bytes of the file a scan came from and the file's name, which for a scan from an archive is that of the

@@ -9,10 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"fentrace/server/audit"
 	"fentrace/server/tlp"
 )
 
@@ -123,6 +125,15 @@ func actor(ctx context.Context) (p Principal, agency string, err error) {
 	agency, err = holder(ctx)
 	p, _ = Asking(ctx)
 	return p, agency, err
+}
+
+// logVersion notes in the log that a version of a record was made.
+func (q queries) logVersion(ctx context.Context, kind, id string, c Change, about map[string]any) error {
+	action := audit.Alter
+	if c.Version == 1 {
+		action = audit.Collect
+	}
+	return q.logBound(ctx, action, kind, id+"/"+strconv.Itoa(c.Version), about)
 }
 
 // madeBefore looks whether the request with key has made a record already, and remembers it with that id when not: made is the id of

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"fentrace/server/audit"
 )
 
 // What a second person can say of a presumptive answer or of a laboratory result.
@@ -111,9 +113,11 @@ func (s *Store) AddReview(ctx context.Context, scanID string, n NewReview, revie
 			return err
 		}
 		created = true
-		_, err = tx.ExecContext(ctx, `INSERT INTO reviews (id, scan_id, result_id, opinion, reason, alone, reviewed_by, reviewed) VALUES (?,?,?,?,?,?,?,?)`,
-			r.ID, r.ScanID, r.ResultID, r.Opinion, r.Reason, r.Alone, r.ReviewedBy, micros(r.Reviewed))
-		return err
+		if _, err := tx.ExecContext(ctx, `INSERT INTO reviews (id, scan_id, result_id, opinion, reason, alone, reviewed_by, reviewed) VALUES (?,?,?,?,?,?,?,?)`,
+			r.ID, r.ScanID, r.ResultID, r.Opinion, r.Reason, r.Alone, r.ReviewedBy, micros(r.Reviewed)); err != nil {
+			return err
+		}
+		return tx.logBound(ctx, audit.Collect, "review", r.ID, map[string]any{"scan": scanID})
 	})
 	if err != nil {
 		return Review{}, false, fmt.Errorf("review scan %s: %w", scanID, err)
@@ -242,9 +246,11 @@ func (s *Store) AddReport(ctx context.Context, scanID, resultID string, f File, 
 			sum, f.Name, len(f.Raw), micros(now), f.Raw); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO laboratory_reports (result_id, sha256, name, size, added_by, added) VALUES (?,?,?,?,?,?)",
-			resultID, sum, r.Name, r.Size, r.AddedBy, micros(r.Added))
-		return err
+		if _, err := tx.ExecContext(ctx, "INSERT INTO laboratory_reports (result_id, sha256, name, size, added_by, added) VALUES (?,?,?,?,?,?)",
+			resultID, sum, r.Name, r.Size, r.AddedBy, micros(r.Added)); err != nil {
+			return err
+		}
+		return tx.logBound(ctx, audit.Collect, "laboratory-report", resultID, map[string]any{"scan": scanID})
 	})
 	if err != nil {
 		return LaboratoryReport{}, false, fmt.Errorf("store laboratory report: %w", err)

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"fentrace/server/audit"
 	"fentrace/server/tlp"
 )
 
@@ -231,14 +233,19 @@ func amendScan(ctx context.Context, tx queries, id string, last circumstances, c
 			l.PrecisionM, l.County, l.State, l.FIPS, v.Case, v.Exhibit, v.ExhibitID, v.Officer, v.By, micros(v.At), v.Reason); err != nil {
 			return err
 		}
+		if err := tx.logBound(ctx, audit.Alter, "scan-version", id+"/"+strconv.Itoa(v.Version), nil); err != nil {
+			return err
+		}
 	}
 	if _, err := tx.ExecContext(ctx, `UPDATE scans SET tlp = ?, latitude = ?, longitude = ?, precision_m = ?, county = ?, state = ?, fips = ?, case_number = ?,
 			exhibit = ?, officer = ? WHERE id = ?`, c.TLP.Rank(), l.Latitude, l.Longitude, l.PrecisionM, l.County, l.State, l.FIPS, c.Case, c.Exhibit, c.Officer, id); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO scan_entries (scan_id, entered_by, exhibit_id) VALUES (?,?,?)
-		ON CONFLICT (scan_id) DO UPDATE SET exhibit_id = excluded.exhibit_id`, id, last.entered.By, c.ExhibitID)
-	return err
+	if _, err := tx.ExecContext(ctx, `INSERT INTO scan_entries (scan_id, entered_by, exhibit_id) VALUES (?,?,?)
+		ON CONFLICT (scan_id) DO UPDATE SET exhibit_id = excluded.exhibit_id`, id, last.entered.By, c.ExhibitID); err != nil {
+		return err
+	}
+	return tx.logSaid(ctx, id)
 }
 
 // ScanVersions returns the circumstances of a scan as they were and are, the original first, those that whoever asks may see; only one

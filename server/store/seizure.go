@@ -191,11 +191,13 @@ func insertSeizure(ctx context.Context, tx queries, z Seizure) error {
 	if z.Location != nil {
 		l = *z.Location
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO seizures (id, version, agency, tlp, case_number, seized, latitude, longitude, precision_m, county, state, fips,
+	if _, err := tx.ExecContext(ctx, `INSERT INTO seizures (id, version, agency, tlp, case_number, seized, latitude, longitude, precision_m, county, state, fips,
 			officer, note, simulated, changed_by, changed, reason) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
 		z.ID, z.Version, z.Agency, z.TLP.Rank(), z.Case, micros(z.Seized), l.Latitude, l.Longitude, l.PrecisionM, l.County, l.State, l.FIPS,
-		z.Officer, z.Note, z.Simulated, z.By, micros(z.At), z.Reason)
-	return err
+		z.Officer, z.Note, z.Simulated, z.By, micros(z.At), z.Reason); err != nil {
+		return err
+	}
+	return tx.logVersion(ctx, "seizure", z.ID, z.Change, nil)
 }
 
 // seizure is the version of a seizure that counts, if whoever asks may see it.

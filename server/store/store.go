@@ -17,6 +17,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/pressly/goose/v3"
 
+	"fentrace/server/audit"
 	"fentrace/spectra"
 )
 
@@ -50,7 +51,11 @@ type Store struct {
 	r    queries // on pool
 	id   string
 
+	// Clock tells the time for the log; time.Now when nil. It is set before the store is used.
+	Clock func() time.Time
+
 	together group
+	edge     audit.Edge                           // of the log when this program has added to it last; the leader of the group alone uses it
 	recent   *lru.Cache[string, spectra.Spectrum] // by id of the scan: those stored last are looked at once more
 }
 
@@ -86,6 +91,9 @@ func newStore(ctx context.Context, d *dialect, w, pool *sql.DB) (*Store, error) 
 		if err := s.r.QueryRowContext(ctx, d.identity).Scan(&s.id); err != nil {
 			return nil, errors.Join(fmt.Errorf("ask which database it is: %w", err), s.Close())
 		}
+	}
+	if err := s.takeOver(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"fentrace/server/audit"
 )
 
 // Truth is what the laboratory result that counts says of a scan; SHA256 is that of its file.
@@ -64,8 +66,11 @@ func (s *Store) BeginComparison(ctx context.Context, c LibraryChange, total, lef
 // EndComparison notes how the comparison of c ended, unless it has ended before.
 func (s *Store) EndComparison(ctx context.Context, c LibraryChange, state, problem string) error {
 	return s.write(ctx, func(tx queries) error {
-		_, err := tx.ExecContext(ctx, "UPDATE library_changes SET state = ?, error = ? WHERE seq = ? AND state = ?", state, problem, c.seq, ChangeRunning)
-		return err
+		n, err := changed(tx.ExecContext(ctx, "UPDATE library_changes SET state = ?, error = ? WHERE seq = ? AND state = ?", state, problem, c.seq, ChangeRunning))
+		if err != nil || n == 0 {
+			return err
+		}
+		return tx.log(ctx, Entry{Action: audit.Combine, Kind: "comparison", ID: c.ID, Detail: map[string]any{"state": state}})
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"fentrace/server/audit"
 	"fentrace/server/tlp"
 )
 
@@ -48,7 +49,15 @@ func (s *Store) EnsureUser(ctx context.Context, name, role string, clearance tlp
 func addUser(ctx context.Context, tx queries, u User, now time.Time) (added bool, err error) {
 	n, err := changed(tx.ExecContext(ctx, "INSERT INTO users (name, role, agency, clearance, created) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
 		u.Name, u.Role, u.Agency, u.Clearance.Rank(), micros(now)))
-	return n == 1, err
+	if err != nil || n == 0 {
+		return false, err
+	}
+	return true, tx.logUser(ctx, audit.Grant, u.Name, map[string]any{"role": u.Role, "agency": u.Agency, "clearance": u.Clearance, "new": true})
+}
+
+// logUser notes in the log what became of an account.
+func (q queries) logUser(ctx context.Context, action, user string, detail map[string]any) error {
+	return q.log(ctx, Entry{Action: action, Kind: KindUser, ID: user, Detail: detail})
 }
 
 // SetRole gives the user this role, adding the user, with that clearance, when there is none.
@@ -56,7 +65,10 @@ func (s *Store) SetRole(ctx context.Context, name, role string, clearance tlp.Le
 	return s.write(ctx, func(tx queries) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO users (name, role, clearance, created) VALUES (?,?,?,?)
 			ON CONFLICT (name) DO UPDATE SET role = excluded.role`, name, role, clearance.Rank(), micros(now))
-		return err
+		if err != nil {
+			return err
+		}
+		return tx.logUser(ctx, audit.Grant, name, map[string]any{"role": role})
 	})
 }
 
@@ -79,8 +91,11 @@ func (s *Store) SetPassword(ctx context.Context, name, hash string, keep []byte)
 		if err := one(tx.ExecContext(ctx, "UPDATE users SET password_hash = ? WHERE name = ?", hash, name)); err != nil {
 			return fmt.Errorf("user %s: %w", name, err)
 		}
-		_, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE "user" = ? AND hash IS DISTINCT FROM ?`, name, keep)
-		return err
+		n, err := changed(tx.ExecContext(ctx, `DELETE FROM sessions WHERE "user" = ? AND hash IS DISTINCT FROM ?`, name, keep))
+		if err != nil {
+			return err
+		}
+		return tx.logUser(ctx, audit.Alter, name, map[string]any{"password": "set", "sessions_ended": n})
 	})
 }
 
@@ -90,8 +105,10 @@ func (s *Store) AddLoginCode(ctx context.Context, hash []byte, user string, now,
 		if _, err := tx.ExecContext(ctx, "DELETE FROM login_codes WHERE expires <= ?", micros(now)); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO login_codes (hash, "user", expires) VALUES (?,?,?)`, hash, user, micros(expires))
-		return err
+		if _, err := tx.ExecContext(ctx, `INSERT INTO login_codes (hash, "user", expires) VALUES (?,?,?)`, hash, user, micros(expires)); err != nil {
+			return err
+		}
+		return tx.logUser(ctx, audit.Grant, user, map[string]any{"login_code": "made", "expires": expires.UTC().Truncate(time.Second)})
 	})
 }
 
@@ -103,7 +120,10 @@ func (s *Store) TakeLoginCode(ctx context.Context, hash []byte, now time.Time) (
 		if errors.Is(err, sql.ErrNoRows) || err == nil && expires <= micros(now) {
 			return fmt.Errorf("login code: %w", ErrNotFound)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return tx.logUser(ctx, audit.Revoke, user, map[string]any{"login_code": "used"})
 	})
 	return user, err
 }
@@ -114,8 +134,14 @@ func (s *Store) AddSession(ctx context.Context, hash []byte, user string, now, e
 		if _, err := tx.ExecContext(ctx, "DELETE FROM sessions WHERE expires <= ?", micros(now)); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO sessions (hash, "user", created, expires, used) VALUES (?,?,?,?,?)`, hash, user, micros(now), micros(expires), micros(now))
-		return err
+		if _, err := tx.ExecContext(ctx, `INSERT INTO sessions (hash, "user", created, expires, used) VALUES (?,?,?,?,?)`, hash, user, micros(now), micros(expires), micros(now)); err != nil {
+			return err
+		}
+		detail := map[string]any{}
+		if p, _ := Asking(ctx); p.Address != "" {
+			detail["from"] = p.Address
+		}
+		return tx.logUser(ctx, audit.LogIn, user, detail)
 	})
 }
 
@@ -144,8 +170,15 @@ func (s *Store) TouchSession(ctx context.Context, hash []byte, now time.Time) er
 // DeleteSession ends a session; ending one that does not exist is no error.
 func (s *Store) DeleteSession(ctx context.Context, hash []byte) error {
 	return s.write(ctx, func(tx queries) error {
-		_, err := tx.ExecContext(ctx, "DELETE FROM sessions WHERE hash = ?", hash)
-		return err
+		var user string
+		err := tx.QueryRowContext(ctx, `DELETE FROM sessions WHERE hash = ? RETURNING "user"`, hash).Scan(&user)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return tx.logUser(ctx, audit.Revoke, user, map[string]any{"session": "ended"})
 	})
 }
 
@@ -166,7 +199,10 @@ func (s *Store) AddToken(ctx context.Context, t Token, user string, hash []byte)
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO tokens (id, name, scope, "user", hash, created, expires) VALUES (?,?,?,?,?,?,?)`,
 			t.ID, t.Name, t.Scope, user, hash, micros(t.Created), expires)
-		return err
+		if err != nil {
+			return err
+		}
+		return tx.log(ctx, Entry{Action: audit.Grant, Kind: "token", ID: t.ID, Detail: map[string]any{"user": user, "scope": t.Scope, "expires": t.Expires}})
 	})
 }
 
@@ -213,7 +249,7 @@ func (s *Store) DeleteToken(ctx context.Context, user, id string) error {
 		if err := one(tx.ExecContext(ctx, `DELETE FROM tokens WHERE "user" = ? AND id = ?`, user, id)); err != nil {
 			return fmt.Errorf("access token %s: %w", id, err)
 		}
-		return nil
+		return tx.log(ctx, Entry{Action: audit.Revoke, Kind: "token", ID: id, Detail: map[string]any{"user": user}})
 	})
 }
 

@@ -67,6 +67,7 @@ CREATE INDEX scan_entries_exhibit ON scan_entries(exhibit_id) WHERE exhibit_id <
 -- The circumstances of scans that were amended: the first version is what was stated when the scan came. A scan that was never amended has
 -- no row; the table of scans holds the last version, so that every list, map and report follows it.
 CREATE TABLE scan_versions (
+    seq         INTEGER PRIMARY KEY AUTOINCREMENT,
     scan_id     TEXT NOT NULL REFERENCES scans(id),
     version     INTEGER NOT NULL CHECK (version >= 1),
     tlp         INTEGER NOT NULL CHECK (tlp BETWEEN 0 AND 4),
@@ -83,9 +84,9 @@ CREATE TABLE scan_versions (
     changed_by  TEXT NOT NULL, -- of the first version: who brought the scan, empty when that was not noted
     changed     INTEGER NOT NULL,
     reason      TEXT NOT NULL,
-    PRIMARY KEY (scan_id, version),
+    UNIQUE (scan_id, version),
     CHECK ((version = 1) = (reason = ''))
-) WITHOUT ROWID;
+);
 
 -- What a second person said of a presumptive answer (result_id is empty) or of a laboratory result.
 CREATE TABLE reviews (
@@ -101,9 +102,13 @@ CREATE TABLE reviews (
 );
 CREATE INDEX reviews_scan ON reviews(scan_id, result_id, seq);
 
-ALTER TABLE laboratory_results ADD COLUMN methods TEXT NOT NULL DEFAULT '[]'; -- JSON; empty: the technique only
-ALTER TABLE laboratory_results ADD COLUMN analyst TEXT NOT NULL DEFAULT '';
-ALTER TABLE laboratory_results ADD COLUMN report_number TEXT NOT NULL DEFAULT '';
+-- How a laboratory worked. It is not in the table of results because what that holds is bound to the log as it is.
+CREATE TABLE laboratory_work (
+    result_id     TEXT PRIMARY KEY REFERENCES laboratory_results(id),
+    methods       TEXT NOT NULL, -- JSON
+    analyst       TEXT NOT NULL,
+    report_number TEXT NOT NULL
+) WITHOUT ROWID;
 
 -- The laboratory's report on a result, as a file: at most one, and never another.
 CREATE TABLE laboratory_reports (
@@ -165,6 +170,14 @@ BEGIN SELECT RAISE(ABORT, 'laboratory reports are never changed'); END;
 CREATE TRIGGER laboratory_reports_stay BEFORE DELETE ON laboratory_reports
 BEGIN SELECT RAISE(ABORT, 'laboratory reports are never deleted'); END;
 -- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER laboratory_work_keep BEFORE UPDATE ON laboratory_work
+BEGIN SELECT RAISE(ABORT, 'laboratory results are never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER laboratory_work_stay BEFORE DELETE ON laboratory_work
+BEGIN SELECT RAISE(ABORT, 'laboratory results are never deleted'); END;
+-- +goose StatementEnd
 -- The circumstances of a scan change only to what its last version says.
 -- +goose StatementBegin
 CREATE TRIGGER scans_amended BEFORE UPDATE OF latitude, longitude, precision_m, county, state, fips, case_number, exhibit, officer ON scans
@@ -178,9 +191,7 @@ BEGIN SELECT RAISE(ABORT, 'circumstances of scans are never changed without an a
 DROP TRIGGER scans_amended;
 DROP TABLE record_keys;
 DROP TABLE laboratory_reports;
-ALTER TABLE laboratory_results DROP COLUMN report_number;
-ALTER TABLE laboratory_results DROP COLUMN analyst;
-ALTER TABLE laboratory_results DROP COLUMN methods;
+DROP TABLE laboratory_work;
 DROP TABLE reviews;
 DROP TABLE scan_versions;
 DROP TABLE scan_entries;

@@ -67,6 +67,7 @@ CREATE INDEX scan_entries_exhibit ON scan_entries(exhibit_id) WHERE exhibit_id <
 -- The circumstances of scans that were amended: the first version is what was stated when the scan came. A scan that was never amended has
 -- no row; the table of scans holds the last version, so that every list, map and report follows it.
 CREATE TABLE scan_versions (
+    seq         BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     scan_id     TEXT COLLATE "C" NOT NULL REFERENCES scans(id),
     version     BIGINT NOT NULL CHECK (version >= 1),
     tlp         BIGINT NOT NULL CHECK (tlp BETWEEN 0 AND 4),
@@ -83,7 +84,7 @@ CREATE TABLE scan_versions (
     changed_by  TEXT COLLATE "C" NOT NULL, -- of the first version: who brought the scan, empty when that was not noted
     changed     BIGINT NOT NULL,
     reason      TEXT COLLATE "C" NOT NULL,
-    PRIMARY KEY (scan_id, version),
+    UNIQUE (scan_id, version),
     CHECK ((version = 1) = (reason = ''))
 );
 
@@ -101,9 +102,13 @@ CREATE TABLE reviews (
 );
 CREATE INDEX reviews_scan ON reviews(scan_id, result_id, seq);
 
-ALTER TABLE laboratory_results ADD COLUMN methods TEXT COLLATE "C" NOT NULL DEFAULT '[]'; -- JSON; empty: the technique only
-ALTER TABLE laboratory_results ADD COLUMN analyst TEXT COLLATE "C" NOT NULL DEFAULT '';
-ALTER TABLE laboratory_results ADD COLUMN report_number TEXT COLLATE "C" NOT NULL DEFAULT '';
+-- How a laboratory worked. It is not in the table of results because what that holds is bound to the log as it is.
+CREATE TABLE laboratory_work (
+    result_id     TEXT COLLATE "C" PRIMARY KEY REFERENCES laboratory_results(id),
+    methods       TEXT COLLATE "C" NOT NULL, -- JSON
+    analyst       TEXT COLLATE "C" NOT NULL,
+    report_number TEXT COLLATE "C" NOT NULL
+);
 
 -- The laboratory's report on a result, as a file: at most one, and never another.
 CREATE TABLE laboratory_reports (
@@ -145,6 +150,10 @@ CREATE TRIGGER laboratory_reports_keep BEFORE UPDATE OR DELETE ON laboratory_rep
     FOR EACH ROW EXECUTE FUNCTION fentrace_refuse('laboratory reports');
 CREATE TRIGGER laboratory_reports_stay BEFORE TRUNCATE ON laboratory_reports
     FOR EACH STATEMENT EXECUTE FUNCTION fentrace_refuse('laboratory reports');
+CREATE TRIGGER laboratory_work_keep BEFORE UPDATE OR DELETE ON laboratory_work
+    FOR EACH ROW EXECUTE FUNCTION fentrace_refuse('laboratory results');
+CREATE TRIGGER laboratory_work_stay BEFORE TRUNCATE ON laboratory_work
+    FOR EACH STATEMENT EXECUTE FUNCTION fentrace_refuse('laboratory results');
 -- The circumstances of a scan change only to what its last version says.
 -- +goose StatementBegin
 CREATE FUNCTION fentrace_amended() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -165,9 +174,7 @@ DROP TRIGGER scans_amended ON scans;
 DROP FUNCTION fentrace_amended;
 DROP TABLE record_keys;
 DROP TABLE laboratory_reports;
-ALTER TABLE laboratory_results DROP COLUMN report_number;
-ALTER TABLE laboratory_results DROP COLUMN analyst;
-ALTER TABLE laboratory_results DROP COLUMN methods;
+DROP TABLE laboratory_work;
 DROP TABLE reviews;
 DROP TABLE scan_versions;
 DROP TABLE scan_entries;
