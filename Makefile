@@ -8,7 +8,7 @@ TAGS  := -tags webdist
 WEBSRC := $(shell find $(WEB)/src $(WEB)/public -type f 2>/dev/null) $(wildcard $(WEB)/*.html $(WEB)/*.json $(WEB)/*.ts)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test setup lint web fuzz bench bench-accuracy bench-calibration bench-instruments bench-interferogram bench-speed bench-server deb readme picture core clean
+.PHONY: help run build test setup lint web fuzz bench bench-accuracy bench-calibration bench-instruments bench-interferogram bench-speed bench-server test-faults deb readme picture core clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -81,8 +81,11 @@ deb: build ## make a Debian package of the program, its service and its settings
 	VERSION=$$(git describe --tags --always --dirty 2>/dev/null | sed 's/^[^0-9]*/0~&/; s/^0~v//' || echo 0) \
 	DEB_ARCH=$$($(GO) env GOARCH) $(GO) run $(NFPM) package --config cmd/fentrace/packaging/nfpm.yaml --packager deb --target bin/
 
-bench-server: ## measure how many scans a second the server takes in; BENCHFLAGS="-db URL" also with PostgreSQL
+bench-server: ## measure how many scans a second the server takes in, on SQLite and PostgreSQL; BENCHFLAGS="-db URL" on a database of yours
 	CGO_ENABLED=1 $(GO) run ./bench/server $(BENCHFLAGS)
+
+test-faults: ## kill the server 300 times under load on SQLite and PostgreSQL, and take away what it stands on; FAULTFLAGS="-seed N -kills N"
+	CGO_ENABLED=1 $(GO) run ./bench/faults $(FAULTFLAGS)
 
 readme: ## copy the measured table into README.md
 	$(GO) run ./bench/readme

@@ -25,6 +25,9 @@ const (
 
 	// checkpointEvery is how often a checkpoint is made, when the log has grown.
 	checkpointEvery = 5 * time.Minute
+
+	// refusalsEvery is over what time what was refused is counted into one entry for each address and account.
+	refusalsEvery = time.Minute
 )
 
 // logKey signs checkpoints.
@@ -80,8 +83,18 @@ func (s *Server) Checkpoint(ctx context.Context) (store.StoredCheckpoint, error)
 // LogKey is the public key of the checkpoints.
 func (s *Server) LogKey() string { return s.logKey.public }
 
-// startCheckpoints makes a checkpoint from time to time, and one at the end.
+// startCheckpoints makes a checkpoint from time to time, and one at the end, and notes what was refused.
 func (s *Server) startCheckpoints() {
+	s.works.Go(func() {
+		for {
+			select {
+			case <-time.After(refusalsEvery):
+				s.noteRefusals(s.background)
+			case <-s.background.Done():
+				return
+			}
+		}
+	})
 	s.works.Go(func() {
 		for {
 			select {
@@ -90,11 +103,26 @@ func (s *Server) startCheckpoints() {
 			case <-s.background.Done():
 				ctx, cancel := context.WithTimeout(context.WithoutCancel(s.background), shutdownTime)
 				defer cancel()
+				s.noteRefusals(ctx)
 				s.checkpointIfGrown(ctx)
 				return
 			}
 		}
 	})
+}
+
+// noteRefusals notes in the log what was refused since the last time; what cannot be noted is kept for the next.
+func (s *Server) noteRefusals(ctx context.Context) {
+	rs := s.auth.Refusals()
+	if len(rs) == 0 {
+		return
+	}
+	if err := s.store.NoteRefusals(store.ByProgram(ctx, "log-in"), rs); err != nil {
+		s.auth.GiveBack(rs)
+		if s.background.Err() == nil {
+			s.cfg.Logger.Error("what was refused was not noted in the log; it is tried again", slog.Any("error", err))
+		}
+	}
 }
 
 func (s *Server) checkpointIfGrown(ctx context.Context) {

@@ -40,16 +40,21 @@ func (s *Server) newChunked() (*chunked.Uploads, error) {
 			if err != nil {
 				return "", err
 			}
-			sc, _, err := s.Receive(ctx, api.Upload{Name: name, Raw: f.Raw, Fields: fields})
+			up, err := api.WithSpectrum(api.Upload{Name: name, Raw: f.Raw, Fields: fields})
+			if err != nil {
+				return "", err
+			}
+			sc, _, err := s.Receive(ctx, up)
 			return sc.ID, err
 		},
-		Status: api.StatusOf,
+		Told: api.Told,
 	})
 }
 
-// startChunked receives what had come whole before requests are answered, and from then on removes every hour what was given up.
+// startChunked receives what had come whole before requests are answered, and removes what was given up, then and every hour.
 func (s *Server) startChunked() {
 	s.chunks.Resume(s.background)
+	s.chunks.Tidy(s.background, time.Now())
 	s.works.Go(func() {
 		tick := time.NewTicker(tidyEvery)
 		defer tick.Stop()

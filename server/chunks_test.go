@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -141,5 +143,41 @@ func TestWhatHadComeWholeIsStoredAfterTheServerWasEnded(t *testing.T) {
 	r.tus("HEAD", part, nil).want404(t)
 	if !bytes.Contains(r.do("GET", "/openapi.json", nil).body, []byte(api.ProblemType)) {
 		t.Error("no description of the interface")
+	}
+}
+
+func TestWhatAKilledProgramLeftOfUploadsIsRemovedAtTheNextStart(t *testing.T) {
+	dir := t.TempDir()
+	folder := filepath.Join(dir, chunksFolder)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	id := func(c string) string { return strings.Repeat(c, 32) }
+	left := []string{id("a"), id("a") + ".info", id("b"), id("c") + ".info"} // a whole one, and halves of others
+	kept := []string{id("d"), id("e") + ".info", "somebody's own"}
+	week := time.Now().Add(-7 * 24 * time.Hour)
+	for _, name := range append(left, kept...) {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, []byte("{}"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if slices.Contains(left, name) || name == kept[2] {
+			if err := os.Chtimes(path, week, week); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	r := start(t, func(c *Config) { c.DataDir = dir })
+	r.do("GET", "/v1/scans", nil).want(t, http.StatusOK)
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if !slices.Equal(names, kept) {
+		t.Errorf("there are %q, want %q", names, kept)
 	}
 }

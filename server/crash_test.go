@@ -149,6 +149,8 @@ func TestWhatWasAcknowledgedArrivesExactlyOnceThoughTheProgramIsKilledAtAnyMomen
 	if len(there)-r.Sent < 5 {
 		t.Errorf("only %d of %d scans were sent while the program was killed: the test shows little", len(there)-r.Sent, len(there))
 	}
+	verifies(t, dir)
+	verifies(t, up.cfg.DataDir)
 	t.Logf("%d scans acknowledged in %d lives, %d stored, %d sent before the last start", len(stored), lives, len(here), len(there)-r.Sent)
 }
 
@@ -177,5 +179,20 @@ func TestAFullDiskIsToldAndWhatWasStoredIsKeptAndSent(t *testing.T) {
 	}
 	if there := order(t, up.cfg.DataDir); !slices.Equal(there, stored) {
 		t.Errorf("%d scans arrived, %d were acknowledged", len(there), len(stored))
+	}
+	verifies(t, dir)
+}
+
+// verifies checks that a data folder is as its log says.
+func verifies(t *testing.T, dir string) {
+	t.Helper()
+	s, err := store.Open(asProgram(t), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	v, err := s.Verify(asProgram(t), store.VerifyOptions{Each: func(f store.Fault) { t.Errorf("%s %s: %s", f.Kind, f.ID, f.What) }})
+	if err != nil || v.Scans == 0 || v.Leaves < int64(v.Scans) {
+		t.Errorf("%+v, %v", v, err)
 	}
 }

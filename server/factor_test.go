@@ -69,7 +69,7 @@ func TestTheSecondFactorIsAskedForAndOpensOnce(t *testing.T) {
 		r.passwordLogin(code).want(t, http.StatusUnauthorized) // seen over a shoulder
 		r.clock.advance(30 * time.Second)
 		r.passwordLogin(r.appCode(t, secret)).want(t, http.StatusNoContent)
-		r.clock.advance(auth.ThrottleWindow)
+		r.clock.advance(auth.AccountWindow)
 		r.passwordLogin(" "+recovery[3]+" ").want(t, http.StatusNoContent)
 		r.passwordLogin(recovery[3]).want(t, http.StatusUnauthorized)
 		// A link that the program prints is for whoever has lost everything.
@@ -80,12 +80,12 @@ func TestTheSecondFactorIsAskedForAndOpensOnce(t *testing.T) {
 func TestGuessingCodesIsThrottled(t *testing.T) {
 	r := start(t)
 	secret, _ := r.withFactor(t)
-	r.clock.advance(auth.ThrottleWindow)
+	r.clock.advance(auth.AccountWindow)
 	for range auth.MaxFailures {
 		r.passwordLogin("123456").want(t, http.StatusUnauthorized)
 	}
 	r.passwordLogin(r.appCode(t, secret)).want(t, http.StatusTooManyRequests)
-	r.clock.advance(2 * auth.ThrottleWindow)
+	r.clock.advance(2 * auth.AccountWindow)
 	r.passwordLogin(r.appCode(t, secret)).want(t, http.StatusNoContent)
 }
 

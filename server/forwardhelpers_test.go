@@ -26,9 +26,9 @@ const deadline = time.Minute
 // line is a network between two servers: it can be down, and it can cut a connection after so many bytes.
 type line struct {
 	listener net.Listener
-	target   string
 
 	mu       sync.Mutex
+	target   string
 	down     bool
 	up, back int64 // bytes let through to the server and back from it; negative: all
 	// counted on the last connection
@@ -89,13 +89,13 @@ func (n *line) lengths() (sent, returned int64) {
 func (n *line) carry(client net.Conn) {
 	defer client.Close()
 	n.mu.Lock()
-	down, up, back := n.down, n.up, n.back
+	down, up, back, target := n.down, n.up, n.back, n.target
 	n.sent, n.returned = 0, 0
 	n.mu.Unlock()
 	if down {
 		return
 	}
-	server, err := net.Dial("tcp", n.target)
+	server, err := net.Dial("tcp", target)
 	if err != nil {
 		return
 	}

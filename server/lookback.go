@@ -1,14 +1,19 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"time"
 
 	"fentrace/library/archive"
 	"fentrace/server/lookback"
 	"fentrace/server/store"
+	"fentrace/spectra/durable"
 )
 
 // ArchiveFolder is the name, inside a data folder, of the folder that holds every scan in the form that is searched. It is made
@@ -34,6 +39,9 @@ type looking struct {
 
 // openArchive opens the archive; what cannot be used in it is made again.
 func (s *Server) openArchive(ctx context.Context) error {
+	if err := s.forgetErased(ctx); err != nil {
+		return err
+	}
 	a, problems, err := archive.Open(ArchivePath(s.cfg.DataDir, s.store), false)
 	if err != nil {
 		return err
@@ -42,6 +50,27 @@ func (s *Server) openArchive(ctx context.Context) error {
 		s.cfg.Logger.WarnContext(ctx, "part of the archive is made again", slog.Any("error", p))
 	}
 	s.looker = &lookback.Looker{Store: s.store, Archive: a, Clock: s.cfg.Clock}
+	return nil
+}
+
+// forgottenFile is the name, inside the archive, of a file that says up to which erasure the archive has forgotten.
+const forgottenFile = "forgotten"
+
+// forgetErased removes the archive when something was erased since that was done last: it is made again without that.
+func (s *Server) forgetErased(ctx context.Context) error {
+	last, err := s.store.LastErasure(ctx)
+	if err != nil || last.IsZero() {
+		return err
+	}
+	dir := ArchivePath(s.cfg.DataDir, s.store)
+	path, mark := filepath.Join(dir, forgottenFile), []byte(last.Format(time.RFC3339Nano)+"\n")
+	if done, err := os.ReadFile(path); err == nil && bytes.Equal(done, mark) {
+		return nil
+	}
+	err = errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o700), durable.WriteAs(path, 0o600, durable.Bytes(mark)))
+	if err != nil {
+		return fmt.Errorf("take what was erased out of the archive: %w", err)
+	}
 	return nil
 }
 

@@ -273,8 +273,10 @@ func (r *running) events(ctx context.Context, lastID string) <-chan string {
 			switch line := s.Text(); {
 			case line != "" && !strings.HasPrefix(line, ":"):
 				event += line + "\n"
-			case line == "" && event != "":
-				out <- event
+			case line == "":
+				if strings.Contains(event, "data:") { // an id alone is no event
+					out <- event
+				}
 				event = ""
 			}
 		}

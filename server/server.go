@@ -32,6 +32,7 @@ import (
 	"fentrace/server/forward"
 	"fentrace/server/lookback"
 	"fentrace/server/observe"
+	"fentrace/server/seal"
 	"fentrace/server/store"
 	"fentrace/server/tlp"
 	"fentrace/server/web"
@@ -67,6 +68,8 @@ type Config struct {
 	// Database is the address of a PostgreSQL database to be used in place of the one in DataDir (see store.OpenPostgres);
 	// DataDir then holds only what is made from it. Empty: SQLite.
 	Database string
+	// Keys encrypt the bytes and spectra that are stored (see store.WithKeys); nil: they are stored plain.
+	Keys *seal.Ring
 	// Listen is host:port; DefaultListen when empty, port 0 picks a free one.
 	// Without Certificate, anything but a loopback address sends scans and log-ins over the network in the clear: put TLS before it.
 	Listen string
@@ -104,6 +107,8 @@ type Config struct {
 	Agency string
 	// Certificate and Key are PEM files; with them the server speaks TLS only. They are read again when they change.
 	Certificate, Key string
+	// RequireReason: nothing leaves as evidence pack, STIX or report unless it is said who is given it and why.
+	RequireReason bool
 	// SessionIdle is after how long a browser that does nothing has to log in again; 0: not before auth.SessionLife.
 	SessionIdle time.Duration
 	// MetricsListen is host:port of a second listener, without log-in, that answers Prometheus under /metrics; "": there is none.
@@ -138,9 +143,11 @@ type Server struct {
 		of   map[string]*looking // those that run or wait, by id
 		turn chan struct{}       // full while one runs
 	}
-	sender  *forward.Sender // nil: scans stay here
-	sending sync.WaitGroup
-	logKey  logKey
+	sender    *forward.Sender // nil: scans stay here
+	sending   sync.WaitGroup
+	logKey    logKey
+	packing   chan struct{} // full while an evidence pack is made
+	verifying verification
 
 	ending    chan struct{}
 	endOnce   sync.Once
@@ -181,13 +188,13 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	st, err := store.OpenDatabase(ctx, cfg.DataDir, cfg.Database)
+	st, err := store.OpenDatabase(ctx, cfg.DataDir, cfg.Database, store.WithKeys(cfg.Keys))
 	if err != nil {
 		return nil, fmt.Errorf("start server: %w", err)
 	}
 	st.Clock = cfg.Clock
 	s := &Server{cfg: cfg, store: st, auth: auth.New(st, cfg.Clock, cfg.SessionIdle), instrument: newInstrument(cfg),
-		ending: make(chan struct{}), stored: make(chan struct{})}
+		packing: make(chan struct{}, 1), ending: make(chan struct{}), stored: make(chan struct{})}
 	s.looks.of, s.looks.turn = map[string]*looking{}, make(chan struct{}, 1)
 	s.background, s.endWork = context.WithCancel(store.ByProgram(context.WithoutCancel(ctx), "server"))
 	if err := s.load(ctx); err != nil {

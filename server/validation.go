@@ -26,7 +26,7 @@ func (s *Server) Validation() api.ValidationReport {
 		}
 		return out
 	}
-	out.Made = &v.Made
+	out.Made, out.Report = &v.Made, v.Report
 	out.Sentences = append(out.Sentences,
 		fmt.Sprintf("A substance is stated from a probability of %.2f on, a controlled one alarms from %.2f on.", r.Calibration.Stated, r.Calibration.Alarm),
 		fmt.Sprintf("Probabilities are off by %.1f %% on average, over %d SIMULATED scans drawn from the references and %d recorded scans of known content.", 100*r.ECE, r.Drawn, r.Recorded))

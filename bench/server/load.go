@@ -16,8 +16,6 @@ import (
 	"fentrace/bench/dataset"
 	"fentrace/bench/program"
 	"fentrace/bench/report"
-	"fentrace/spectra/format"
-	"fentrace/spectra/simulate"
 )
 
 // kinds is how many spectra differ; what is sent differs in its title as well, so that no two files are the same.
@@ -32,22 +30,17 @@ func (b *bench) files() ([][]byte, error) {
 	var out [][]byte
 	for i := range kinds {
 		c := table[i*len(table)/kinds]
-		s, err := simulate.Spectrum(c.Name, c.Lines, simulate.Handheld785(), simulate.Conditions{Counts: 1e4, Seed: uint64(i)})
+		file, err := dataset.Handheld(c.Name, c.Lines, uint64(i))
 		if err != nil {
 			return nil, err
 		}
-		s.Title = "SIMULATED scan of " + c.Name
-		var w bytes.Buffer
-		if err := format.WriteJCAMP(&w, s); err != nil {
-			return nil, err
-		}
-		out = append(out, w.Bytes())
+		out = append(out, file)
 	}
 	return out, nil
 }
 
 // takingIn sends the scans from several senders at once. Each waits until its scan is said to be stored before it sends the next.
-func (b *bench) takingIn(ctx context.Context, s *serving, database string, files [][]byte) ([]report.Result, error) {
+func (b *bench) takingIn(ctx context.Context, s *serving, database, library string, files [][]byte) ([]report.Result, error) {
 	times := make([]float64, b.scans)
 	var next atomic.Int64
 	var wg sync.WaitGroup
@@ -80,7 +73,7 @@ func (b *bench) takingIn(ctx context.Context, s *serving, database string, files
 		return nil, fmt.Errorf("%d scans were sent and %g answered", b.scans, n)
 	}
 	slices.Sort(times)
-	what := fmt.Sprintf("SIMULATED scans taken in through HTTP with the core library, %s, %d senders: ", database, b.senders)
+	what := fmt.Sprintf("SIMULATED scans taken in through HTTP with %s, %s, %d senders: ", library, database, b.senders)
 	return []report.Result{
 		report.Exact(what+"stored", "scans a second", float64(b.scans)/took, b.scans, "", 0, command),
 		report.Exact(what+"99th percentile of the time until it is on the disk", "ms", stat.Quantile(0.99, stat.Empirical, times, nil), b.scans, "", 0, command),
@@ -90,12 +83,11 @@ func (b *bench) takingIn(ctx context.Context, s *serving, database string, files
 
 // send sends the i-th scan, under a title of its own.
 func (s *serving) send(ctx context.Context, i int, file []byte) error {
-	body := bytes.Replace(file, []byte("SIMULATED scan of"), fmt.Appendf(nil, "SIMULATED scan %d of", i), 1)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/v1/scans?filename=scan.jdx", bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/v1/scans?filename=scan.jdx", bytes.NewReader(dataset.Numbered(file, i)))
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+s.token)
+	req.Header.Set("Authorization", "Bearer "+s.Token)
 	res, err := s.client.Do(req)
 	if err != nil {
 		return err
@@ -113,16 +105,16 @@ func (s *serving) send(ctx context.Context, i int, file []byte) error {
 
 // watching opens live connections that nothing happens on.
 func (b *bench) watching(ctx context.Context, s *serving) ([]report.Result, error) {
-	before := program.Memory(s.cmd.Process.Pid, program.Resident)
+	before := program.Memory(s.Process.PID(), program.Resident)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{}}
 	for i := range b.live {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/v1/events", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/v1/events", nil)
 		if err != nil {
 			return nil, err
 		}
-		req.Header.Set("Authorization", "Bearer "+s.token)
+		req.Header.Set("Authorization", "Bearer "+s.Token)
 		res, err := client.Do(req)
 		if err != nil {
 			return nil, fmt.Errorf("live connection %d: %w", i, err)
@@ -134,5 +126,5 @@ func (b *bench) watching(ctx context.Context, s *serving) ([]report.Result, erro
 	}
 	time.Sleep(time.Second)
 	what := fmt.Sprintf("%d idle live connections: memory resident, more than before", b.live)
-	return []report.Result{report.Exact(what, "MB", max(0, program.Memory(s.cmd.Process.Pid, program.Resident)-before), b.live, "", 0, command)}, nil
+	return []report.Result{report.Exact(what, "MB", max(0, program.Memory(s.Process.PID(), program.Resident)-before), b.live, "", 0, command)}, nil
 }

@@ -4,9 +4,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -15,6 +17,8 @@ import (
 	"fentrace/bench/dataset"
 	"fentrace/bench/program"
 	"fentrace/bench/report"
+	"fentrace/server/store/pgtools"
+	"fentrace/server/store/storetest"
 )
 
 const (
@@ -26,7 +30,7 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	database := flag.String("db", "", "PostgreSQL database to measure as well: an empty one")
+	database := flag.String("db", "", "empty PostgreSQL database to measure with; without it a cluster is made for the time, where PostgreSQL is installed")
 	dry := flag.Bool("dry", false, "print only")
 	flag.Parse()
 	if err := run(ctx, *database, *dry); err != nil {
@@ -47,7 +51,21 @@ func run(ctx context.Context, database string, dry bool) error {
 	defer os.RemoveAll(work)
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	b := bench{root: root, work: work, database: database, scans: 6000, senders: 32, live: 500, log: os.Stdout}
+	if database == "" {
+		cluster, err := storetest.NewCluster()
+		switch {
+		case errors.Is(err, pgtools.ErrNotInstalled):
+			fmt.Println("NOT MEASURED with PostgreSQL:", err)
+		case err != nil:
+			return err
+		default:
+			defer cluster.End()
+			if database, err = cluster.NewDatabase(); err != nil {
+				return err
+			}
+		}
+	}
+	b := bench{root: root, work: work, database: database, scans: 6000, senders: 32, live: 500, large: 20_000, log: os.Stdout}
 	results, err := b.measure(ctx)
 	if err != nil {
 		return err
@@ -62,49 +80,72 @@ func run(ctx context.Context, database string, dry bool) error {
 // bench says how much is measured.
 type bench struct {
 	root, work string
+	program    string // path of the built one
 	database   string // "": SQLite only
 	scans      int    // sent
 	senders    int    // at the same time
 	live       int    // connections
+	large      int    // references of the large library
 	log        io.Writer
 }
 
-// measure takes in the same scans with each database.
+// load is what the same scans are taken in with.
+type load struct {
+	name, library string // of the database and of what answers
+	address       string // of a PostgreSQL database
+	flags         []string
+}
+
+// measure takes in the same scans with each database, and with a large library.
 func (b *bench) measure(ctx context.Context) ([]report.Result, error) {
 	files, err := b.files()
 	if err != nil {
 		return nil, err
 	}
-	path, err := program.Build(ctx, b.work)
-	if err != nil {
+	if b.program, err = program.Build(ctx, b.work); err != nil {
 		return nil, err
 	}
-	databases := []struct{ name, address string }{{"SQLite", ""}}
+	large := filepath.Join(b.work, "large.db")
+	if err := b.library(ctx, large); err != nil {
+		return nil, err
+	}
+	over := fmt.Sprintf("%d references over the core library", b.large)
+	runs := []load{{"SQLite", "the core library", "", nil}, {"SQLite", over, "", []string{"--library", large}}}
 	if b.database != "" {
-		databases = append(databases, struct{ name, address string }{"PostgreSQL", b.database})
+		runs = append(runs, load{"PostgreSQL", "the core library", b.database, nil})
 	}
 	var results []report.Result
-	for _, db := range databases {
-		s, err := b.serve(ctx, path, filepath.Join(b.work, db.name), db.address)
+	for i, run := range runs {
+		fmt.Fprintf(b.log, "%s with %s\n", run.name, run.library)
+		s, err := b.serve(ctx, fmt.Sprint(run.name, i), run.address, run.flags...)
 		if err != nil {
 			return nil, err
 		}
 		var more []report.Result
-		if db.address == "" { // before there is memory left over from the load
+		if i == 0 { // before there is memory left over from the load
 			more, err = b.watching(ctx, s)
 		}
 		if err == nil {
 			var in []report.Result
-			in, err = b.takingIn(ctx, s, db.name, files)
+			in, err = b.takingIn(ctx, s, run.name, run.library, files)
 			more = append(more, in...)
 		}
-		if failed := s.end(); err == nil {
+		if failed := s.Process.End(); err == nil {
 			err = failed
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", db.name, err)
+			return nil, fmt.Errorf("%s with %s: %w", run.name, run.library, err)
 		}
 		results = append(results, more...)
 	}
 	return results, nil
+}
+
+// library makes the large library, of recorded and computed spectra as other spectrometers would show them.
+func (b *bench) library(ctx context.Context, path string) error {
+	of, err := dataset.Samples(b.root)
+	if err != nil {
+		return err
+	}
+	return dataset.FillLibrary(ctx, path, of, b.large, rand.New(rand.NewPCG(3, 0)))
 }

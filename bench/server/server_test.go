@@ -13,12 +13,12 @@ func TestAServerIsMeasuredWithFewScans(t *testing.T) {
 	if !ok {
 		t.Skip("needs the computed spectra in ../shared/data")
 	}
-	b := bench{root: root, work: t.TempDir(), scans: 40, senders: 4, live: 10, log: io.Discard}
+	b := bench{root: root, work: t.TempDir(), scans: 40, senders: 4, live: 10, large: 200, log: io.Discard}
 	results, err := b.measure(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(results) != 4 {
+	if len(results) != 7 {
 		t.Fatalf("%d figures", len(results))
 	}
 	for _, r := range results[1:] {

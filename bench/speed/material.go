@@ -38,12 +38,12 @@ func bases(root string) ([]search.Vector, error) {
 			}
 		}
 	}
-	drawn, err := computed(root)
+	drawn, err := dataset.ComputedSamples(root)
 	if err != nil {
 		return nil, err
 	}
 	for _, c := range drawn {
-		v, err := search.Prepare(c.spectrum)
+		v, err := search.Prepare(c.Spectrum)
 		if err != nil {
 			return nil, err
 		}

@@ -22,7 +22,6 @@ import (
 	"fentrace/library/identify"
 	"fentrace/spectra"
 	"fentrace/spectra/format"
-	"fentrace/spectra/simulate"
 )
 
 // Of every hundred files answered, so many are of mixtures of two substances, and so many of one that the library lacks.
@@ -31,104 +30,20 @@ const mixedOf100, unknownOf100 = 25, 10
 // withheldOneIn: one in so many substances is not in the library.
 const withheldOneIn = 12
 
-// sample is a substance with one spectrum that others are made from.
-type sample struct {
-	substance library.Substance
-	spectrum  spectra.Spectrum
-}
-
-// samples are the recorded and computed spectra as spectra.
-func samples(root string) ([]sample, error) {
-	var out []sample
-	queries, err := dataset.References(root)
-	if err != nil {
-		return nil, err
-	}
-	for _, q := range queries {
-		read, err := format.ReadFile(q.Path)
-		if err != nil {
-			return nil, err
-		}
-		s := read[0]
-		s.Technique = spectra.Raman
-		out = append(out, sample{library.Substance{Name: q.Sample}, s})
-	}
-	drawn, err := computed(root)
-	return append(out, drawn...), err
-}
-
-// computed are the computed spectra as a handheld shows them.
-func computed(root string) ([]sample, error) {
-	table, err := dataset.ComputedLines(root)
-	if err != nil {
-		return nil, err
-	}
-	var out []sample
-	for i, c := range table {
-		s, err := simulate.Spectrum(c.Name, c.Lines, simulate.Handheld785(), simulate.Conditions{Counts: 1e5, Seed: uint64(i)})
-		if err != nil {
-			return nil, err
-		}
-		sub := library.Substance{Name: c.Name, SMILES: c.SMILES, Class: c.Class, Controlled: c.Fentanyl()}
-		out = append(out, sample{sub, s})
-	}
-	return out, nil
-}
-
-// shown is a sample as another spectrometer shows it. References are recorded with care, so their noise is low.
-func (s sample) shown(rng *rand.Rand, reference bool) (spectra.Spectrum, error) {
-	t := simulate.DrawTransfer(spectra.Raman, rng)
-	if reference {
-		t.Fluorescence, t.SNR = 0.2*rng.Float64(), 200+200*rng.Float64()
-	}
-	return t.Apply(s.spectrum, rng)
-}
-
-// filled is a library file of n references made of samples in turn.
-func filled(ctx context.Context, path string, of []sample, n int, rng *rand.Rand) error {
-	f, err := library.Create(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	for _, s := range of {
-		if err := f.PutSubstance(ctx, s.substance); err != nil {
-			return err
-		}
-	}
-	var some []library.Reference
-	for i := range n {
-		s := of[i%len(of)]
-		shown, err := s.shown(rng, true)
-		if err != nil {
-			return err
-		}
-		some = append(some, library.Reference{SubstanceID: library.SubstanceID(s.substance.Name), Tier: library.Simulated, Technique: spectra.Raman,
-			LaserNM: 785, Spectrum: &shown, Provenance: library.Provenance{Source: "bench/speed"}})
-		if len(some) == 1000 || i == n-1 {
-			if _, err := f.PutReference(ctx, some...); err != nil {
-				return err
-			}
-			some = some[:0]
-		}
-	}
-	return f.Close()
-}
-
 // files are n scans as the bytes of JCAMP-DX files.
-func files(in, unknown []sample, n int, rng *rand.Rand) ([][]byte, error) {
+func files(in, unknown []dataset.Sample, n int, rng *rand.Rand) ([][]byte, error) {
 	var out [][]byte
 	for i := range n {
 		from := in
 		if i%100 < unknownOf100 {
 			from = unknown
 		}
-		scan, err := from[rng.IntN(len(from))].shown(rng, false)
+		scan, err := from[rng.IntN(len(from))].Shown(rng, false)
 		if err != nil {
 			return nil, err
 		}
 		if i%100 >= 100-mixedOf100 {
-			other, err := in[rng.IntN(len(in))].shown(rng, false)
+			other, err := in[rng.IntN(len(in))].Shown(rng, false)
 			if err != nil {
 				return nil, err
 			}
@@ -156,11 +71,11 @@ func added(scan, other spectra.Spectrum, share float64) spectra.Spectrum {
 
 // answering measures how long files take to be answered, and where the time goes.
 func (b *bench) answering(ctx context.Context, size, count int) ([]report.Result, error) {
-	all, err := samples(b.root)
+	all, err := dataset.Samples(b.root)
 	if err != nil {
 		return nil, err
 	}
-	var in, unknown []sample
+	var in, unknown []dataset.Sample
 	for i, s := range all {
 		if i%withheldOneIn == withheldOneIn-1 {
 			unknown = append(unknown, s)
@@ -170,7 +85,7 @@ func (b *bench) answering(ctx context.Context, size, count int) ([]report.Result
 	}
 	rng := rand.New(rand.NewPCG(3, 0))
 	path := filepath.Join(b.work, fmt.Sprintf("library-%d.db", size))
-	if err := filled(ctx, path, in, size, rng); err != nil {
+	if err := dataset.FillLibrary(ctx, path, in, size, rng); err != nil {
 		return nil, err
 	}
 	scans, err := files(in, unknown, count, rng)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"fentrace/bench/dataset"
 	"fentrace/bench/program"
 	"fentrace/bench/report"
 	"fentrace/data"
@@ -95,7 +96,7 @@ func (b *bench) starting(ctx context.Context, p built, path string, size int, sc
 }
 
 // batching measures how fast a folder of files is answered with the recorded reference library, and whether memory grows with it.
-func (b *bench) batching(ctx context.Context, p built, in, unknown []sample, rng *rand.Rand) ([]report.Result, error) {
+func (b *bench) batching(ctx context.Context, p built, in, unknown []dataset.Sample, rng *rand.Rand) ([]report.Result, error) {
 	recorded := filepath.Join(b.work, "recorded.db")
 	if err := b.imported(ctx, recorded); err != nil {
 		return nil, err

@@ -7,7 +7,6 @@ import (
 	"os"
 	"time"
 
-	"fentrace/server"
 	"fentrace/server/backup"
 )
 
@@ -18,18 +17,22 @@ type backupCommand struct {
 
 func (backupCommand) Help() string {
 	return `Copies the database and what the server has learnt into one file, while the server runs. Put it on another machine:
-the copy holds everything that was stored, readable by whoever has it.
+the copy holds everything that was stored, readable by whoever has it. What is encrypted there is so in the copy, which cannot be used
+without the key: keep that too, in another place. No key is needed to back up or to restore.
 
 Examples:
 
-    fentrace backup --data ~/fentrace-data --to /media/usb/fentrace.tar.zst`
+    fentrace backup --data ~/fentrace-data --to /media/usb/fentrace.tar.zst
+    fentrace backup --data ~/fentrace-data --db postgres:///fentrace \
+        --to /media/usb/fentrace.tar.zst  # needs pg_dump`
 }
 
 func (c *backupCommand) Run(env *environment) error {
-	if c.DB != "" {
-		return usagef("--db: a PostgreSQL database is backed up with its own pg_dump, and restored with pg_restore; copy %s from the data folder as well", server.LearnedFile)
-	}
 	dir, err := c.folder()
+	if err != nil {
+		return err
+	}
+	database, err := c.address()
 	if err != nil {
 		return err
 	}
@@ -38,7 +41,12 @@ func (c *backupCommand) Run(env *environment) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	m, err := backup.To(env.ctx, dir, c.To, programVersion().Version, time.Now())
+	var m backup.Manifest
+	if database != "" {
+		m, err = backup.PostgresTo(env.ctx, dir, database, c.To, programVersion().Version, time.Now())
+	} else {
+		m, err = backup.To(env.ctx, dir, c.To, programVersion().Version, time.Now())
+	}
 	if err != nil {
 		return err
 	}
@@ -57,14 +65,17 @@ is. Start the server on the new folder then: it makes the archive for looking ba
 
 Examples:
 
-    fentrace restore /media/usb/fentrace.tar.zst --data ~/fentrace-data`
+    fentrace restore /media/usb/fentrace.tar.zst --data ~/fentrace-data
+    fentrace restore /media/usb/fentrace.tar.zst --data ~/fentrace-data \
+        --db postgres:///new  # an empty database; needs pg_restore`
 }
 
 func (c *restoreCommand) Run(env *environment) error {
-	if c.DB != "" {
-		return usagef("--db: a PostgreSQL database is restored with its own pg_restore")
-	}
 	dir, err := c.folder()
+	if err != nil {
+		return err
+	}
+	database, err := c.address()
 	if err != nil {
 		return err
 	}
@@ -73,7 +84,12 @@ func (c *restoreCommand) Run(env *environment) error {
 		return usagef("%w", err)
 	}
 	defer f.Close()
-	m, err := backup.Restore(env.ctx, f, dir)
+	var m backup.Manifest
+	if database != "" {
+		m, err = backup.PostgresRestore(env.ctx, f, dir, database)
+	} else {
+		m, err = backup.Restore(env.ctx, f, dir)
+	}
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,9 @@ spectrum. The column substance is the first controlled finding, else the first f
 an answer it is only the best candidate. A text that begins with = + - or @ has an apostrophe put before it, so that
 a spreadsheet does not take it for a formula.
 
+With --server the files are sent to it one by one, answered and stored there; a file that it has already is not stored again,
+so that a batch that was interrupted is run again.
+
 Files that cannot be read have a row with the column error, and are listed at the end; the exit code is 1 then. An
 interrupt (Ctrl-C) keeps what is done.
 
@@ -37,7 +40,10 @@ Examples:
 const badListed = 100
 
 func (c *batchCommand) Run(env *environment) error {
-	_, id, err := c.identifier(env)
+	id, err := c.answerer(env)
+	if env.remote != nil {
+		id = storedAnswers{remoteAnswers{env}}
+	}
 	if err != nil {
 		return err
 	}
@@ -58,8 +64,11 @@ func (c *batchCommand) Run(env *environment) error {
 		table.add(unread(bad.path, "", bad.err))
 	}
 	progress := env.newProgress("answering", "files", len(walked.files))
-	err = ordered(env.ctx, walked.files, func(path string) []answer { return env.answerFile(id, path) }, func(answers []answer) error {
+	err = ordered(env.ctx, walked.files, id.file, func(answers []answer) error {
 		for _, a := range answers {
+			if a.fatal {
+				return a.err
+			}
 			sum.count(a)
 			if err := table.add(a); err != nil {
 				return err

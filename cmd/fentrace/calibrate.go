@@ -12,6 +12,7 @@ import (
 	"fentrace/device/acquire"
 	"fentrace/device/calibrated"
 	"fentrace/spectra"
+	"fentrace/spectra/format"
 )
 
 type calibrateCommands struct {
@@ -152,7 +153,7 @@ func (c *standardFlags) measure(env *environment, what string) ([]measured, erro
 			return nil, err
 		}
 		for i, s := range spectra.Scans(read) {
-			name := nameOf(path, s, i)
+			name := format.SpectrumName(path, s, i)
 			if s.Metadata.Calibration != nil && s.Metadata.Calibration.State != spectra.CalibrationFailed {
 				return nil, fmt.Errorf("%s is corrected already: calibrate with the scan as the instrument gives it", name)
 			}

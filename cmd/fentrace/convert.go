@@ -16,7 +16,7 @@ import (
 )
 
 type convertCommand struct {
-	Paths     []string `arg:"" help:"Files of any readable format, or folders of them."`
+	Paths     []string `arg:"" help:"Files of any readable format, or folders of them; with --server ids of stored scans."`
 	Out       string   `required:"" placeholder:"PATH" help:"File to write when its name ends in .jdx, .dx, .csv, .spc or .parquet; else a folder."`
 	To        string   `enum:",jcamp,csv,spc,parquet" default:"" placeholder:"FORMAT" help:"jcamp, csv, spc or parquet; needed when --out is a folder."`
 	Overwrite bool     `help:"Replace files that exist."`
@@ -115,6 +115,14 @@ func (c *conversion) choose() (parquet bool, err error) {
 func (c *conversion) sources() ([]string, error) {
 	var files []string
 	for _, p := range c.Paths {
+		if c.env.remote != nil {
+			id, err := scanID(p)
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, id)
+			continue
+		}
 		info, err := os.Stat(p)
 		if err != nil || !info.IsDir() {
 			files = append(files, p) // what is wrong with it is said when it is read
@@ -153,7 +161,7 @@ func (c *conversion) each(sources []string, progress *progress) error {
 }
 
 func (c *conversion) one(path string) error {
-	read, _, err := c.env.readSpectra(path)
+	read, err := c.env.spectraOf(path)
 	if err != nil {
 		return err
 	}
@@ -221,7 +229,7 @@ func (c *conversion) parquet(sources []string, progress *progress) error {
 			if err := c.env.ctx.Err(); err != nil {
 				return err
 			}
-			read, _, err := c.env.readSpectra(path)
+			read, err := c.env.spectraOf(path)
 			if err != nil {
 				c.bad = append(c.bad, badPath{path, err})
 			}

@@ -16,7 +16,8 @@ type doctorCommand struct {
 
 func (doctorCommand) Help() string {
 	return `Looks at this program, its libraries and a data folder, and says what is wrong and what to do about it. It changes
-nothing, and may run beside the server. Exit code 1: something is wrong.
+nothing, and may run beside the server. With --server it looks at that server from here: whether it answers and is ready, who you
+are to it, its version, and how far its clock is from this one. Exit code 1: something is wrong.
 
 Examples:
 
@@ -51,6 +52,14 @@ func wrong(format string, args ...any) healthFinding {
 }
 
 func (c *doctorCommand) Run(env *environment) error {
+	if env.remote != nil {
+		given := c.set()
+		given["data"], given["db"] = c.Data != "", c.DB != ""
+		if err := ownOnly(given); err != nil {
+			return err
+		}
+		return c.run(env, c.remoteChecks(env))
+	}
 	dir, err := c.folder()
 	if err != nil {
 		return err
@@ -58,21 +67,30 @@ func (c *doctorCommand) Run(env *environment) error {
 	if c.DB != "" {
 		return usagef("--db: doctor looks at the database in a data folder only; ask PostgreSQL's own programs about another")
 	}
-	sheet, broken := env.newSheet(), false
 	look, lookErr := store.LookAt(env.ctx, dir)
-	for _, check := range []struct {
-		name string
-		do   func() healthFinding
-	}{
+	return c.run(env, []healthCheck{
 		{"program", checkProgram},
 		{"libraries", func() healthFinding { return c.checkLibraries(env) }},
 		{"learnt library", func() healthFinding { return checkLearned(env.ctx, dir) }},
 		{"data folder", func() healthFinding { return checkFolder(dir) }},
 		{"database", func() healthFinding { return checkDatabase(look, lookErr) }},
+		{"encryption", func() healthFinding { return checkEncryption(look, c.keyFlags, dir) }},
 		{"clock", func() healthFinding { return checkClock(look, time.Now()) }},
 		{"queue", func() healthFinding { return checkQueue(look) }},
 		{"archive", func() healthFinding { return checkArchive(dir) }},
-	} {
+		{"log", func() healthFinding { return checkLog(dir, look, time.Now()) }},
+	})
+}
+
+// healthCheck is one thing to look at.
+type healthCheck struct {
+	name string
+	do   func() healthFinding
+}
+
+func (c *doctorCommand) run(env *environment, checks []healthCheck) error {
+	sheet, broken := env.newSheet(), false
+	for _, check := range checks {
 		f := check.do()
 		f.Check = check.name
 		broken = broken || f.Result == wellWrong

@@ -15,9 +15,9 @@ import (
 )
 
 // examined is what doctor says of a data folder, by check, and its exit code.
-func examined(t *testing.T, dir string) (map[string]healthFinding, int) {
+func examined(t *testing.T, dir string, more ...string) (map[string]healthFinding, int) {
 	t.Helper()
-	code, stdout, stderr := run(t, "", "doctor", "--json", "--data", dir)
+	code, stdout, stderr := run(t, "", append([]string{"doctor", "--json", "--data", dir}, more...)...)
 	out := map[string]healthFinding{}
 	for d := json.NewDecoder(strings.NewReader(stdout)); d.More(); {
 		var f healthFinding

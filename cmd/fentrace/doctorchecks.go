@@ -147,3 +147,23 @@ func checkArchive(dir string) healthFinding {
 	}
 	return ok("whole")
 }
+
+// verifyEvery is after what time everything should be verified again.
+const verifyEvery = 31 * 24 * time.Hour
+
+func checkLog(dir string, l store.Look, now time.Time) healthFinding {
+	v, done, err := server.LastVerified(dir)
+	switch {
+	case err != nil:
+		return advice("%v: `fentrace verify` writes it anew", err)
+	case !done && l.Scans == 0:
+		return ok("nothing is stored that could be verified")
+	case !done:
+		return advice("what is stored was never verified: `fentrace verify`")
+	case v.Faults > 0:
+		return wrong("%d faults were found on %s: `fentrace verify` names them", v.Faults, v.At.Format(time.DateOnly))
+	case now.Sub(v.At) > verifyEvery:
+		return advice("what is stored was verified last on %s: `fentrace verify`", v.At.Format(time.DateOnly))
+	}
+	return ok("verified on %s: %d entries, no fault", v.At.Format(time.DateOnly), v.Leaves)
+}

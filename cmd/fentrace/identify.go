@@ -6,6 +6,7 @@ import (
 
 	"fentrace/library/identify"
 	"fentrace/spectra"
+	"fentrace/spectra/format"
 )
 
 type identifyCommand struct {
@@ -31,7 +32,8 @@ Examples:
 // answer is what became of one spectrum; without one, of one file.
 type answer struct {
 	identify.Identification
-	err error // why there is no Identification
+	err   error // why there is no Identification
+	fatal bool  // and there will be none of other files either
 }
 
 // failure is the line of a file that could not be read. It has no other fields, so that no program takes an empty
@@ -45,7 +47,7 @@ func (c *identifyCommand) Run(env *environment) error {
 	if err := env.onlyOneStdin(c.Files); err != nil {
 		return err
 	}
-	_, id, err := c.identifier(env)
+	id, err := c.answerer(env)
 	if err != nil {
 		return err
 	}
@@ -54,8 +56,11 @@ func (c *identifyCommand) Run(env *environment) error {
 		return env.sameSample(id, c.Files, print)
 	}
 	incomplete := false
-	err = ordered(env.ctx, c.Files, func(path string) []answer { return env.answerFile(id, path) }, func(answers []answer) error {
+	err = ordered(env.ctx, c.Files, id.file, func(answers []answer) error {
 		for _, a := range answers {
+			if a.fatal {
+				return a.err
+			}
 			incomplete = incomplete || a.err != nil
 			if err := print(a); err != nil {
 				return err
@@ -112,7 +117,7 @@ func (env *environment) answerFile(id *identify.Identifier, path string) []answe
 	var answers []answer
 	for i, s := range spectra.Scans(read) {
 		ans, err := id.Identify(context.WithoutCancel(env.ctx), s)
-		ans.File = nameOf(path, s, i)
+		ans.File = format.SpectrumName(path, s, i)
 		if err != nil {
 			answers = append(answers, unread(ans.File, hash, err))
 			continue
@@ -132,7 +137,7 @@ func unread(path, hash string, err error) answer {
 }
 
 // sameSample answers all files together and prints a line for each that could not be read.
-func (env *environment) sameSample(id *identify.Identifier, files []string, print func(answer) error) error {
+func (env *environment) sameSample(id answerer, files []string, print func(answer) error) error {
 	var scans []sampleScan
 	incomplete := false
 	for _, path := range files {
@@ -150,7 +155,7 @@ func (env *environment) sameSample(id *identify.Identifier, files []string, prin
 			}
 		}
 		for i, s := range spectra.Scans(read) {
-			scans = append(scans, sampleScan{file: nameOf(path, s, i), Spectrum: s})
+			scans = append(scans, sampleScan{file: format.SpectrumName(path, s, i), Spectrum: s})
 		}
 	}
 	if len(scans) == 0 {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"fentrace/spectra"
+	"fentrace/spectra/format"
 	"fentrace/spectra/interferogram"
 )
 
@@ -100,7 +101,7 @@ func (c *interferogramCommand) Run(env *environment) error {
 		if i > 0 {
 			sheet.line("")
 		}
-		sheet.name(nameOf(c.File, r.Spectrum, i), r.Metadata.Simulated)
+		sheet.name(format.SpectrumName(c.File, r.Spectrum, i), r.Metadata.Simulated)
 		sheet.computed(r)
 	}
 	if c.Out != "" {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"fentrace/library"
+	"fentrace/server/client/rest"
 )
 
 type libraryListCommand struct {
@@ -26,45 +27,11 @@ Examples:
     fentrace library list --json | jq '.substances[] | select(.controlled) | .name'`
 }
 
-// tierCounts are the references of one substance, or of all.
-type tierCounts struct {
-	Measured  int `json:"measured"`
-	Published int `json:"published"`
-	Simulated int `json:"simulated"`
-}
-
-func (t *tierCounts) add(tier library.Tier) {
-	switch tier {
-	case library.Measured:
-		t.Measured++
-	case library.Published:
-		t.Published++
-	case library.Simulated:
-		t.Simulated++
-	}
-}
-
-// listedSubstance is a substance with what speaks for it.
-type listedSubstance struct {
-	library.Substance
-	References tierCounts `json:"references"`
-}
-
-// listJSON is the list for programs. The counts are those of the substances listed.
-type listJSON struct {
-	Version    string              `json:"version"`
-	Layers     []library.LayerInfo `json:"layers"`
-	References tierCounts          `json:"references_by_tier"`
-	Unverified int                 `json:"unverified"`
-	Substances []listedSubstance   `json:"substances"`
-}
-
 func (c *libraryListCommand) Run(env *environment) error {
-	stack, err := c.open(env.ctx)
+	list, err := c.list(env)
 	if err != nil {
 		return err
 	}
-	list := c.list(stack)
 	if c.JSON {
 		return printJSON(env.stdout, list, false)
 	}
@@ -94,41 +61,22 @@ func (c *libraryListCommand) Run(env *environment) error {
 	return sheet.err
 }
 
-func (c *libraryListCommand) list(stack *library.Stack) listJSON {
-	counts := map[string]*tierCounts{}
-	for _, r := range stack.References() {
-		if counts[r.SubstanceID] == nil {
-			counts[r.SubstanceID] = &tierCounts{}
+func (c *libraryListCommand) list(env *environment) (library.Listing, error) {
+	if env.remote != nil {
+		if err := ownOnly(c.set()); err != nil {
+			return library.Listing{}, err
 		}
-		counts[r.SubstanceID].add(r.Tier)
+		return env.remote.LibraryContents(env.ctx, &rest.LibraryContentsParams{Class: &c.Class, Controlled: &c.Controlled, Missing: &c.Missing})
 	}
-	out := listJSON{Version: stack.Version(), Layers: stack.Layers(), Substances: []listedSubstance{}}
-	for _, s := range stack.Substances() {
-		one := listedSubstance{Substance: s}
-		if n := counts[s.ID]; n != nil {
-			one.References = *n
-		}
-		if !c.wants(one) {
-			continue
-		}
-		out.Substances = append(out.Substances, one)
-		out.References.Measured += one.References.Measured
-		out.References.Published += one.References.Published
-		out.References.Simulated += one.References.Simulated
-		if s.Unverified {
-			out.Unverified++
-		}
+	stack, err := c.open(env.ctx)
+	if err != nil {
+		return library.Listing{}, err
 	}
-	return out
-}
-
-func (c *libraryListCommand) wants(s listedSubstance) bool {
-	return (c.Class == "" || strings.EqualFold(c.Class, s.Class)) && (!c.Controlled || s.Controlled) &&
-		(!c.Missing || s.Controlled && s.References.Measured == 0)
+	return stack.List(library.ListFilter{Class: c.Class, Controlled: c.Controlled, Missing: c.Missing}), nil
 }
 
 // substance prints one line of the list; a second mark goes below the first.
-func (s *sheet) substance(sub listedSubstance) {
+func (s *sheet) substance(sub library.ListedSubstance) {
 	var marks []string
 	if sub.Controlled {
 		marks = append(marks, "CONTROLLED")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fentrace/library"
+	"fentrace/server/client/rest"
 	"fentrace/spectra"
 )
 
@@ -24,43 +25,16 @@ func (libraryShowCommand) Help() string {
     fentrace library show --library lab.db --json caffeine`
 }
 
-// showJSON is one substance for programs.
-type showJSON struct {
-	Substance  library.Substance   `json:"substance"`
-	References []library.Reference `json:"references"`
-}
-
 func (c *libraryShowCommand) Run(env *environment) error {
-	stack, err := c.open(env.ctx)
+	out, err := c.show(env)
 	if err != nil {
 		return err
-	}
-	cas, name := "", c.Name
-	if library.ValidCAS(c.Name) {
-		cas, name = c.Name, ""
-	}
-	sub, ok := stack.Lookup(cas, "", name)
-	if !ok {
-		return fmt.Errorf("no substance of the library is called %q, or several are%s", c.Name, similar(stack, c.Name))
-	}
-	out := showJSON{Substance: sub, References: []library.Reference{}}
-	for _, r := range stack.References() {
-		if r.SubstanceID == sub.ID {
-			if r.Stored != nil {
-				s, err := r.Load(env.ctx)
-				if err != nil {
-					return err
-				}
-				r.Spectrum = &s
-			}
-			out.References = append(out.References, r)
-		}
 	}
 	if c.JSON {
 		return printJSON(env.stdout, out, false)
 	}
 	sheet := env.newSheet()
-	sheet.substanceFacts(sub)
+	sheet.substanceFacts(out.Substance)
 	for _, r := range out.References {
 		if err := env.ctx.Err(); err != nil {
 			return err
@@ -74,19 +48,18 @@ func (c *libraryShowCommand) Run(env *environment) error {
 	return sheet.err
 }
 
-// similar suggests names that contain what was asked for.
-func similar(stack *library.Stack, name string) string {
-	var found []string
-	want := strings.ToLower(strings.TrimSpace(name))
-	for _, s := range stack.Substances() {
-		if len(found) < 5 && want != "" && strings.Contains(strings.ToLower(s.Name), want) {
-			found = append(found, s.Name)
+func (c *libraryShowCommand) show(env *environment) (library.Shown, error) {
+	if env.remote != nil {
+		if err := ownOnly(c.set()); err != nil {
+			return library.Shown{}, err
 		}
+		return env.remote.LibrarySubstance(env.ctx, &rest.LibrarySubstanceParams{Name: c.Name})
 	}
-	if len(found) == 0 {
-		return "; `fentrace library list` names them all"
+	stack, err := c.open(env.ctx)
+	if err != nil {
+		return library.Shown{}, err
 	}
-	return "; there are: " + strings.Join(found, ", ")
+	return stack.Show(env.ctx, c.Name)
 }
 
 func (s *sheet) substanceFacts(sub library.Substance) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -26,6 +27,8 @@ type libraryValidateCommand struct {
 	DryRun      bool     `help:"Only report; answers stay as they are."`
 	JSON        bool     `name:"json" help:"Print the report as JSON."`
 	libraryFlags
+
+	made *time.Time // of a validation at a server
 }
 
 func (libraryValidateCommand) Help() string {
@@ -33,6 +36,7 @@ func (libraryValidateCommand) Help() string {
 drawn from its references as other instruments would record them (SIMULATED), and answered with part of the library
 hidden; your own scans of known content, given with --scans, count as well. The report is stored in the last --library
 and used from then on, until anything in the libraries changes. It takes about two minutes for 80 substances.
+With --server the validation that the server's answers rest on is shown; none is made.
 
 Examples:
 
@@ -42,6 +46,9 @@ Examples:
 }
 
 func (c *libraryValidateCommand) Run(env *environment) error {
+	if env.remote != nil {
+		return c.remote(env)
+	}
 	if len(c.Library) == 0 && !c.DryRun {
 		return usagef("the embedded core cannot be written to: give a library of your own with --library FILE.db, or --dry-run")
 	}
@@ -86,6 +93,33 @@ func (c *libraryValidateCommand) Run(env *environment) error {
 	return c.print(env, report)
 }
 
+// remote shows the validation that the server's answers rest on; it makes none.
+func (c *libraryValidateCommand) remote(env *environment) error {
+	given := c.set()
+	given["scans"], given["dry-run"] = len(c.Scans) > 0, c.DryRun
+	if err := ownOnly(given); err != nil {
+		return err
+	}
+	kept, err := env.remote.LibraryValidation(env.ctx)
+	if err != nil {
+		return err
+	}
+	if len(kept.Report) == 0 {
+		return errors.New(plain(strings.Join(kept.Sentences, " ")))
+	}
+	var report validate.Report
+	if err := json.Unmarshal(kept.Report, &report); err != nil {
+		return fmt.Errorf("the validation of the server is of another version: %w", err)
+	}
+	if c.Plot != "" {
+		if err := writeWhole(c.Plot, false, report.PNG); err != nil {
+			return err
+		}
+	}
+	c.made = kept.Made
+	return c.print(env, report)
+}
+
 // changes says what differs from the last validation of these layers; nil without one.
 func changes(stack *library.Stack, report validate.Report) []string {
 	last, ok := stack.LastValidation(report.Technique)
@@ -125,6 +159,8 @@ func (c *libraryValidateCommand) print(env *environment, report validate.Report)
 	}
 	sheet.line("")
 	switch {
+	case c.made != nil:
+		sheet.line("Made at " + c.made.UTC().Format(time.RFC3339) + "; the server's answers use it until its library changes.")
 	case c.DryRun:
 		sheet.line("Nothing was stored.")
 	default:

@@ -38,6 +38,9 @@ type queueJSON struct {
 const queueShown = 50
 
 func (c *queueCommand) Run(env *environment) error {
+	if env.remote != nil {
+		return c.remote(env)
+	}
 	st, err := openStore(env, c.dataFlags)
 	if err != nil {
 		return err
@@ -55,45 +58,49 @@ func (c *queueCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	return c.print(env, api.NewQueue("", b), api.QueuedFiles(unsent))
+}
+
+func (c *queueCommand) print(env *environment, q api.Queue, files []api.QueuedFile) error {
 	if c.JSON {
-		return printJSON(env.stdout, queueJSON{api.NewQueue("", b), api.QueuedFiles(unsent)}, false)
+		return printJSON(env.stdout, queueJSON{q, files}, false)
 	}
 	sheet := env.newSheet()
-	sheet.queue(b, unsent)
+	sheet.queue(q, files)
 	return sheet.err
 }
 
 // queue prints what waits and what was refused.
-func (s *sheet) queue(b store.Backlog, unsent []store.Unsent) {
-	s.line(counted(b.Waiting, "scan waits", "scans wait") + " to be sent.")
-	if b.Parked > 0 {
-		s.line(counted(b.Parked, "scan was", "scans were") + " refused by the other server; `fentrace send --parked` tries again.")
+func (s *sheet) queue(q api.Queue, files []api.QueuedFile) {
+	s.line(counted(q.Waiting, "scan waits", "scans wait") + " to be sent.")
+	if q.Parked > 0 {
+		s.line(counted(q.Parked, "scan was", "scans were") + " refused by the other server; `fentrace send --parked` tries again.")
 	}
-	if b.LastSent != nil {
-		s.field("last sent", b.LastSent.Local().Format(time.RFC3339))
+	if q.LastSent != nil {
+		s.field("last sent", q.LastSent.Local().Format(time.RFC3339))
 	}
 	scans := 0
-	for _, u := range unsent {
-		scans += u.Scans
-		name := u.Filename
-		if u.Parked != nil {
+	for _, f := range files {
+		scans += f.Scans
+		name := f.Filename
+		if f.Parked != nil {
 			name = "REFUSED " + name
 		}
 		s.line("")
-		s.name(name, u.Simulated)
-		s.field("stored", u.Stored.Local().Format(time.RFC3339))
-		s.field("scan", u.Key)
-		s.field("answer", u.Headline)
-		if u.Attempts > 0 {
-			s.field("attempts", fmt.Sprint(u.Attempts))
-			s.field("reason", u.Error)
+		s.name(name, f.Simulated)
+		s.field("stored", f.Stored.Local().Format(time.RFC3339))
+		s.field("scan", f.ScanID)
+		s.field("answer", f.Headline)
+		if f.Attempts > 0 {
+			s.field("attempts", fmt.Sprint(f.Attempts))
+			s.field("reason", f.Error)
 		}
 	}
-	if left := b.Waiting + b.Parked - scans; left > 0 {
+	if left := q.Waiting + q.Parked - scans; left > 0 {
 		s.line("")
 		s.line(fmt.Sprintf("and %d more; --json lists all.", left))
 	}
-	if len(unsent) > 0 {
+	if len(files) > 0 {
 		s.line("")
 		s.line(identify.Presumptive)
 	}
@@ -105,8 +112,12 @@ func openStore(env *environment, f dataFlags) (*store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	ring, err := f.ring()
+	if err != nil {
+		return nil, err
+	}
 	if address != "" {
-		return store.OpenPostgres(env.ctx, address)
+		return store.OpenPostgres(env.ctx, address, store.WithKeys(ring))
 	}
 	dir, err := f.folder()
 	if err != nil {
@@ -115,7 +126,7 @@ func openStore(env *environment, f dataFlags) (*store.Store, error) {
 	if _, err := os.Stat(filepath.Join(dir, store.FileName)); errors.Is(err, fs.ErrNotExist) {
 		return nil, usagef("%s holds no database; name the folder with --data", dir)
 	}
-	return store.Open(env.ctx, dir)
+	return store.Open(env.ctx, dir, store.WithKeys(ring))
 }
 
 type sendCommand struct {
@@ -129,6 +140,8 @@ func (sendCommand) Help() string {
 	return `Sends the scans that wait to another Fentrace server, in the order they were taken, each exactly once. A server may run
 on the same folder meanwhile. Certificates are checked against those of the system; SSL_CERT_FILE names others.
 
+With --server that server is asked how far it is: it sends by itself, and this waits until it has, or cannot.
+
 Exit code 0: nothing waits any more and nothing was refused.
 
 Example:
@@ -138,6 +151,9 @@ Example:
 }
 
 func (c *sendCommand) Run(env *environment) error {
+	if env.remote != nil {
+		return c.remote(env)
+	}
 	if c.Upstream == "" {
 		return usagef("name the server to send to with --upstream; `fentrace queue` shows what waits")
 	}

@@ -100,15 +100,3 @@ func readable(path string) bool {
 	n, err := io.ReadFull(f, head)
 	return (err == nil || errors.Is(err, io.ErrUnexpectedEOF)) && acquire.IsScan(head[:n])
 }
-
-// nameOf is what s, the i-th (0-based) spectrum of a file, is called: the file, from the second on with its number; of an
-// archive, the file within it.
-func nameOf(path string, s spectra.Spectrum, i int) string {
-	if source := format.SourceName(path, s); source != path {
-		return source
-	}
-	if i == 0 {
-		return path
-	}
-	return fmt.Sprintf("%s#%d", path, i+1)
-}

@@ -54,6 +54,9 @@ func (c *rescreenCommand) Run(env *environment) (err error) {
 	if !(c.Least >= 0.3 && c.Least <= 1) {
 		return usagef("--least %g is outside 0.3 to 1", c.Least)
 	}
+	if env.remote != nil {
+		return c.remote(env)
+	}
 	st, err := openStore(env, c.dataFlags)
 	if err != nil {
 		return err
@@ -204,26 +207,22 @@ func (c *rescreenCommand) print(env *environment, st *store.Store, r store.Rescr
 	if err != nil {
 		return err
 	}
+	return c.printFound(env, r, hits)
+}
+
+func (c *rescreenCommand) printFound(env *environment, r store.Rescreen, hits []store.LookBackHit) error {
 	if c.JSON {
-		err = printJSON(env.stdout, lookedBack{r, hits}, false)
-	} else {
-		sheet := env.newSheet()
-		sheet.lookedBack(r, hits)
-		err = sheet.err
-	}
-	switch {
-	case err != nil:
-		return err
-	case r.State == store.RescreenCancelled:
-		how := "interrupted"
-		if env.ctx.Err() == nil {
-			how = "cancelled by another program, such as a server on this folder"
+		if err := printJSON(env.stdout, lookedBack{r, hits}, false); err != nil {
+			return err
 		}
-		return fmt.Errorf("%s: %d of %d scans are done; the same command goes on from there", how, r.Done, r.Total)
-	case r.State == store.RescreenFailed:
-		return errors.New(r.Error)
+		return env.ended(r)
 	}
-	return nil
+	sheet := env.newSheet()
+	sheet.lookedBack(r, hits)
+	if sheet.err != nil {
+		return sheet.err
+	}
+	return env.ended(r)
 }
 
 func (s *sheet) lookedBack(r store.Rescreen, hits []store.LookBackHit) {
@@ -263,6 +262,10 @@ func (c *rescreenCommand) like(env *environment, l *lookback.Looker) error {
 	if err != nil {
 		return err
 	}
+	return c.printLike(env, found)
+}
+
+func (c *rescreenCommand) printLike(env *environment, found []lookback.Similar) error {
 	if c.JSON {
 		return printJSON(env.stdout, found, false)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"fentrace/device/emulator"
+	"fentrace/server/client"
 	"fentrace/server/store"
 	"fentrace/spectra/calibration"
 	"fentrace/spectra/interferogram"
@@ -26,6 +27,8 @@ const (
 
 // commands is the command line. Each field is one command; its type holds the flags and Run.
 type commands struct {
+	Config settingsFlag `placeholder:"FILE.toml" help:"Read flags from a file: one line for each, such as server = \"https://fentrace.example.org\", at the top or in a table named like the command."`
+	remoteFlags
 	Identify      identifyCommand      `cmd:"" help:"Answer scans: ALARM, NO ANSWER or NOTHING CONTROLLED SEEN, with the reasons."`
 	Batch         batchCommand         `cmd:"" help:"Answer every scan of a folder into one table (CSV)."`
 	Show          showCommand          `cmd:"" help:"Draw the spectra of a file, or print them as JSON."`
@@ -40,8 +43,14 @@ type commands struct {
 	Rescreen      rescreenCommand      `cmd:"" help:"Look through all stored scans: with a new reference, or for what looked like one of them."`
 	Queue         queueCommand         `cmd:"" help:"List the scans that wait to be sent to another server."`
 	Send          sendCommand          `cmd:"" help:"Send the scans that wait to another server."`
+	Scans         scansCommands        `cmd:"" help:"List the scans stored at a server, or get one."`
+	Result        resultCommand        `cmd:"" help:"Enter at a server what a laboratory found."`
 	Backup        backupCommand        `cmd:"" help:"Copy all that a server has stored into one file, while it runs."`
 	Restore       restoreCommand       `cmd:"" help:"Make a data folder from a backup."`
+	Export        exportCommands       `cmd:"" help:"Write what is stored for somebody else: evidence packs."`
+	Verify        verifyCommand        `cmd:"" help:"Check an evidence pack without a server, or that everything a server has stored is as it was stored."`
+	Purge         purgeCommand         `cmd:"" help:"Erase scans that are past the term of a retention policy."`
+	Key           keyCommands          `cmd:"" help:"Encrypt what is stored: make keys, change them."`
 	Doctor        doctorCommand        `cmd:"" help:"Say what is wrong with this installation, and what to do about it."`
 	Demo          demoCommand          `cmd:"" help:"Show everything at work with SIMULATED data."`
 	Version       versionCommand       `cmd:"" help:"Say which version this is."`
@@ -65,6 +74,7 @@ type environment struct {
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
+	remote *client.Client // what --server names; nil: everything is done on this machine
 }
 
 // usageError is an error of the command line itself.
@@ -93,7 +103,8 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			code = int(e)
 		}
 	}()
-	parser, err := newParser(&commands{}, stdout, stderr)
+	var c commands
+	parser, err := newParser(&c, stdout, stderr)
 	if err != nil {
 		return env.fail(err)
 	}
@@ -102,7 +113,10 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintf(stderr, "fentrace: %s\nRun `%s --help` to see how it is used.\n", plain(err.Error()), helpPath(err))
 		return exitUsage
 	}
-	return env.fail(parsed.Run(env))
+	if err := env.connect(c.remoteFlags, parsed); err != nil {
+		return env.fail(err)
+	}
+	return env.fail(hint(parsed.Run(env)))
 }
 
 // newParser reads command lines into c.
@@ -166,7 +180,7 @@ func (env *environment) fail(err error) int {
 		message = strings.Join(wrap(message, 0), "\n")
 	}
 	fmt.Fprintln(env.stderr, message)
-	if errors.As(err, &usage) {
+	if errors.As(err, &usage) || errors.Is(err, store.ErrKeyNeeded) {
 		return exitUsage
 	}
 	return exitFailed

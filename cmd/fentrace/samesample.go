@@ -35,7 +35,7 @@ var samplePipeline = preprocess.Pipeline{Name: "same-sample", Version: "1", Step
 // identifySample answers scans of one sample together: it identifies the mean of the scans, each resampled to 1
 // cm-1 over the range they share and brought to unit length. Saturated scans are left out as long as others
 // remain, and the reasons say so. The answer's SHA256 is that over the sorted hashes of the scans, one per line.
-func identifySample(ctx context.Context, id *identify.Identifier, scans []sampleScan) (identify.Identification, error) {
+func identifySample(ctx context.Context, id answerer, scans []sampleScan) (identify.Identification, error) {
 	if len(scans) > maxSampleScans {
 		return identify.Identification{}, fmt.Errorf("%w: %d scans, at most %d", errNotOneSample, len(scans), maxSampleScans)
 	}
@@ -71,7 +71,7 @@ func identifySample(ctx context.Context, id *identify.Identifier, scans []sample
 }
 
 // unsaturated leaves out saturated scans, unless all are.
-func unsaturated(ctx context.Context, id *identify.Identifier, scans []sampleScan) (used []sampleScan, left int, err error) {
+func unsaturated(ctx context.Context, id answerer, scans []sampleScan) (used []sampleScan, left int, err error) {
 	for _, s := range scans {
 		ans, err := id.Identify(ctx, s.Spectrum)
 		if err != nil {

@@ -13,7 +13,6 @@ import (
 	"fentrace/library"
 	"fentrace/library/identify"
 	"fentrace/server"
-	"fentrace/server/store"
 	"fentrace/spectra"
 )
 
@@ -35,7 +34,8 @@ type scanCommand struct {
 
 func (scanCommand) Help() string {
 	return `Exit code 0: the scan was taken and answered, whatever the verdict. With --data both are on the disk before the answer
-is printed. With --upstream what waits is then tried to be sent for a few seconds; what could not be stays in the queue,
+is printed. With --server the scan is answered and stored there; when that fails it is kept in a file.
+With --upstream what waits is then tried to be sent for a few seconds; what could not be stays in the queue,
 for ` + "`fentrace send`" + ` or a server on the same folder.
 
 Examples:
@@ -79,17 +79,11 @@ func (c *scanCommand) Run(env *environment) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	stack, id, err := c.identifier(env)
+	keep, err := c.answers(env)
 	if err != nil {
 		return err
 	}
-	keep, err := c.keeper(env, stack, id)
-	if err != nil {
-		return err
-	}
-	if keep != nil {
-		defer keep.Close()
-	}
+	defer keep.Close()
 	dev, err := c.openDevice(env.ctx, env)
 	if err != nil {
 		return err
@@ -123,15 +117,15 @@ func (c *scanCommand) Run(env *environment) error {
 			return err
 		}
 	}
-	ans, err := c.answer(env, keep, id, scan, s)
+	ans, err := keep.answer(scan, s)
 	if err != nil {
 		return err
 	}
 	ans.File = c.Save
-	if err := c.print(env, scan, s, ans); err != nil || keep == nil {
+	if err := c.print(env, scan, s, ans); err != nil {
 		return err
 	}
-	return env.sendNow(keep)
+	return keep.sent()
 }
 
 // keeper is the server whose database the scan is to be kept in; it does not listen. Nil without --data.
@@ -161,15 +155,6 @@ func (c *scanCommand) keeper(env *environment, stack *library.Stack, id *identif
 		return env.prepared(lib, filepath.Join(c.Data, server.IndexFolder))
 	}
 	return server.New(env.ctx, server.Config{DataDir: c.Data, Database: database, Library: stack, NewIdentifier: prepared, Upstream: upstream, Queue: true, Logger: logger(env.stderr)})
-}
-
-// answer answers the scan, and with a keeper stores both first.
-func (c *scanCommand) answer(env *environment, keep *server.Server, id *identify.Identifier, scan acquire.Scan, s spectra.Spectrum) (identify.Identification, error) {
-	if keep == nil {
-		return id.Identify(env.ctx, s)
-	}
-	stored, err := keep.KeepScan(env.ctx, scan, store.Fields{})
-	return stored.Identification, err
 }
 
 // print prints spectrum and answer.

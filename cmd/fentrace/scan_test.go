@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"fentrace/library"
 	"fentrace/library/identify"
 	"fentrace/spectra"
 	"fentrace/spectra/format"
@@ -204,7 +205,7 @@ func TestLearningFromAnInstrumentTakesTheRepeatsOneByOne(t *testing.T) {
 	if code != exitOK || !strings.Contains(stdout, "3 references added") || strings.Count(stderr, "press Enter") != 3 {
 		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
 	}
-	var list listJSON
+	var list library.Listing
 	if err := json.Unmarshal([]byte(mustRun(t, "library", "list", "--json", "--no-core", "--library", lib)), &list); err != nil {
 		t.Fatal(err)
 	}

@@ -35,12 +35,12 @@ type serveCommand struct {
 	Of        string `name:"machine-agency" default:"local" placeholder:"ID" help:"Whose machine this is: the agency whose people use --port, and whose scans --upstream sends on (${default})."`
 	MaxUpload string `default:"32MiB" placeholder:"SIZE" help:"Largest file accepted (${default})."`
 
-	Config    settingsFlag  `placeholder:"FILE.toml" help:"Read flags from a file, see below."`
 	Idle      time.Duration `name:"session-idle" placeholder:"TIME" help:"After how long a browser that does nothing has to log in again, such as 30m. By default that is 30m, with --port never: gloves are in the way."`
 	LogLevel  string        `default:"warn" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"What is logged: ${enum}; info has a line for each request (${default})."`
 	LogFormat string        `default:"text" enum:"text,json" placeholder:"FORMAT" help:"How: ${enum} (${default})."`
 	TLSCert   string        `name:"tls-cert" placeholder:"FILE.pem" help:"Speak TLS with this certificate (its chain in the same file); needs --tls-key. Both are read again when they change."`
 	TLSKey    string        `name:"tls-key" placeholder:"FILE.pem" help:"The key of the certificate."`
+	Reasons   bool          `name:"require-dissemination-reason" help:"Hand out evidence packs, STIX and reports only if it is said who is given them and why."`
 	Metrics   string        `placeholder:"HOST:PORT" help:"Answer Prometheus under /metrics there, without log-in."`
 	dataFlags
 	upstreamFlags
@@ -53,7 +53,8 @@ type serveCommand struct {
 func (serveCommand) Help() string {
 	return `Prints a link that logs in once, within 15 minutes. Ctrl-C lets running requests finish and ends it. With --port the
 pages can scan. With --upstream every scan stored here is sent on to that server, in order, as soon as it can be reached;
-what waits is kept in the folder. Every flag can also be set by an environment variable, FENTRACE_LISTEN for
+what waits is kept in the folder. With --encryption-key-file raw
+bytes and spectra are stored encrypted (fentrace help key new). Every flag can also be set by an environment variable, FENTRACE_LISTEN for
 --listen, or in the file that --config names: one line for each, such as listen = "127.0.0.1:8080". The command
 line counts most, then the environment. GET /healthz and /readyz say whether the server is well.
 
@@ -66,7 +67,8 @@ Examples:
     fentrace serve --data ~/fentrace-data --new-login
     fentrace serve --data ~/fentrace-data --new-token van-7 --token-for upload
     fentrace serve --data ~/fentrace-data --new-login --user ada --role chemist
-    fentrace serve --data ~/fentrace-data --new-login --user root --role administrator
+    fentrace serve --data ~/fentrace-data --new-login \
+        --user root --role administrator
     fentrace serve --data ~/fentrace-data \
         --upstream https://fentrace.example.org --upstream-token-file token`
 }
@@ -186,6 +188,10 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 	if err != nil {
 		return server.Config{}, err
 	}
+	ring, err := c.ring()
+	if err != nil {
+		return server.Config{}, err
+	}
 	mark, err := tlp.Parse(c.Mark)
 	if err != nil {
 		return server.Config{}, usagef("--mark: %v", err)
@@ -199,7 +205,7 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 		return server.Config{}, err
 	}
 	config := server.Config{
-		DataDir: dir, Database: database, UploadTLP: mark, Agency: c.Of, Upstream: upstream, Listen: c.Listen, Library: stack, MaxUpload: size,
+		DataDir: dir, Database: database, Keys: ring, RequireReason: c.Reasons, UploadTLP: mark, Agency: c.Of, Upstream: upstream, Listen: c.Listen, Library: stack, MaxUpload: size,
 		Acquire: c.settings(c.portFlags), Logger: c.logger(env.stderr), MetricsListen: c.Metrics, Certificate: c.TLSCert, Key: c.TLSKey, SessionIdle: c.idle(), Version: programVersion().Version,
 	}
 	if c.Port != "" {
@@ -243,6 +249,11 @@ func printLogin(env *environment, s *server.Server, user string) error {
 
 // warnings says what the person who starts the server has to know.
 func (c *serveCommand) warnings(env *environment) {
+	if dir, err := c.folder(); err == nil {
+		if path := c.inFolder(dir); path != "" {
+			fmt.Fprintf(env.stderr, "Warning: the key %s lies in the folder that it protects: move it to another place.\n", plain(path))
+		}
+	}
 	if c.TLSCert != "" {
 		return
 	}

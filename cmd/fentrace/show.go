@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"fentrace/spectra"
+	"fentrace/spectra/format"
 	"fentrace/spectra/picture"
 )
 
 type showCommand struct {
-	File string `arg:"" help:"File of any readable format, or - for the standard input."`
+	File string `arg:"" help:"File of any readable format, or - for the standard input; with --server the id of a stored scan."`
 	JSON bool   `name:"json" help:"Print the spectra as JSON."`
 	PNG  string `name:"png" placeholder:"FILE.png" help:"Draw the spectra into a picture."`
 }
@@ -33,7 +34,7 @@ type spectraJSON struct {
 }
 
 func (c *showCommand) Run(env *environment) error {
-	read, _, err := env.readSpectra(c.File)
+	read, err := env.spectraOf(c.File)
 	if err != nil {
 		return err
 	}
@@ -53,7 +54,7 @@ func (c *showCommand) Run(env *environment) error {
 		if err := env.ctx.Err(); err != nil {
 			return err
 		}
-		sheet.name(nameOf(c.File, s, i), s.Metadata.Simulated)
+		sheet.name(format.SpectrumName(c.File, s, i), s.Metadata.Simulated)
 		sheet.spectrum(s)
 	}
 	return sheet.err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fentrace/server"
+	"fentrace/server/client"
 	"fentrace/server/forward"
 	"fentrace/server/store"
 )
@@ -32,6 +33,7 @@ func (f databaseFlags) address() (string, error) {
 type dataFlags struct {
 	Data string `placeholder:"DIR" help:"Folder of the database; by default fentrace in the user's configuration folder."`
 	databaseFlags
+	keyFlags
 }
 
 // folder returns the folder named, or the default.
@@ -68,7 +70,7 @@ func (f upstreamFlags) config() (*forward.Config, error) {
 	if f.UpstreamTokenFile == "" {
 		return nil, usagef("--upstream %s: name the file with the access token with --upstream-token-file; `fentrace serve --new-token NAME` on that server makes one", f.Upstream)
 	}
-	token := func() (string, error) { return forward.ReadToken(f.UpstreamTokenFile) }
+	token := func() (string, error) { return client.ReadToken(f.UpstreamTokenFile) }
 	if _, err := token(); err != nil {
 		return nil, usageError{err}
 	}

@@ -30,6 +30,11 @@ type Backend interface {
 	// content was stored before, unless by the request with the same key. Errors: ErrUnreadable, store.ErrInvalid,
 	// store.ErrKeyUsed, store.ErrFull.
 	Receive(ctx context.Context, u Upload) (sc store.Scan, created bool, err error)
+	// Identify answers a file and stores nothing. Errors: ErrUnreadable.
+	Identify(ctx context.Context, u Upload) (Identified, error)
+	// Stack is the library that scans are answered with.
+	Stack() *library.Stack
+	About() About
 	// Overlay prepares the plot of a stored scan.
 	Overlay(ctx context.Context, sc store.Scan) (identify.Overlay, error)
 	// Sheet prepares the report of a stored scan.
@@ -69,8 +74,25 @@ type Backend interface {
 	ReadAlert(ctx context.Context, id, by string) error
 	// Similar are stored scans that agree with a stored scan, best first. Errors: store.ErrNotFound, search.ErrNotSearchable.
 	Similar(ctx context.Context, scanID string, least float64, limit int) ([]lookback.Similar, error)
+	// Evidence makes a pack of scans for somebody, and notes that. Errors: those of store.ForExport, store.ErrErased,
+	// store.ErrInvalid, evidence.ErrTooLarge.
+	Evidence(ctx context.Context, ids []string, to store.Release) (pack []byte, name string, err error)
+	// Release notes that bytes with these scans leave. Errors: store.ErrInvalid when it has to be said to whom and why.
+	Release(ctx context.Context, body []byte, to store.Release, scans []store.Scan) error
+	// SetHold keeps a scan from being erased. Errors: those of store.SetHold.
+	SetHold(ctx context.Context, scanID, reason string) (store.Hold, error)
+	// ReleaseHold lets it be erased again. Errors: those of store.ReleaseHold.
+	ReleaseHold(ctx context.Context, scanID, why string) error
 	// STIX says for whom a bundle of a scan speaks, and how it is marked.
 	STIX(sc store.Scan) exchange.STIXOptions
+	// Checkpoint signs what the log of what was done is now.
+	Checkpoint(ctx context.Context) (store.StoredCheckpoint, error)
+	// LogKey is the public key of these checkpoints.
+	LogKey() string
+	// StartVerification begins to verify everything that is stored, unless that is being done.
+	StartVerification()
+	// Verification is the one that runs, or the last one.
+	Verification() VerificationState
 	// OwnMachine reports whether this machine, its spectrometer and its queue, is that of the agency of who asks.
 	OwnMachine(ctx context.Context) bool
 	// Now is the time of this server.
@@ -131,17 +153,21 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 	a.huma = humaecho.New(e, cfg)
 	a.registerLogin()
 	a.registerUpload()
+	a.registerIdentify()
 	a.registerScans()
 	a.registerIntelligence()
 	a.registerDevice()
+	a.registerLibrary()
 	a.registerQueue()
 	a.registerLaboratory()
 	a.registerLearning()
 	a.registerValidation()
 	a.registerLookBack()
 	a.registerRecords()
+	a.registerEvidence()
 	a.registerEvents()
 	a.registerAdmin()
+	a.registerLog()
 	for _, path := range []string{cfg.OpenAPIPath + ".json", cfg.OpenAPIPath + "-3.0.json", cfg.OpenAPIPath + ".yaml", cfg.OpenAPIPath + "-3.0.yaml"} {
 		au.Needs(http.MethodGet, path, auth.Account)
 	}
@@ -173,8 +199,12 @@ func register[I, O any](a *API, op huma.Operation, h func(context.Context, *I) (
 	}
 	op.Errors = append(op.Errors, http.StatusUnauthorized)
 	a.permitted(&op)
+	note := a.audited(&op)
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := h(ctx, in)
+		if err == nil {
+			err = note(ctx, out)
+		}
 		if err != nil {
 			return nil, a.problem(ctx, op.OperationID, err)
 		}

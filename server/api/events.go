@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -38,10 +39,10 @@ func (a *API) registerEvents() {
 		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
 			"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}}}
 	register(a, op, func(ctx context.Context, in *struct {
-		LastEventID int64 `header:"Last-Event-ID" minimum:"0" maximum:"9007199254740991" doc:"resume after this event"`
+		LastEventID eventNumber `header:"Last-Event-ID" minimum:"0" maximum:"9007199254740991" doc:"resume after this event"`
 	}) (*huma.StreamResponse, error) {
-		last := in.LastEventID
-		if last == 0 {
+		last := in.LastEventID.Value
+		if !in.LastEventID.Set {
 			var err error
 			if last, err = a.store.LastEvent(ctx); err != nil {
 				return nil, err
@@ -50,6 +51,23 @@ func (a *API) registerEvents() {
 		return &huma.StreamResponse{Body: func(hc huma.Context) { a.stream(hc, last) }}, nil
 	})
 }
+
+// eventNumber is a header whose absence is not zero: an empty store has had no event yet.
+type eventNumber struct {
+	Value int64
+	Set   bool
+}
+
+// Schema implements huma.SchemaProvider.
+func (eventNumber) Schema(r huma.Registry) *huma.Schema {
+	return huma.SchemaFromType(r, reflect.TypeFor[int64]())
+}
+
+// Receiver implements huma.ParamWrapper.
+func (o *eventNumber) Receiver() reflect.Value { return reflect.ValueOf(o).Elem().Field(0) }
+
+// OnParamSet implements huma.ParamReactor.
+func (o *eventNumber) OnParamSet(isSet bool, _ any) { o.Set = isSet }
 
 func (a *API) stream(hc huma.Context, last int64) {
 	ctx, w := hc.Context(), humaecho.Unwrap(hc).Response()
@@ -66,7 +84,8 @@ func (a *API) stream(hc huma.Context, last int64) {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	seen, _ := a.backend.Live() // what is past is not shown
-	ok := send(": listening\n\n")
+	// An id without data is no event, but where a reader goes on that is cut off before the first one.
+	ok := send(": listening\nid: %d\n\n", last)
 	queue, unread, rescreens := "", 0, followed{}
 	who, _ := auth.From(ctx)
 	machine := who.May(auth.ScansTake) && a.backend.OwnMachine(ctx)

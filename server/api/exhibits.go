@@ -17,7 +17,7 @@ const (
 )
 
 type ExhibitsQuery struct {
-	PageQuery
+	TableQuery
 	Form      string `query:"form" enum:"powder,tablet,liquid,paper,plant,residue,other"`
 	Simulated string `query:"simulated" enum:"true,false"`
 	Text      string `query:"q" maxLength:"200" doc:"part of label, case, packaging, note or what it was expected as"`

@@ -11,8 +11,8 @@ import (
 
 // WindowQuery is a span of acquisition times as query parameters.
 type WindowQuery struct {
-	From string `query:"from" maxLength:"40" doc:"first time of acquisition: RFC 3339, or a date (UTC)"`
-	To   string `query:"to" maxLength:"40" doc:"acquired before this time; a plain date includes that day (UTC)"`
+	From string `query:"from" maxLength:"40" example:"2026-11-01" doc:"first time of acquisition: RFC 3339, or a date (UTC)"`
+	To   string `query:"to" maxLength:"40" example:"2026-11-30T18:00:00Z" doc:"acquired before this time; a plain date includes that day (UTC)"`
 }
 
 // window returns the span; zero times where none is stated.
@@ -45,21 +45,22 @@ type FilterQuery struct {
 	WindowQuery
 	Verdict   string `query:"verdict" enum:"alarm,no_alarm,inconclusive"`
 	Technique string `query:"technique" enum:"raman,ir,other"`
-	Substance string `query:"substance" maxLength:"200" doc:"name of a finding"`
+	Substance string `query:"substance" maxLength:"200" example:"fentanyl" doc:"name of a finding"`
 	Class     string `query:"class" maxLength:"200" doc:"class of a finding"`
-	County    string `query:"county" maxLength:"200"`
+	County    string `query:"county" maxLength:"200" example:"Bernalillo"`
 	State     string `query:"state" maxLength:"200"`
 	Simulated string `query:"simulated" enum:"true,false"`
 	Reviewed  string `query:"reviewed" enum:"yes,no,disagreed,needs_laboratory" doc:"by a second person: of the laboratory result that counts, without one of the presumptive answer"`
 	Seizure   string `query:"seizure" maxLength:"36" doc:"id of the seizure it is linked to"`
 	Exhibit   string `query:"exhibit_id" maxLength:"36" doc:"id of the exhibit it is linked to"`
+	SHA256    string `query:"sha256" pattern:"^[0-9a-f]{64}$" doc:"of the file the scans came in"`
 	Text      string `query:"q" maxLength:"200" doc:"part of file name, case, exhibit, officer, place, device, headline or finding"`
 }
 
 func (q FilterQuery) filter() (store.Filter, error) {
 	from, to, err := q.window()
 	f := store.Filter{Verdict: q.Verdict, Technique: q.Technique, Substance: q.Substance, Class: q.Class,
-		County: q.County, State: q.State, From: from, To: to, Text: q.Text,
+		County: q.County, State: q.State, From: from, To: to, Text: q.Text, SHA256: q.SHA256,
 		RecordFilter: store.RecordFilter{Seizure: q.Seizure, Exhibit: q.Exhibit, Reviewed: q.Reviewed}}
 	if q.Simulated != "" {
 		simulated := q.Simulated == "true"

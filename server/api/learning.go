@@ -11,13 +11,8 @@ import (
 	"fentrace/server/store"
 )
 
-const (
-	// maxProposals and maxChanges are how many of them are listed.
-	maxProposals = 200
-	maxChanges   = 50
-	// maxChangedScans is how many scans one change lists.
-	maxChangedScans = 500
-)
+// maxChangedScans is how many scans one change lists.
+const maxChangedScans = 500
 
 // ProposedReference is a proposal with what the person who asks may do about it.
 type ProposedReference struct {
@@ -39,7 +34,7 @@ type SubstanceName struct {
 
 // ItemID is the path parameter of everything about one proposal or one change.
 type ItemID struct {
-	ID string `path:"id" format:"uuid"`
+	ID string `path:"id" format:"uuid" example:"3f2a9c50-5a0e-4a53-9b3c-6f1d2e8b7a90"`
 }
 
 type proposalOutput struct{ Body ProposedReference }
@@ -76,18 +71,21 @@ func (a *API) registerProposals() {
 	type proposals struct {
 		Body struct {
 			Proposals []ProposedReference `json:"proposals" doc:"open ones first, then the newest first; scans without candidates"`
+			PageEnd
 		}
 	}
 	register(a, huma.Operation{OperationID: "library-proposals", Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: "/v1/library/proposals",
 		Summary: "Scans proposed as references by laboratory results"},
 		func(ctx context.Context, in *struct {
 			Status string `query:"status" enum:"open,accepted,rejected,withdrawn" doc:"all when left out"`
+			PageQuery
 		}) (*proposals, error) {
-			ps, err := a.store.Proposals(ctx, in.Status, maxProposals)
+			ps, next, err := a.store.ProposalPage(ctx, in.Status, in.Cursor, in.Limit)
 			if err != nil {
 				return nil, err
 			}
 			out := &proposals{}
+			out.Body.NextCursor = next
 			out.Body.Proposals = []ProposedReference{}
 			for _, p := range ps {
 				one, err := a.proposed(ctx, p)
@@ -161,14 +159,15 @@ func (a *API) registerChanges() {
 	type changes struct {
 		Body struct {
 			Changes []store.LibraryChange `json:"changes" doc:"newest first"`
+			PageEnd
 		}
 	}
 	register(a, huma.Operation{OperationID: "library-changes", Extensions: needs(auth.LibraryRead), Method: http.MethodGet, Path: "/v1/library/changes",
 		Summary: "What changed with each version of the library this server has answered with"},
-		func(ctx context.Context, _ *struct{}) (*changes, error) {
-			cs, err := a.store.LibraryChanges(ctx, maxChanges)
+		func(ctx context.Context, in *PageQuery) (*changes, error) {
 			out := &changes{}
-			out.Body.Changes = cs
+			var err error
+			out.Body.Changes, out.Body.NextCursor, err = a.store.LibraryChangePage(ctx, in.Cursor, in.Limit)
 			return out, err
 		})
 	type change struct {

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"fentrace/server/auth"
+	"fentrace/server/observe"
 	"fentrace/server/store"
 	"fentrace/server/tlp"
 )
@@ -84,6 +85,7 @@ func (a *API) registerLogin() {
 func (a *API) login(ctx context.Context, in *loginInput) (*cookieOutput, error) {
 	var session string
 	var err error
+	ctx = store.As(ctx, store.Principal{Request: observe.RequestID(ctx), Address: in.from})
 	switch b := in.Body; {
 	case b.Code != "" && b.User == "" && b.Password == "":
 		session, err = a.auth.LoginCode(ctx, in.from, b.Code)

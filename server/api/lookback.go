@@ -13,12 +13,15 @@ import (
 	"fentrace/server/store"
 )
 
-// What is listed at most.
-const (
-	maxRescreens = 100
-	maxHits      = 1000
-	maxAlerts    = 200
-)
+// maxRescreens is how many look-backs a stream of events follows.
+const maxRescreens = 100
+
+// RescreenFound is one look-back with a page of what it found.
+type RescreenFound struct {
+	store.Rescreen
+	Scans []store.LookBackHit `json:"scans" doc:"that agree with the reference, those taken first first"`
+	PageEnd
+}
 
 func (a *API) registerLookBack() {
 	a.registerRescreens()
@@ -46,6 +49,7 @@ func (a *API) registerRescreens() {
 	type rescreens struct {
 		Body struct {
 			Rescreens []store.Rescreen `json:"rescreens" doc:"newest first"`
+			PageEnd
 		}
 	}
 	register(a, huma.Operation{OperationID: "begin-rescreen", Extensions: needs(auth.LookBack), Method: http.MethodPost, Path: "/v1/rescreens",
@@ -71,27 +75,25 @@ func (a *API) registerRescreens() {
 		})
 	register(a, huma.Operation{OperationID: "rescreens", Extensions: needs(auth.IntelligenceRead), Method: http.MethodGet, Path: "/v1/rescreens", Summary: "Looks through the past, and how far they are",
 		Description: "GET /v1/events tells whenever one of them has changed."},
-		func(ctx context.Context, _ *struct{}) (*rescreens, error) {
+		func(ctx context.Context, in *PageQuery) (*rescreens, error) {
 			out := &rescreens{}
 			var err error
-			out.Body.Rescreens, err = a.store.Rescreens(ctx, maxRescreens)
+			out.Body.Rescreens, out.Body.NextCursor, err = a.store.Rescreens(ctx, in.Cursor, in.Limit)
 			return out, err
 		})
-	type rescreen struct {
-		Body struct {
-			store.Rescreen
-			Scans []store.LookBackHit `json:"scans" doc:"that agree with the reference, those taken first first"`
-		}
-	}
+	type rescreen struct{ Body RescreenFound }
 	register(a, huma.Operation{OperationID: "rescreen", Extensions: needs(auth.IntelligenceRead), Method: http.MethodGet, Path: "/v1/rescreens/{id}", Summary: "One look through the past with what it found",
 		Errors: []int{http.StatusNotFound}},
-		func(ctx context.Context, in *ItemID) (*rescreen, error) {
+		func(ctx context.Context, in *struct {
+			ItemID
+			PageQuery
+		}) (*rescreen, error) {
 			out := &rescreen{}
 			var err error
 			if out.Body.Rescreen, err = a.store.Rescreen(ctx, in.ID); err != nil {
 				return nil, err
 			}
-			out.Body.Scans, err = a.store.LookBackHits(ctx, out.Body.ReferenceID, maxHits)
+			out.Body.Scans, out.Body.NextCursor, err = a.store.LookBackHitPage(ctx, out.Body.ReferenceID, in.Cursor, in.Limit)
 			return out, err
 		})
 	register(a, huma.Operation{OperationID: "cancel-rescreen", Extensions: needs(auth.LookBack), Method: http.MethodPost, Path: "/v1/rescreens/{id}/cancel",
@@ -108,16 +110,17 @@ func (a *API) registerAlerts() {
 	type alerts struct {
 		Body struct {
 			Alerts []store.Alert `json:"alerts" doc:"those not read first, then newest first"`
+			PageEnd
 		}
 	}
 	register(a, huma.Operation{OperationID: "alerts", Extensions: needs(auth.IntelligenceRead), Method: http.MethodGet, Path: "/v1/alerts",
 		Summary: "Where a substance was earlier than was known",
 		Description: "Found by looking through the past with a reference that was not there at the time. Presumptive, as every answer is. " +
 			"Scans whose county is not known count together, by state where that is known."},
-		func(ctx context.Context, _ *struct{}) (*alerts, error) {
+		func(ctx context.Context, in *PageQuery) (*alerts, error) {
 			out := &alerts{}
 			var err error
-			out.Body.Alerts, err = a.store.Alerts(ctx, maxAlerts)
+			out.Body.Alerts, out.Body.NextCursor, err = a.store.AlertPage(ctx, in.Cursor, in.Limit)
 			return out, err
 		})
 	register(a, huma.Operation{OperationID: "read-alert", Extensions: needs(auth.IntelligenceRead), Method: http.MethodPost, Path: "/v1/alerts/{id}/read", Summary: "Say that you have read an alert",

@@ -17,9 +17,11 @@ import (
 
 	"fentrace/device"
 	"fentrace/device/acquire"
+	"fentrace/library"
 	"fentrace/library/search"
 	"fentrace/server/auth"
 	"fentrace/server/chunked"
+	"fentrace/server/evidence"
 	"fentrace/server/lookback"
 	"fentrace/server/store"
 )
@@ -46,7 +48,10 @@ var statuses = []struct {
 	{ErrNoDevice, http.StatusConflict},
 	{ErrBusy, http.StatusConflict},
 	{ErrNotLearnt, http.StatusServiceUnavailable},
+	{store.ErrErased, http.StatusGone},
+	{evidence.ErrTooLarge, http.StatusRequestEntityTooLarge},
 	{store.ErrNotFound, http.StatusNotFound},
+	{library.ErrNoSubstance, http.StatusNotFound},
 	{lookback.ErrNoReference, http.StatusUnprocessableEntity},
 	{search.ErrNotSearchable, http.StatusUnprocessableEntity},
 	{store.ErrStale, http.StatusPreconditionFailed},
@@ -56,7 +61,7 @@ var statuses = []struct {
 	{store.ErrClosed, http.StatusConflict},
 	{store.ErrElsewhere, http.StatusForbidden},
 	{store.ErrMarked, http.StatusForbidden},
-	{store.ErrWithheld, http.StatusConflict},
+	{store.ErrWithheld, http.StatusUnprocessableEntity}, // not a conflict, which whoever sends on would try again
 	{store.ErrSecondPerson, http.StatusForbidden},
 	{store.ErrAlone, http.StatusConflict},
 	{store.ErrFull, http.StatusInsufficientStorage},
@@ -93,6 +98,10 @@ func (a *API) problem(ctx context.Context, what string, err error) error {
 		a.log.ErrorContext(ctx, "request failed", slog.String("operation", what), slog.Any("error", err))
 		return huma.ErrorWithHeaders(huma.NewError(http.StatusServiceUnavailable, away.Error()), http.Header{"Retry-After": {databaseRetry}})
 	}
+	if errors.Is(err, store.ErrFull) { // the cause names files
+		a.log.ErrorContext(ctx, "request failed", slog.String("operation", what), slog.Any("error", err))
+		return huma.NewError(http.StatusInsufficientStorage, store.ErrFull.Error())
+	}
 	if status := StatusOf(err); status != http.StatusInternalServerError {
 		answer := error(huma.NewError(status, err.Error()))
 		if field := (*store.FieldError)(nil); errors.As(err, &field) {
@@ -128,13 +137,32 @@ func StatusOf(err error) int {
 	return http.StatusInternalServerError
 }
 
+// Told is the status and the text with which an error is told to a caller: neither machines nor folders are in it. Errors of the
+// file system count as those of the disk.
+func Told(err error) (status int, text string) {
+	if status = StatusOf(err); status == http.StatusInternalServerError {
+		err = store.NameDisk(err)
+		status = StatusOf(err)
+	}
+	if away := databaseAway(err); away != nil {
+		return status, away.Error()
+	}
+	switch {
+	case errors.Is(err, store.ErrFull):
+		return status, store.ErrFull.Error()
+	case status == http.StatusInternalServerError:
+		return status, internal
+	}
+	return status, err.Error()
+}
+
 // databaseRetry is after how many seconds a database that was away is worth asking again.
 const databaseRetry = "5"
 
-// databaseAway is what a caller is told when the database cannot be used now, nil when it can. The cause names machines: it
-// is for the log.
+// databaseAway is what a caller is told when the database or the disk cannot be used now, nil when it can. The cause names machines
+// and folders: it is for the log.
 func databaseAway(err error) error {
-	for _, known := range []error{store.ErrUnavailable, store.ErrUncertain} {
+	for _, known := range []error{store.ErrUncertain, store.ErrUnavailable, store.ErrDisk} {
 		if errors.Is(err, known) {
 			return known
 		}
@@ -184,12 +212,12 @@ func ErrorHandler(log *slog.Logger) echo.HTTPErrorHandler {
 }
 
 // LimitBody refuses bodies that are too large: at once when Content-Length says so, else as soon as the limit has
-// been read. maxUpload applies to POST /v1/scans, to laboratory reports and to pieces of uploads, MaxBody to everything else.
+// been read. maxUpload applies to POST /v1/scans and /v1/identify, to laboratory reports and to pieces of uploads, MaxBody to everything else.
 func LimitBody(maxUpload int64) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r, limit := c.Request(), int64(MaxBody)
-			if r.Method == http.MethodPost && (c.Path() == uploadPath || c.Path() == reportRoute) || strings.HasPrefix(r.URL.Path, chunked.Path) {
+			if r.Method == http.MethodPost && (c.Path() == uploadPath || c.Path() == IdentifyPath || c.Path() == reportRoute) || strings.HasPrefix(r.URL.Path, chunked.Path) {
 				limit = maxUpload
 			}
 			if r.ContentLength > limit {

@@ -12,9 +12,6 @@ import (
 	"fentrace/server/store"
 )
 
-// maxQueued is how many files of the queue are listed.
-const maxQueued = 100
-
 // Queue is what has not been sent on to the other server. The numbers count scans.
 type Queue struct {
 	Upstream  string     `json:"upstream" doc:"address of the server that scans are sent to; empty: none is set"`
@@ -54,22 +51,25 @@ func QueuedFiles(unsent []store.Unsent) []QueuedFile {
 	return out
 }
 
-type queueOutput struct {
-	Body struct {
-		Queue
-		Files []QueuedFile `json:"files" doc:"the first hundred: those that wait in the order of sending, then parked ones"`
-	}
+// QueuePage is the queue with some of its files.
+type QueuePage struct {
+	Queue
+	Files []QueuedFile `json:"files" doc:"those that wait in the order of sending, then parked ones"`
+	PageEnd
 }
+
+type queueOutput struct{ Body QueuePage }
 
 func (a *API) registerQueue() {
 	register(a, huma.Operation{OperationID: "queue", Extensions: needs(auth.ScansTake), Method: http.MethodGet, Path: "/v1/queue", Summary: "Scans that wait to be sent to another server"},
-		func(ctx context.Context, _ *struct{}) (*queueOutput, error) {
+		func(ctx context.Context, in *PageQuery) (*queueOutput, error) {
 			out := &queueOutput{}
 			var err error
 			if out.Body.Queue, err = a.backend.Queue(ctx); err != nil {
 				return nil, err
 			}
-			unsent, err := a.store.Unsent(ctx, maxQueued)
+			unsent, next, err := a.store.UnsentPage(ctx, in.Cursor, in.Limit)
+			out.Body.NextCursor = next
 			out.Body.Files = QueuedFiles(unsent)
 			return out, err
 		})

@@ -23,8 +23,8 @@ import (
 // Lists of records are given in these forms, the first by default.
 var listTypes = []string{jsonType, csvType}
 
-// PageQuery is which part of a list is asked for, and in which form.
-type PageQuery struct {
+// TableQuery is which part of a list is asked for, and in which form.
+type TableQuery struct {
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
 	Cursor string `query:"cursor" maxLength:"200" doc:"next_cursor of the page before"`
 	Accept string `header:"Accept" doc:"application/json, or text/csv for the same page as a table"`
@@ -33,7 +33,7 @@ type PageQuery struct {
 }
 
 // Resolve implements huma.Resolver.
-func (q *PageQuery) Resolve(ctx huma.Context) []error {
+func (q *TableQuery) Resolve(ctx huma.Context) []error {
 	q.at = ctx.URL()
 	return nil
 }
@@ -55,7 +55,7 @@ type tabled interface {
 }
 
 // answer writes a page. name is that of the file when it is a table.
-func (q *PageQuery) answer(list tabled, name string) (*listAnswer, error) {
+func (q *TableQuery) answer(list tabled, name string) (*listAnswer, error) {
 	as, ok := typeNames[q.As]
 	if !ok {
 		if as = negotiation.SelectQValue(q.Accept, listTypes); as == "" {

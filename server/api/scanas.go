@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -44,6 +43,7 @@ type scanAsInput struct {
 	Accept      string `header:"Accept" doc:"application/json; chemical/x-jcamp-dx or text/csv for the spectrum; image/png for the overlay; application/pdf for a report"`
 	As          string `query:"as" enum:"json,jcamp,csv,png,pdf" doc:"the same by name, for links; counts more than Accept"`
 	IfNoneMatch string `header:"If-None-Match"`
+	ReleaseQuery
 }
 
 type scanAsOutput struct {
@@ -78,9 +78,13 @@ func (a *API) scanAs(ctx context.Context, in *scanAsInput) (*scanAsOutput, error
 	if err := a.writeScan(ctx, &b, sc, as); err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(b.Bytes())
-	out := &scanAsOutput{ContentType: as, Vary: "Accept", Body: b.Bytes(), ETag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
-	if slices.Contains(strings.Split(strings.ReplaceAll(in.IfNoneMatch, " ", ""), ","), out.ETag) {
+	if as == pdfType {
+		if err := a.backend.Release(ctx, b.Bytes(), in.to(store.ReleaseReport), []store.Scan{sc}); err != nil {
+			return nil, err
+		}
+	}
+	out := &scanAsOutput{ContentType: as, Vary: "Accept", Body: b.Bytes(), ETag: entityTag(b.Bytes())}
+	if unchanged(in.IfNoneMatch, out.ETag) {
 		return nil, huma.Status304NotModified()
 	}
 	if ext := extensions[as]; ext != "" {
@@ -91,6 +95,22 @@ func (a *API) scanAs(ctx context.Context, in *scanAsInput) (*scanAsOutput, error
 		out.Disposition = attachment(name)
 	}
 	return out, nil
+}
+
+// entityTag of an answer, by its content.
+func entityTag(b []byte) string {
+	sum := sha256.Sum256(b)
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+}
+
+// unchanged tells whether whoever asks has the answer with this tag; ifNoneMatch is the header (RFC 9110, 13.1.2).
+func unchanged(ifNoneMatch, tag string) bool {
+	for _, has := range strings.Split(ifNoneMatch, ",") {
+		if has = strings.TrimPrefix(strings.TrimSpace(has), "W/"); has == tag || has == "*" {
+			return true
+		}
+	}
+	return false
 }
 
 // form is the one of scanTypes that is asked for; ok is false when only others would do.

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"mime"
 	"net/http"
 
@@ -16,7 +17,7 @@ import (
 
 // ScanID is the path parameter of everything about one scan.
 type ScanID struct {
-	ID string `path:"id" format:"uuid"`
+	ID string `path:"id" format:"uuid" example:"8d1f5c1e-0f63-4c41-9d6b-8a4b5c9f0f11"`
 }
 
 type listInput struct {
@@ -35,14 +36,14 @@ type listOutput struct {
 
 type rawOutput struct {
 	ContentType string `header:"Content-Type"`
+	ETag        string `header:"ETag"`
 	Disposition string `header:"Content-Disposition"`
 	Body        []byte
 }
 
-type stixOutput struct {
-	ContentType string `header:"Content-Type"`
-	Disposition string `header:"Content-Disposition"`
-	Body        exchange.Object
+type stixInput struct {
+	ScanID
+	ReleaseQuery
 }
 
 func (a *API) registerScans() {
@@ -68,7 +69,9 @@ func (a *API) registerScans() {
 		ov, err := a.backend.Overlay(ctx, sc)
 		return &overlay{ov}, err
 	})
-	register(a, about("get-raw", "/raw", "The file as it came", auth.RecordsRead), a.raw)
+	whole := about("get-raw", "/raw", "The file as it came", auth.RecordsRead)
+	whole.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{"application/octet-stream": {}}}}
+	register(a, whole, a.raw)
 	op := about("get-stix", "/stix", "STIX 2.1 bundle of the scan", auth.Export)
 	op.Description = "For partners outside: marked as the scan, or as the server's bundles when that is stricter. What is marked AMBER+STRICT or RED, " +
 		"and what is another agency's AMBER, is not handed out (403)."
@@ -94,16 +97,23 @@ func (a *API) listScans(ctx context.Context, in *listInput) (*listOutput, error)
 	return out, nil
 }
 
-func (a *API) raw(ctx context.Context, in *ScanID) (*rawOutput, error) {
+func (a *API) raw(ctx context.Context, in *struct {
+	ScanID
+	IfNoneMatch string `header:"If-None-Match"`
+}) (*rawOutput, error) {
 	raw, name, err := a.store.Raw(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	// Never a type a browser would show: the bytes are whatever someone uploaded.
-	return &rawOutput{ContentType: "application/octet-stream", Disposition: attachment(name), Body: raw}, nil
+	tag := entityTag(raw)
+	if unchanged(in.IfNoneMatch, tag) {
+		return nil, huma.Status304NotModified()
+	}
+	return &rawOutput{ContentType: "application/octet-stream", ETag: tag, Disposition: attachment(name), Body: raw}, nil
 }
 
-func (a *API) stix(ctx context.Context, in *ScanID) (*stixOutput, error) {
+func (a *API) stix(ctx context.Context, in *stixInput) (*rawOutput, error) {
 	sc, err := a.store.ForExport(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -112,7 +122,14 @@ func (a *API) stix(ctx context.Context, in *ScanID) (*stixOutput, error) {
 	if sc.Simulated {
 		name = "SIMULATED-" + name
 	}
-	return &stixOutput{ContentType: exchange.STIXType, Disposition: attachment(name), Body: exchange.Bundle(sc, a.backend.STIX(sc))}, nil
+	body, err := json.Marshal(exchange.Bundle(sc, a.backend.STIX(sc)))
+	if err != nil {
+		return nil, err
+	}
+	if err := a.backend.Release(ctx, body, in.to(store.ReleaseSTIX), []store.Scan{sc}); err != nil {
+		return nil, err
+	}
+	return &rawOutput{ContentType: exchange.STIXType, Disposition: attachment(name), Body: body}, nil
 }
 
 func attachment(name string) string {

@@ -20,7 +20,7 @@ const (
 type ScansQuery = listInput
 
 type seizuresInput struct {
-	PageQuery
+	TableQuery
 	From      string `query:"from" maxLength:"40" doc:"first time of the seizure: RFC 3339, or a date (UTC)"`
 	To        string `query:"to" maxLength:"40" doc:"seized before this time; a plain date includes that day (UTC)"`
 	Case      string `query:"case" maxLength:"200"`

@@ -80,8 +80,8 @@ func (q FieldsQuery) fields() store.Fields {
 
 type uploadInput struct {
 	FieldsQuery
-	Filename string `query:"filename" maxLength:"200" doc:"name of the file when the body is its bytes"`
-	Key      string `header:"Idempotency-Key" maxLength:"202" doc:"the same for every attempt to send one file; a quoted string, up to 200 printable ASCII characters"`
+	Filename string `query:"filename" maxLength:"200" example:"spot-1.jdx" doc:"name of the file when the body is its bytes"`
+	Key      string `header:"Idempotency-Key" maxLength:"202" example:"\"9b2f6c1c-1c1b-4d0e-8f0a-2b7a3c9d5e11\"" doc:"the same for every attempt to send one file; a quoted string, up to 200 printable ASCII characters"`
 	request  huma.Context
 }
 
@@ -142,11 +142,11 @@ func (l Limits) weight(length string) int64 {
 }
 
 func (a *API) createScan(ctx context.Context, in *uploadInput) (*scanOutput, error) {
-	weight := a.limits.weight(in.request.Header("Content-Length"))
-	if err := a.uploads.Acquire(ctx, weight); err != nil {
+	release, err := a.room(ctx, in.request)
+	if err != nil {
 		return nil, err
 	}
-	defer a.uploads.Release(weight)
+	defer release()
 	key, err := requestKey(ctx, in.Key)
 	if err != nil {
 		return nil, err
@@ -193,8 +193,8 @@ func readUpload(in *uploadInput) (upload, error) {
 	if err == nil && len(up.Raw) == 0 {
 		err = fmt.Errorf("read %s: %w: it is empty", up.Name, ErrUnreadable)
 	}
-	if err == nil && up.Spectra == nil && isSpectrum(up.Raw) {
-		err = up.readSpectrum()
+	if err == nil {
+		up.Upload, err = WithSpectrum(up.Upload)
 	}
 	return up, err
 }
@@ -336,6 +336,16 @@ func (up *upload) readSpectrum() error {
 	}
 	up.Spectra = []spectra.Spectrum{s}
 	return nil
+}
+
+// WithSpectrum reads a file that is the JSON of a spectrum, which is no format of its own; any other is left as it is.
+func WithSpectrum(u Upload) (Upload, error) {
+	up := upload{u}
+	if up.Spectra == nil && isSpectrum(up.Raw) {
+		err := up.readSpectrum()
+		return up.Upload, err
+	}
+	return u, nil
 }
 
 // isSpectrum tells whether a file is the JSON of a spectrum, as stored here when it came in a JSON request.

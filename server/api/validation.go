@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -16,6 +17,8 @@ type ValidationReport struct {
 	Made      *time.Time    `json:"made,omitempty" doc:"absent: the library, as it is, was never validated"`
 	Sentences []string      `json:"sentences"`
 	Tables    []ReportTable `json:"tables"`
+	// Report is the validation as `fentrace library validate --json` prints it.
+	Report json.RawMessage `json:"report,omitempty" doc:"absent: the library, as it is, was never validated"`
 }
 
 // ReportTable is a table to be shown as it is.

@@ -49,11 +49,12 @@ type Service struct {
 	limits   *limits
 	hashing  chan struct{}         // bounds the memory that concurrent password checks take
 	needs    map[string]Permission // by method and route; complete before the first request
+	refusals refusals
 }
 
 // New returns a Service over st; clock tells the time. Sessions that are not used for idle, to a minute, end; 0: they do not.
 func New(st *store.Store, clock func() time.Time, idle time.Duration) *Service {
-	return &Service{store: st, clock: clock, idle: idle, throttle: newThrottle(clock), limits: newLimits(), hashing: make(chan struct{}, 2), needs: map[string]Permission{}}
+	return &Service{store: st, clock: clock, idle: idle, throttle: newThrottle(clock), limits: newLimits(), hashing: make(chan struct{}, 2), needs: map[string]Permission{}, refusals: refusals{of: map[store.Refusal]*counted{}}}
 }
 
 // NewCode makes a one-time log-in code for user, creating the account, as an operator's, when there is none. It opens
@@ -80,6 +81,7 @@ func (s *Service) NewCode(ctx context.Context, user string) (string, error) {
 
 // LoginCode trades a one-time code for a session secret. from is the caller's address, for the throttle.
 func (s *Service) LoginCode(ctx context.Context, from, code string) (session string, err error) {
+	defer s.watchLogIn(from, &err)
 	if err := s.throttle.check("from " + from); err != nil {
 		return "", err
 	}
@@ -104,7 +106,8 @@ func (s *Service) LoginCode(ctx context.Context, from, code string) (session str
 // LoginPassword trades a name and password, and where there is a second factor its code or a recovery code, for a session secret.
 // ErrSecondFactor: the password is right, and second was empty.
 func (s *Service) LoginPassword(ctx context.Context, from, user, password, second string) (session string, err error) {
-	keys := []string{"from " + from, "user " + user}
+	defer s.watchLogIn(from, &err)
+	keys := []string{"from " + from, account(user)}
 	if err := s.throttle.check(keys...); err != nil {
 		return "", err
 	}
@@ -134,10 +137,21 @@ func (s *Service) LoginPassword(ctx context.Context, from, user, password, secon
 	if err != nil {
 		return "", err
 	}
+	s.throttle.succeeded(account(user))
 	return s.newSession(ctx, u.Name)
 }
 
+// watchLogIn counts a log-in that was refused.
+func (s *Service) watchLogIn(from string, err *error) {
+	if errors.Is(*err, ErrDenied) || errors.Is(*err, ErrThrottled) {
+		s.refused(refusedLogIn, from, "", "")
+	}
+}
+
 func (s *Service) newSession(ctx context.Context, user string) (string, error) {
+	p, _ := store.Asking(ctx)
+	p.User = user
+	ctx = store.As(ctx, p)
 	secret := newSecret()
 	now := s.clock()
 	if err := s.store.AddSession(ctx, hash(secret), user, now, now.Add(SessionLife)); err != nil {

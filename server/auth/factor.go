@@ -75,12 +75,12 @@ func (s *Service) RemoveFactor(ctx context.Context, user, code string) error {
 		return err
 	}
 	if f.On {
-		if err := s.throttle.check("user " + user); err != nil {
+		if err := s.throttle.check(account(user)); err != nil {
 			return err
 		}
 		if err := s.checkFactor(ctx, user, f, code); err != nil {
 			if errors.Is(err, ErrDenied) || errors.Is(err, ErrSecondFactor) {
-				s.throttle.failed("user " + user)
+				s.throttle.failed(account(user))
 				err = ErrWrongCode
 			}
 			return err

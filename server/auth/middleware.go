@@ -68,6 +68,15 @@ func From(ctx context.Context) (Caller, bool) {
 // Middleware lets through whoever has a session or a token, and a role with the permission that the route needs. Pages redirect everyone else to the log-in page, the
 // interface under /v1 answers 401. With a cookie, requests that change something must come from our own pages.
 func (s *Service) Middleware(next echo.HandlerFunc) echo.HandlerFunc {
+	let := s.let(next)
+	return func(c echo.Context) error {
+		err := let(c)
+		s.watch(c, err)
+		return err
+	}
+}
+
+func (s *Service) let(next echo.HandlerFunc) echo.HandlerFunc {
 	crossOrigin := http.NewCrossOriginProtection()
 	return func(c echo.Context) error {
 		r := c.Request()
@@ -91,6 +100,9 @@ func (s *Service) Middleware(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
+		ctx := context.WithValue(r.Context(), callerKey{}, caller)
+		c.SetRequest(r.WithContext(store.As(ctx, store.Principal{User: caller.User, Role: caller.Role, Agency: caller.Agency, Clearance: caller.Clearance,
+			Request: observe.RequestID(ctx), Address: Host(r.RemoteAddr)})))
 		if caller.Session == "" && !allows(caller.Scope, r.Method, c.Path()) {
 			return echo.NewHTTPError(http.StatusForbidden, fmt.Sprintf("this access token is for %q only", caller.Scope))
 		}
@@ -103,8 +115,6 @@ func (s *Service) Middleware(next echo.HandlerFunc) echo.HandlerFunc {
 			return echo.NewHTTPError(http.StatusForbidden, fmt.Sprintf("your role is %s; this needs the permission %s, which these roles have: %s",
 				caller.Role, need, strings.Join(With(need), ", ")))
 		}
-		ctx := context.WithValue(r.Context(), callerKey{}, caller)
-		c.SetRequest(r.WithContext(store.As(ctx, store.Principal{User: caller.User, Role: caller.Role, Agency: caller.Agency, Clearance: caller.Clearance, Request: observe.RequestID(ctx)})))
 		return next(c)
 	}
 }
@@ -159,8 +169,8 @@ func (s *Service) sessionUser(ctx context.Context, session string) (store.User, 
 	u, used, err := s.store.SessionUser(ctx, hash(session), now, s.unusedSince(now))
 	if err == nil && s.idle > 0 && now.Sub(used) >= touchEvery {
 		err = s.store.TouchSession(ctx, hash(session), now)
-		if errors.Is(err, store.ErrFull) {
-			err = nil // on a full disk one may still look at what is there
+		if errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrDisk) {
+			err = nil // on a full or read-only disk one may still look at what is there
 		}
 	}
 	return u, err

@@ -64,6 +64,10 @@ const (
 	// Export: have records in the forms that partners' programs read: STIX, GeoJSON. Nothing that is marked AMBER+STRICT or RED, and of
 	// another agency nothing that is AMBER, is handed out whoever asks.
 	Export Permission = "records.export"
+	// ReleasesRead: see who was given what, and why.
+	ReleasesRead Permission = "releases.read"
+	// HoldsSet: keep scans from being erased, and let them go again.
+	HoldsSet Permission = "holds.set"
 	// AuditRead: read the log of what was done.
 	AuditRead Permission = "audit.read"
 	// PeopleManage: look after the people of the own agency, and of every agency with AgenciesManage.
@@ -81,14 +85,14 @@ const (
 var Permissions = map[string][]Permission{
 	RoleTechnician:    {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, RecordsAmend},
 	RoleChemist:       {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, RecordsAmend, ResultsEnter},
-	RoleReviewer:      {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, RecordsAmend, ResultsEnter, ReviewsMake, ReferencesDecide, LookBack},
+	RoleReviewer:      {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, RecordsAmend, ResultsEnter, ReviewsMake, ReferencesDecide, LookBack, ReleasesRead, HoldsSet},
 	RoleAnalyst:       {Account, LibraryRead, RecordsRead, IntelligenceRead, LookBack},
-	RoleDisseminator:  {Account, LibraryRead, RecordsRead, IntelligenceRead, Export},
+	RoleDisseminator:  {Account, LibraryRead, RecordsRead, IntelligenceRead, Export, ReleasesRead},
 	RoleAuditor:       {Account, AuditRead},
 	RoleAdministrator: {Account, PeopleManage, SharesManage, AgenciesManage},
 	RolePublic:        {Account, LibraryRead, RecordsRead, IntelligenceRead},
-	RoleOperator: {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, RecordsAmend, ResultsEnter, ReviewsMake, ReferencesDecide, LookBack, Export,
-		PeopleManage, SharesManage},
+	RoleOperator: {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, RecordsAmend, ResultsEnter, ReviewsMake, ReferencesDecide, LookBack, Export, ReleasesRead, HoldsSet,
+		PeopleManage, SharesManage, AuditRead},
 }
 
 // May reports whether a role has a permission.

@@ -1,14 +1,17 @@
 package auth
 
 import (
+	"strings"
 	"sync"
 	"time"
 )
 
 const (
-	// MaxFailures within ThrottleWindow closes log-in for the address, or the account, that they came with.
+	// MaxFailures within ThrottleWindow closes log-in for the address that they came with; as many within AccountWindow, and none that
+	// succeeded in between, close log-in by password for the account, until they are so long ago. (CJIS Security Policy, AC-7.)
 	MaxFailures    = 5
 	ThrottleWindow = time.Minute
+	AccountWindow  = 15 * time.Minute
 
 	maxThrottled = 10_000 // keys remembered at once; beyond it the stalest are forgotten
 )
@@ -48,10 +51,26 @@ func (t *throttle) failed(keys ...string) {
 	}
 }
 
+// account is the key of an account.
+func account(user string) string { return accountKey + user }
+
+const accountKey = "user "
+
+// succeeded forgets failures.
+func (t *throttle) succeeded(key string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.failures, key)
+}
+
 // recent drops what lies outside the window and returns the rest.
 func (t *throttle) recent(key string) []time.Time {
 	all := t.failures[key]
-	start := t.clock().Add(-ThrottleWindow)
+	window := ThrottleWindow
+	if strings.HasPrefix(key, accountKey) {
+		window = AccountWindow
+	}
+	start := t.clock().Add(-window)
 	for len(all) > 0 && !all[0].After(start) {
 		all = all[1:]
 	}

@@ -44,7 +44,9 @@ const (
 )
 
 // members are the databases of a data folder, the main one first. The others are there when the server has learnt.
-var members = []string{MainFile, "learned.db"}
+var members = []string{MainFile, learnedFile}
+
+const learnedFile = "learned.db"
 
 // Manifest says what is in a backup.
 type Manifest struct {

@@ -40,6 +40,9 @@ func Restore(ctx context.Context, r io.Reader, dir string) (m Manifest, err erro
 	if m, err = unpack(r, part); err != nil {
 		return m, fmt.Errorf("restore: %w", err)
 	}
+	if m.Members[0].Name != MainFile {
+		return m, fmt.Errorf("restore: %w: name an empty PostgreSQL database with --db", ErrKind)
+	}
 	for _, member := range m.Members {
 		if err := check(ctx, filepath.Join(part, member.Name)); err != nil {
 			return m, fmt.Errorf("restore %s: %w", member.Name, err)
@@ -107,11 +110,12 @@ func readManifest(archive *tar.Reader) (m Manifest, err error) {
 	if m.Format != format {
 		return m, fmt.Errorf("%w: it has format %d, this program reads %d: use a newer one", ErrDamaged, m.Format, format)
 	}
-	if len(m.Members) == 0 || m.Members[0].Name != MainFile {
+	if len(m.Members) == 0 || m.Members[0].Name != MainFile && m.Members[0].Name != PostgresFile {
 		return m, fmt.Errorf("%w: the manifest names no %s", ErrDamaged, MainFile)
 	}
 	for i, member := range m.Members {
-		if !slices.Contains(members, member.Name) || member.Size < 0 || slices.ContainsFunc(m.Members[:i], func(o Member) bool { return o.Name == member.Name }) {
+		known := slices.Contains(members, member.Name) && (i == 0) == (member.Name == MainFile) || i == 0 && member.Name == PostgresFile
+		if !known || member.Size < 0 || slices.ContainsFunc(m.Members[:i], func(o Member) bool { return o.Name == member.Name }) {
 			return m, fmt.Errorf("%w: the manifest names %q, %d bytes", ErrDamaged, member.Name, member.Size)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -60,9 +61,9 @@ type Config struct {
 	Check func(said map[string]string) error
 	// Receive stores a file and returns its scan. When it has returned the file is on the disk.
 	Receive func(context.Context, File) (scanID string, err error)
-	// Status is the HTTP status of an error of Check or Receive.
-	Status func(error) int
-	Log    *slog.Logger
+	// Told is the HTTP status of an error, of Check, of Receive or of the disk, and what a sender is told of it.
+	Told func(error) (status int, text string)
+	Log  *slog.Logger
 }
 
 // Uploads are those that are not finished. They answer requests below Path.
@@ -81,8 +82,9 @@ func New(c Config) (*Uploads, error) {
 	u := &Uploads{Config: c, store: filestore.New(c.Dir)}
 	u.store.DirModePerm, u.store.FileModePerm = 0o700, 0o600
 	composer := handler.NewStoreComposer()
-	composer.UseCore(u.store)
-	composer.UseTerminater(u.store)
+	pieces := named{u.store, u.refusal}
+	composer.UseCore(pieces)
+	composer.UseTerminater(pieces)
 	memorylocker.New().UseIn(composer)
 	tus, err := handler.NewHandler(handler.Config{StoreComposer: composer, BasePath: Path, MaxSize: c.MaxSize, DisableDownload: true,
 		Cors: &handler.CorsConfig{Disable: true}, Logger: exp.New(exp.NewTextHandler(io.Discard, nil)),
@@ -98,6 +100,13 @@ func New(c Config) (*Uploads, error) {
 func (u *Uploads) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := &problems{ResponseWriter: w}
 	defer out.finish()
+	if _, err := os.Stat(u.Dir); err != nil { // tusd would make it again, where the data folder was
+		u.Log.Error("uploads in pieces cannot be taken", slog.Any("error", err))
+		status, text := u.Told(err)
+		out.WriteHeader(status)
+		fmt.Fprint(out, text)
+		return
+	}
 	if id := strings.Trim(strings.TrimPrefix(r.URL.Path, strings.TrimSuffix(Path, "/")), "/"); id != "" && !u.mine(r.Context(), id) {
 		out.WriteHeader(http.StatusNotFound)
 		fmt.Fprint(out, "there is no such upload: it was received, given up, or is somebody else's; begin it again")
@@ -155,12 +164,11 @@ func (u *Uploads) begin(h handler.HookEvent) (handler.HTTPResponse, handler.File
 	return handler.HTTPResponse{}, handler.FileInfoChanges{MetaData: meta}, nil
 }
 
-// refusal is err as tusd answers it. What nobody foresaw is logged, and told only as such.
+// refusal is err as tusd answers it. What the sender is not to blame for is logged.
 func (u *Uploads) refusal(err error) error {
-	status, text := u.Status(err), err.Error()
-	if status >= http.StatusInternalServerError && status != http.StatusInsufficientStorage {
+	status, text := u.Told(err)
+	if status >= http.StatusInternalServerError {
 		u.Log.Error("an upload in pieces was not stored", slog.Any("error", err))
-		text = "something went wrong inside the server; its log says what. Send the file again"
 	}
 	return handler.NewError("ERR_REFUSED", text, status)
 }
@@ -217,15 +225,29 @@ func (u *Uploads) Resume(ctx context.Context) {
 	}
 }
 
-// Tidy removes the pieces of uploads that nobody has gone on with for two days before now.
+// Tidy removes the pieces of uploads that nobody has gone on with for two days before now, and what a program that was killed while it
+// began or removed one has left of it.
 func (u *Uploads) Tidy(ctx context.Context, now time.Time) {
-	for _, info := range u.all(ctx) {
-		stat, err := os.Stat(filepath.Join(u.Dir, info.ID))
-		if err == nil && now.Sub(stat.ModTime()) > keptFor {
-			err = u.remove(info.ID)
+	entries, err := os.ReadDir(u.Dir)
+	if err != nil {
+		u.Log.Warn("look for uploads that were given up", slog.Any("error", err))
+		return
+	}
+	touched := map[string]time.Time{} // by id: the later one of both files
+	for _, e := range entries {
+		id := strings.TrimSuffix(e.Name(), ".info")
+		if info, err := e.Info(); err == nil && ids.MatchString(id) && info.ModTime().After(touched[id]) {
+			touched[id] = info.ModTime()
 		}
-		if err != nil {
-			u.Log.Warn("remove an upload that was given up", slog.String("upload", info.ID), slog.Any("error", err))
+	}
+	for id, last := range touched {
+		if ctx.Err() != nil || now.Sub(last) <= keptFor {
+			continue
+		}
+		for _, name := range []string{id, id + ".info"} {
+			if err := os.Remove(filepath.Join(u.Dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				u.Log.Warn("remove an upload that was given up", slog.String("upload", id), slog.Any("error", err))
+			}
 		}
 	}
 }

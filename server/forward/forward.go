@@ -10,18 +10,16 @@ package forward
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"mime/multipart"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"time"
 
+	"fentrace/server/client"
 	"fentrace/server/store"
 	"fentrace/server/tlp"
 )
@@ -88,15 +86,6 @@ func New(cfg Config) *Sender {
 	return &Sender{cfg}
 }
 
-// NewClient returns a client for sending: it checks certificates against the system's, follows no redirect, and gives
-// up a connection that is not made in time.
-func NewClient() *http.Client {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext
-	t.MaxResponseHeaderBytes = 64 << 10
-	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-}
-
 // Result is what Flush has done, in scans.
 type Result struct {
 	Sent, Parked int
@@ -147,11 +136,11 @@ func (s *Sender) settle(ctx context.Context, u store.Unsent) error {
 		if noteErr := s.cfg.Store.Park(noting, u.Seq, err.Error(), s.cfg.Now()); noteErr != nil {
 			return fmt.Errorf("note that %s was refused: %w", u.Filename, noteErr)
 		}
-		s.cfg.Log.Warn("a scan was refused by the other server and is kept here", slog.String("file", u.Filename), slog.Any("error", err))
+		s.cfg.Log.Warn("a scan was refused by the other server and is kept here", slog.Int64("number", u.Seq)) // why is in the queue: it may name the file, and with it a case
 		return err
 	}
 	noteErr := s.cfg.Store.NotSent(noting, u.Seq, err.Error(), s.cfg.Now())
-	return errors.Join(fmt.Errorf("send %s to %s: %w", u.Filename, place(s.cfg.Upstream), err), noteErr)
+	return errors.Join(fmt.Errorf("send %s to %s: %w", u.Filename, client.Place(s.cfg.Upstream), err), noteErr)
 }
 
 // attempt sends one file and returns the id that its scan has there.
@@ -217,52 +206,14 @@ func (s *Sender) form(ctx context.Context, u store.Unsent) (body []byte, content
 	if len(scans) == 0 {
 		return nil, "", fmt.Errorf("file %s has no scan: %w", file.Name, store.ErrNotFound)
 	}
-	var answers []store.FieldAnswer
+	send := client.File{Name: file.Name, Raw: file.Raw, Fields: store.Fields{Case: scans[0].Case, Exhibit: scans[0].Exhibit, Officer: scans[0].Officer}}
+	if l := scans[0].Location; l != nil {
+		send.Fields.Location = *l
+	}
+	send.Fields.TLP = scans[0].TLP
 	for _, sc := range scans {
-		answers = append(answers, sc.Answers()...)
+		send.Answers = append(send.Answers, sc.Answers()...)
+		send.Fields.TLP = tlp.Strictest(send.Fields.TLP, sc.TLP)
 	}
-	said, err := json.Marshal(answers)
-	if err != nil {
-		return nil, "", fmt.Errorf("answers of %s: %w", file.Name, err)
-	}
-	var b bytes.Buffer
-	b.Grow(len(file.Raw) + len(said) + 4<<10)
-	w := multipart.NewWriter(&b)
-	for _, f := range fields(scans) {
-		if f.value != "" {
-			err = errors.Join(err, w.WriteField(f.name, f.value))
-		}
-	}
-	err = errors.Join(err, w.WriteField("answers", string(said)))
-	part, partErr := w.CreateFormFile("file", file.Name)
-	if err = errors.Join(err, partErr); err != nil {
-		return nil, "", err
-	}
-	_, err = part.Write(file.Raw)
-	err = errors.Join(err, w.Close()) // before the bytes are taken: it writes the last of them
-	return b.Bytes(), w.FormDataContentType(), err
-}
-
-type field struct{ name, value string }
-
-// fields are the circumstances of the scans of a file as form fields: those of its first, and the strictest marking of any.
-func fields(scans []store.Scan) []field {
-	sc := scans[0]
-	strictest := sc.TLP
-	for _, other := range scans {
-		strictest = tlp.Strictest(strictest, other.TLP)
-	}
-	out := []field{{"case", sc.Case}, {"exhibit", sc.Exhibit}, {"officer", sc.Officer}, {"tlp", string(strictest)}}
-	l := sc.Location
-	if l == nil {
-		return out
-	}
-	number := func(v *float64) string {
-		if v == nil {
-			return ""
-		}
-		return strconv.FormatFloat(*v, 'g', -1, 64)
-	}
-	return append(out, field{"latitude", number(l.Latitude)}, field{"longitude", number(l.Longitude)}, field{"precision_m", number(l.PrecisionM)},
-		field{"county", l.County}, field{"state", l.State}, field{"fips", l.FIPS})
+	return send.Form()
 }

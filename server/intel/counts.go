@@ -69,7 +69,17 @@ func Counts(scans []Scan, by By, w Window) []Count {
 	}
 	slices.SortFunc(out, func(a, b Count) int {
 		return cmp.Or(cmp.Compare(a.Agency, b.Agency), cmp.Compare(a.Region.State, b.Region.State), cmp.Compare(a.Region.County, b.Region.County),
-			cmp.Compare(a.Substance, b.Substance))
+			cmp.Compare(a.Substance, b.Substance), compareBool(a.Simulated, b.Simulated))
 	})
 	return out
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }

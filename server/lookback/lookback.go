@@ -21,6 +21,7 @@ import (
 	"fentrace/library/identify"
 	"fentrace/library/search"
 	"fentrace/server/intel"
+	"fentrace/server/seal"
 	"fentrace/server/store"
 	"fentrace/server/tlp"
 	"fentrace/spectra"
@@ -91,7 +92,11 @@ func (l *Looker) Fill(ctx context.Context, progress func(added int)) error {
 func prepared(ctx context.Context, scans []store.SearchableScan) ([]archive.Scan, error) {
 	vectors := make([]search.Vector, len(scans))
 	err := onAllCores(ctx, len(scans), func(ctx context.Context, i int) error {
-		if sp, err := scans[i].Spectrum(); err == nil {
+		sp, err := scans[i].Spectrum()
+		if errors.Is(err, seal.ErrNoKey) { // it can be read, but not with the keys this program has
+			return err
+		}
+		if err == nil {
 			vectors[i], _ = search.Prepare(sp.Ascending()) // left empty when it cannot be searched
 		}
 		return nil

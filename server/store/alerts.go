@@ -87,12 +87,27 @@ func seenAlerts(ctx context.Context) (from string, args []any, err error) {
 
 // Alerts are up to limit alerts, those that nobody of the own agency has read first, then newest first.
 func (s *Store) Alerts(ctx context.Context, limit int) ([]Alert, error) {
+	return s.alerts(ctx, "TRUE", nil, limit)
+}
+
+// AlertPage is the same in pages; ErrInvalid for a cursor that it did not give.
+func (s *Store) AlertPage(ctx context.Context, cursor string, limit int) ([]Alert, string, error) {
+	cond, args, err := list{table: "alerts", id: "id", alias: "a", part: "CASE WHEN r.read IS NULL THEN 0 ELSE 1 END"}.after(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	alerts, err := s.alerts(ctx, cond, args, limit+1)
+	alerts, next := page(alerts, limit, func(a Alert) (string, bool) { return a.ID, a.Read != nil })
+	return alerts, next, err
+}
+
+func (s *Store) alerts(ctx context.Context, cond string, condArgs []any, limit int) ([]Alert, error) {
 	from, args, err := seenAlerts(ctx)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := s.r.QueryContext(ctx, `SELECT a.id, a.agency, a.tlp, a.created, a.substance, a.reference_id, a.scan_id, a.county, a.state, a.fips, a.simulated, a.first_seen,
-		a.seen_before, coalesce(r.read_by, ''), r.read FROM `+from+` ORDER BY r.read IS NOT NULL, a.seq DESC LIMIT ?`, append(args, limit)...)
+		a.seen_before, coalesce(r.read_by, ''), r.read FROM `+from+` AND `+cond+` ORDER BY r.read IS NOT NULL, a.seq DESC LIMIT ?`, slices.Concat(args, condArgs, []any{limit})...)
 	if err != nil {
 		return nil, fmt.Errorf("read alerts: %w", err)
 	}

@@ -48,7 +48,7 @@ type storedScan struct {
 // storedScans are up to limit scans with a number above after, in order, that fit cond.
 func (s *Store) storedScans(ctx context.Context, q queries, after int64, cond string, limit int) ([]storedScan, error) {
 	facts, said := strings.Count(scanFacts, ",")+1, strings.Count(scanSaid, ",")+1
-	rows, err := q.QueryContext(ctx, `SELECT s.seq, s.id, s.sha256, s.spectrum_index, NOT EXISTS (SELECT 1 FROM files f WHERE f.sha256 = s.sha256), s.identification, s.spectrum, `+
+	rows, err := q.QueryContext(ctx, `SELECT s.seq, s.id, s.sha256, s.spectrum_index, NOT EXISTS (SELECT 1 FROM files f WHERE f.sha256 = s.sha256), s.identification, s.spectrum, s.spectrum_key, `+
 		scanFacts+", "+scanSaid+" FROM scans s WHERE s.seq > ? AND "+cond+" ORDER BY s.seq LIMIT ?", after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read every scan: %w", err)
@@ -58,18 +58,19 @@ func (s *Store) storedScans(ctx context.Context, q queries, after int64, cond st
 	for rows.Next() {
 		var sc storedScan
 		var index int
-		var answer, spectrum []byte
+		var answer []byte
+		var spectrum sealed
 		rest := make([]any, facts+said)
-		into := []any{&sc.seq, &sc.id, &sc.now.File, &index, &sc.noFile, &answer, &spectrum}
+		into := []any{&sc.seq, &sc.id, &sc.now.File, &index, &sc.noFile, &answer, &spectrum.value, &spectrum.key}
 		for i := range rest {
 			into = append(into, &rest[i])
 		}
 		if err := rows.Scan(into...); err != nil {
 			return nil, fmt.Errorf("read every scan: %w", err)
 		}
-		sc.now.Index, sc.blank = &index, len(spectrum) == 0
-		plain, err := s.plainSpectrum(sc.id, spectrum)
-		if err != nil {
+		sc.now.Index, sc.blank = &index, spectrum.key == erasedKey && len(spectrum.value) == 0
+		plain, err := s.open(spectrum, spectrumOf(sc.id))
+		if err != nil && !sc.blank {
 			sc.broken = err.Error()
 		}
 		sc.now.Answer, sc.now.Spectrum = hashOf(answer), hashOf(plain)
@@ -81,9 +82,6 @@ func (s *Store) storedScans(ctx context.Context, q queries, after int64, cond st
 	}
 	return out, hashFindings(ctx, q, out)
 }
-
-// plainSpectrum is a spectrum as its hash is taken of it.
-func (s *Store) plainSpectrum(_ string, stored []byte) ([]byte, error) { return stored, nil }
 
 // hashFindings fills in the hashes of the findings.
 func hashFindings(ctx context.Context, q queries, scans []storedScan) error {

@@ -153,6 +153,17 @@ func (s *Store) LibraryChanges(ctx context.Context, limit int) ([]LibraryChange,
 	return s.changes(ctx, "TRUE ORDER BY c.seq DESC LIMIT ?", limit)
 }
 
+// LibraryChangePage is the same in pages; ErrInvalid for a cursor that it did not give.
+func (s *Store) LibraryChangePage(ctx context.Context, cursor string, limit int) ([]LibraryChange, string, error) {
+	cond, args, err := list{table: "library_changes", id: "id", alias: "c", part: "0"}.after(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	changes, err := s.changes(ctx, cond+" ORDER BY c.seq DESC LIMIT ?", append(args, limit+1)...)
+	changes, next := page(changes, limit, func(c LibraryChange) (string, bool) { return c.ID, false })
+	return changes, next, err
+}
+
 // LibraryChange returns one change with up to limit of the scans whose answer it changed, worst first; ErrNotFound when
 // there is none.
 func (s *Store) LibraryChange(ctx context.Context, id string, limit int) (LibraryChange, []TruthAnswer, error) {

@@ -79,4 +79,7 @@ func TestAScanThatWasAcknowledgedSurvivesAKilledProgram(t *testing.T) {
 	if n := counts(t, s); n[0] != n[1] || n[0] != n[2] || n[0] > len(stored)+1 {
 		t.Errorf("scans, files and findings are %v after %d acknowledged", n, len(stored))
 	}
+	if v, faults := verified(t, s, VerifyOptions{}); len(faults) > 0 || v.Scans < len(stored) {
+		t.Errorf("%+v: %+v", v, faults)
+	}
 }

@@ -32,10 +32,14 @@ type dialect struct {
 	lock string
 	// arg changes a value that the database would not take as it is; nil: there are none.
 	arg func(any) any
-	// name wraps ErrFull or ErrUnavailable around the errors of the driver that mean that.
+	// name wraps ErrFull, ErrDisk or ErrUnavailable around the errors of the driver that mean that.
 	name func(error) error
 	// identity asks which database this is; empty: it is the one in its folder.
 	identity string
+	// hasTable tells of a name whether there is such a table.
+	hasTable string
+	// scrub empties the log of the database, and answers as SQLite does; empty: nothing does.
+	scrub string
 	// lost tells of the error of a commit whether the commit may have been made; nil: it was not.
 	lost func(error) bool
 
@@ -44,7 +48,7 @@ type dialect struct {
 
 // named calls an error by its name. What only says that ctx has ended stays as it is.
 func (d *dialect) named(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() != nil || errors.Is(err, ErrUnavailable) || errors.Is(err, ErrFull) {
+	if err == nil || ctx.Err() != nil || errors.Is(err, ErrUnavailable) || errors.Is(err, ErrFull) || errors.Is(err, ErrDisk) {
 		return err
 	}
 	return d.name(err)
@@ -53,7 +57,7 @@ func (d *dialect) named(ctx context.Context, err error) error {
 // namedCommit is named for the error of a commit, which a database that was lost may have made or not.
 func (d *dialect) namedCommit(ctx context.Context, err error) error {
 	named := d.named(ctx, err)
-	if d.lost != nil && d.lost(err) && errors.Is(named, ErrUnavailable) {
+	if d.lost != nil && d.lost(err) && (errors.Is(named, ErrUnavailable) || errors.Is(named, ErrDisk)) {
 		return fmt.Errorf("%w: %w", ErrUncertain, err)
 	}
 	return named

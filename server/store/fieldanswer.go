@@ -170,7 +170,7 @@ func insertFieldAnswer(ctx context.Context, tx queries, agency, sum string, a Fi
 	if err != nil || n == 0 {
 		return err
 	}
-	return tx.log(ctx, Entry{Action: audit.Collect, Kind: "field-answer", ID: fmt.Sprintf("%s/%d/%s/%s", sum, a.SpectrumIndex, a.ScanID, agency),
+	return tx.log(ctx, Entry{Action: audit.Collect, Kind: kindFieldAnswer, ID: fmt.Sprintf("%s/%d/%s/%s", sum, a.SpectrumIndex, a.ScanID, agency),
 		Detail: map[string]any{"hash": hashRow(agency, sum, a.SpectrumIndex, a.ScanID, raw)}})
 }
 

@@ -20,6 +20,8 @@ const (
 	KindFile = "file"
 	KindUser = "user"
 	KindLog  = "log"
+
+	kindFieldAnswer = "field-answer"
 )
 
 // bound is a table whose rows are never changed, each bound to the log by the hash in the leaf of its making.
@@ -39,7 +41,7 @@ var bounds = []bound{
 	{"proposal", "proposal", "reference_proposals", "id", "id = ?", "seq", "id, result_id, substance_id, substance, tier, reference_id"},
 	{"decision", "decision on proposal", "proposal_decisions", "proposal_id", "proposal_id = ?", "proposal_id", "proposal_id, accepted, reason, alone, decided_by, decided"},
 	{"library-change", "change of the library", "library_changes", "id", "id = ?", "seq", "id, noted, cause, before, after"},
-	{"field-answer", "field answer", "field_answers", "sha256 || '/' || spectrum_index || '/' || scan_id || '/' || agency",
+	{kindFieldAnswer, "field answer", "field_answers", "sha256 || '/' || spectrum_index || '/' || scan_id || '/' || agency",
 		"sha256 = ? AND CAST(spectrum_index AS TEXT) = ? AND scan_id = ? AND agency = ?", "seq",
 		"agency, sha256, spectrum_index, scan_id, answer"},
 	{"seizure", "version of seizure", "seizures", "id || '/' || version", "id = ? AND CAST(version AS TEXT) = ?", "seq",
@@ -189,6 +191,20 @@ func (sc Scan) hashes(answer, spectrum []byte) ScanHashes {
 		Facts: hashRow(sc.Agency, sc.Filename, micros(sc.Created), micros(sc.Acquired), sc.Technique, sc.Simulated, dev.Type, dev.Model, dev.SerialNumber,
 			sc.Verdict, sc.Headline, sc.Summary),
 		Said: hashRow(sc.TLP.Rank(), loc.Latitude, loc.Longitude, loc.PrecisionM, loc.County, loc.State, loc.FIPS, sc.Case, sc.Exhibit, sc.Officer)}
+}
+
+// Hashes are those that the log has of a scan which was stored with this answer and spectrum, as JSON.
+func (sc Scan) Hashes(answer, spectrum []byte) ScanHashes { return sc.hashes(answer, spectrum) }
+
+// ToldByLog is what leaves, in their order, say of the content of a scan; ok is false when they say nothing of it.
+func ToldByLog(scanID string, leaves []audit.Leaf) (told ScanHashes, seq int64, ok bool) {
+	var t toldOf
+	for _, l := range leaves {
+		if l.Kind == KindScan && l.ID == scanID && (l.Action == audit.Collect || l.Action == audit.Alter) {
+			t.add(l)
+		}
+	}
+	return t.scan, t.seq, t.any
 }
 
 // logSaid notes in the log that what is said of the circumstances of a scan was changed, with the hash of what is stored now. Whatever

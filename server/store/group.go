@@ -99,6 +99,9 @@ func (s *Store) commit(parts []*part) {
 
 // transaction runs the parts. Its error is that of all which have none of their own.
 func (s *Store) transaction(ctx context.Context, parts []*part) error {
+	if err := errors.Join(s.at.still(), s.at.writable()); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
 	tx, err := s.w.BeginTx(ctx, &sql.TxOptions{Isolation: s.d.isolation})
 	if err != nil {
 		return fmt.Errorf("begin: %w", s.d.named(ctx, err))

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"fentrace/server/audit"
+	"fentrace/server/tlp"
 )
 
 // LogFilter narrows the entries of the log. Zero fields do not narrow; texts are compared whole.
@@ -57,8 +58,15 @@ func foundBy(l audit.Leaf) columns {
 
 // Log returns up to limit entries before the cursor ("" starts), newest first, and the cursor of those before them, "" at the end.
 // What is added meanwhile makes no page repeat or skip one. ErrInvalid for a cursor that Log did not give.
+// An auditor sees what the agency did, and one of LocalAgency everything. Another account sees that too, of LocalAgency also what the
+// program did by itself, if it is cleared for all records of its agency, and otherwise only what it did itself.
 func (s *Store) Log(ctx context.Context, f LogFilter, limit int, cursor string) (entries []LogEntry, next string, err error) {
+	see, seen, err := logSeen(ctx)
+	if err != nil {
+		return nil, "", err
+	}
 	cond, args := f.where()
+	cond, args = cond+" AND "+see, append(args, seen...)
 	if cursor != "" {
 		before, err := strconv.ParseInt(cursor, 10, 64)
 		if err != nil || before < 0 {
@@ -72,6 +80,38 @@ func (s *Store) Log(ctx context.Context, f LogFilter, limit int, cursor string) 
 		next = strconv.FormatInt(entries[limit-1].Seq, 10)
 	}
 	return entries, next, err
+}
+
+// logSeen is the condition that whoever asks may see a leaf.
+func logSeen(ctx context.Context) (cond string, args []any, err error) {
+	p, ok := Asking(ctx)
+	switch {
+	case !ok:
+		return "", nil, ErrNobody
+	case p.Program || p.Agency == LocalAgency && p.Role == "auditor":
+		return "TRUE", nil, nil
+	case p.Role != "auditor" && p.Clearance != tlp.Red:
+		return "agency = ? AND actor = ?", []any{p.Agency, p.User}, nil
+	case p.Agency == LocalAgency:
+		return "agency IN (?, '')", []any{p.Agency}, nil
+	}
+	return "agency = ?", []any{p.Agency}, nil
+}
+
+// LogLeaf is one leaf; ErrNotFound when there is none that whoever asks may see.
+func (s *Store) LogLeaf(ctx context.Context, seq int64) (LogEntry, error) {
+	see, args, err := logSeen(ctx)
+	if err != nil {
+		return LogEntry{}, err
+	}
+	found, err := s.leaves(ctx, "seq = ? AND "+see, append([]any{seq}, args...)...)
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("entry %d of the log: %w", seq, ErrNotFound)
+	}
+	if err != nil {
+		return LogEntry{}, err
+	}
+	return found[0], nil
 }
 
 // LogFrom returns up to limit leaves as they are stored, from number seq on, oldest first. A leaf that cannot be read has only its
@@ -211,4 +251,35 @@ func (s *Store) LogKeys(ctx context.Context) (map[string]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// Refusal is something that was refused.
+type Refusal struct {
+	What  string // log-in, token or request
+	From  string // address; "others" for those that are not counted apart
+	User  string // account; empty: nobody was logged in
+	Route string
+}
+
+// Refused is a refusal with how often it came between two times.
+type Refused struct {
+	Refusal
+	Count       int
+	First, Last time.Time
+}
+
+// NoteRefusals notes them in the log, all or none.
+func (s *Store) NoteRefusals(ctx context.Context, rs []Refused) error {
+	return s.write(ctx, func(tx queries) error {
+		for _, r := range rs {
+			detail := map[string]any{"count": r.Count, "first": r.First.UTC().Truncate(time.Second), "last": r.Last.UTC().Truncate(time.Second)}
+			if r.Route != "" {
+				detail["route"] = r.Route
+			}
+			if err := tx.log(As(ctx, Principal{User: r.User}), Entry{Action: audit.Refuse, Kind: r.What, ID: r.From, Detail: detail}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

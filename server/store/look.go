@@ -18,6 +18,8 @@ type Look struct {
 	Scans   int
 	Newest  time.Time // when the scan stored last was stored; zero without one
 	Waiting int       // files that wait to be sent on
+	Keys    int       // that the raw bytes and spectra are encrypted with
+	Plain   int       // raw bytes and spectra that are not
 	Refused int       // files that the other server refused
 }
 
@@ -50,7 +52,19 @@ func LookAt(ctx context.Context, dir string) (l Look, err error) {
 	if newest > 0 {
 		l.Newest = fromMicros(newest)
 	}
-	err = db.QueryRowContext(ctx, "SELECT count(*), count(parked) FROM outbox WHERE sent IS NULL").Scan(&l.Waiting, &l.Refused)
+	if err := db.QueryRowContext(ctx, "SELECT count(*), count(parked) FROM outbox WHERE sent IS NULL").Scan(&l.Waiting, &l.Refused); err != nil {
+		return l, fmt.Errorf("%s: %w", path, err)
+	}
 	l.Waiting -= l.Refused
-	return l, err
+	return l, l.encryption(ctx, db)
+}
+
+// encryption counts keys, and what is stored plain; nothing in a database of before there were keys.
+func (l *Look) encryption(ctx context.Context, db *sql.DB) error {
+	var there bool
+	if err := db.QueryRowContext(ctx, sqlite.hasTable, "encryption_keys").Scan(&there); err != nil || !there {
+		return err
+	}
+	return db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM encryption_keys WHERE retired IS NULL),
+		(SELECT count(*) FROM files WHERE raw_key = '') + (SELECT count(*) FROM scans WHERE spectrum_key = '')`).Scan(&l.Keys, &l.Plain)
 }

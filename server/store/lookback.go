@@ -103,7 +103,8 @@ type LookBackHit struct {
 type SearchableScan struct {
 	Seq    int64
 	ID     string
-	stored []byte
+	stored sealed
+	store  *Store
 	recent *spectra.Spectrum // nil: it has to be read from stored
 }
 
@@ -112,7 +113,11 @@ func (sc SearchableScan) Spectrum() (sp spectra.Spectrum, err error) {
 	if sc.recent != nil {
 		return *sc.recent, nil
 	}
-	if err := json.Unmarshal(sc.stored, &sp); err != nil {
+	plain, err := sc.store.open(sc.stored, spectrumOf(sc.ID))
+	if err != nil {
+		return spectra.Spectrum{}, err
+	}
+	if err := json.Unmarshal(plain, &sp); err != nil {
 		return spectra.Spectrum{}, fmt.Errorf("stored spectrum of scan %s: %w", sc.ID, err)
 	}
 	return sp, nil
@@ -130,15 +135,15 @@ func (s *Store) ScansAfter(ctx context.Context, technique string, after, to int6
 			return nil, 0, err
 		}
 	}
-	rows, err := s.r.QueryContext(ctx, "SELECT s.seq, s.id, s.spectrum FROM scans s WHERE s.seq > ? AND s.seq <= ? AND s.technique = ? AND "+see+" ORDER BY s.seq LIMIT ?",
+	rows, err := s.r.QueryContext(ctx, "SELECT s.seq, s.id, s.spectrum, s.spectrum_key FROM scans s WHERE s.seq > ? AND s.seq <= ? AND s.technique = ? AND s.spectrum_key <> '"+erasedKey+"' AND "+see+" ORDER BY s.seq LIMIT ?",
 		slices.Concat([]any{after, upTo, technique}, args, []any{limit})...)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read scans after %d: %w", after, err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var sc SearchableScan
-		if err := rows.Scan(&sc.Seq, &sc.ID, &sc.stored); err != nil {
+		sc := SearchableScan{store: s}
+		if err := rows.Scan(&sc.Seq, &sc.ID, &sc.stored.value, &sc.stored.key); err != nil {
 			return nil, 0, fmt.Errorf("read scans after %d: %w", after, err)
 		}
 		if sp, ok := s.recent.Get(sc.ID); ok {
@@ -308,9 +313,15 @@ func putHit(ctx context.Context, tx queries, h LookBackHit) error {
 	return err
 }
 
-// Rescreens are up to limit of them, newest first.
-func (s *Store) Rescreens(ctx context.Context, limit int) ([]Rescreen, error) {
-	return s.rescreens(ctx, "TRUE ORDER BY r.seq DESC LIMIT ?", limit)
+// Rescreens are up to limit of them after the cursor ("" starts), newest first. ErrInvalid for a cursor that it did not give.
+func (s *Store) Rescreens(ctx context.Context, cursor string, limit int) ([]Rescreen, string, error) {
+	cond, args, err := list{table: "rescreens", id: "id", alias: "r", part: "0"}.after(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	found, err := s.rescreens(ctx, cond+" ORDER BY r.seq DESC LIMIT ?", append(args, limit+1)...)
+	found, next := page(found, limit, func(r Rescreen) (string, bool) { return r.ID, false })
+	return found, next, err
 }
 
 // RescreenMark is what changes of a look-back while it runs.
@@ -453,14 +464,36 @@ func (s *Store) tallies(ctx context.Context, rs []Rescreen) error {
 
 // LookBackHits are up to limit hits of a reference in scans that may be seen, those taken first first.
 func (s *Store) LookBackHits(ctx context.Context, referenceID string, limit int) ([]LookBackHit, error) {
+	return s.hits(ctx, "h.reference_id = ?", []any{referenceID}, limit)
+}
+
+// LookBackHitPage is the same in pages; ErrInvalid for a cursor that it did not give.
+func (s *Store) LookBackHitPage(ctx context.Context, referenceID, cursor string, limit int) ([]LookBackHit, string, error) {
+	cond, args := "h.reference_id = ?", []any{referenceID}
+	if cursor != "" {
+		at, id, err := parseCursor(cursor)
+		if err != nil {
+			return nil, "", err
+		}
+		cond, args = cond+" AND (s.acquired, s.id) > (?, ?)", append(args, at, id)
+	}
+	hits, err := s.hits(ctx, cond, args, limit+1)
+	if err != nil || len(hits) <= limit {
+		return hits, "", err
+	}
+	last := hits[limit-1]
+	return hits[:limit], formatCursor(micros(last.Acquired), last.ScanID), nil
+}
+
+func (s *Store) hits(ctx context.Context, cond string, condArgs []any, limit int) ([]LookBackHit, error) {
 	see, args, err := visible(ctx, "s")
 	if err != nil {
 		return nil, err
 	}
 	rows, err := s.r.QueryContext(ctx, `SELECT h.reference_id, h.scan_id, h.substance, h.class, h.controlled, h.score, h.shift_cm1, h.stated, h.verdict, h.headline,
 			h.library, h.algorithm, h.found, s.acquired, s.county, s.state, s.simulated
-		FROM lookback_hits h JOIN scans s ON s.id = h.scan_id WHERE h.reference_id = ? AND `+see+` ORDER BY s.acquired, s.id LIMIT ?`,
-		slices.Concat([]any{referenceID}, args, []any{limit})...)
+		FROM lookback_hits h JOIN scans s ON s.id = h.scan_id WHERE `+cond+` AND `+see+` ORDER BY s.acquired, s.id LIMIT ?`,
+		slices.Concat(condArgs, args, []any{limit})...)
 	if err != nil {
 		return nil, fmt.Errorf("read look-back hits: %w", err)
 	}

@@ -108,6 +108,17 @@ func (s *Store) Unsent(ctx context.Context, limit int) ([]Unsent, error) {
 	return s.unsent(ctx, `ORDER BY o.parked IS NOT NULL, o.seq LIMIT ?`, limit)
 }
 
+// UnsentPage is the same in pages; ErrInvalid for a cursor that it did not give.
+func (s *Store) UnsentPage(ctx context.Context, cursor string, limit int) ([]Unsent, string, error) {
+	cond, args, err := list{table: "outbox", id: "key", alias: "o", part: "CASE WHEN o.parked IS NULL THEN 0 ELSE 1 END", upwards: true}.after(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	unsent, err := s.unsent(ctx, "AND "+cond+" ORDER BY o.parked IS NOT NULL, o.seq LIMIT ?", append(args, limit+1)...)
+	unsent, next := page(unsent, limit, func(u Unsent) (string, bool) { return u.Key, u.Parked != nil })
+	return unsent, next, err
+}
+
 // NextUnsent returns the file to be sent next, ErrNotFound when none waits.
 func (s *Store) NextUnsent(ctx context.Context) (Unsent, error) {
 	u, err := s.unsent(ctx, `AND o.parked IS NULL ORDER BY o.seq LIMIT 1`)
@@ -230,7 +241,8 @@ func (s *Store) QueueStored(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// File returns the bytes of a file stored for the agency of who asks by their SHA-256; ErrNotFound when there is none.
+// File returns the bytes of a file stored for the agency of who asks by their SHA-256; ErrNotFound when there is none, ErrErased when
+// they were erased.
 func (s *Store) File(ctx context.Context, sum string) (File, error) {
 	agency, err := holder(ctx)
 	if err != nil {
@@ -241,10 +253,18 @@ func (s *Store) File(ctx context.Context, sum string) (File, error) {
 		return File{}, err
 	}
 	var f File
-	err = s.r.QueryRowContext(ctx, `SELECT h.name, f.raw FROM holdings h JOIN files f ON f.sha256 = h.sha256 WHERE h.agency = ? AND h.sha256 = ?
-		AND EXISTS (SELECT 1 FROM scans s WHERE s.agency = h.agency AND s.sha256 = h.sha256 AND `+see+")", append([]any{agency, sum}, args...)...).Scan(&f.Name, &f.Raw)
-	if errors.Is(err, sql.ErrNoRows) {
+	var v sealed
+	err = s.r.QueryRowContext(ctx, `SELECT h.name, f.raw, f.raw_key FROM holdings h JOIN files f ON f.sha256 = h.sha256 WHERE h.agency = ? AND h.sha256 = ?
+		AND EXISTS (SELECT 1 FROM scans s WHERE s.agency = h.agency AND s.sha256 = h.sha256 AND `+see+")", append([]any{agency, sum}, args...)...).
+		Scan(&f.Name, &v.value, &v.key)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
 		return File{}, fmt.Errorf("file %.12s: %w", sum, ErrNotFound)
+	case err != nil:
+		return File{}, err
+	case v.key == erasedKey:
+		return File{}, fmt.Errorf("file %.12s %w", sum, ErrErased)
 	}
+	f.Raw, err = s.open(v, rawOf(sum))
 	return f, err
 }

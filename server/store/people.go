@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"fentrace/server/audit"
 	"fentrace/server/tlp"
 )
 
@@ -77,13 +78,19 @@ func (s *Store) PutAgency(ctx context.Context, a Agency, change bool, now time.T
 	}
 	err := s.write(ctx, func(tx queries) error {
 		if change {
-			return one(tx.ExecContext(ctx, "UPDATE agencies SET name = ?, contact = ? WHERE id = ?", a.Name, a.Contact, a.ID))
+			if err := one(tx.ExecContext(ctx, "UPDATE agencies SET name = ?, contact = ? WHERE id = ?", a.Name, a.Contact, a.ID)); err != nil {
+				return err
+			}
+			return tx.log(ctx, Entry{Action: audit.Alter, Kind: "agency", ID: a.ID})
 		}
 		n, err := changed(tx.ExecContext(ctx, "INSERT INTO agencies (id, name, contact, created) VALUES (?,?,?,?) ON CONFLICT DO NOTHING", a.ID, a.Name, a.Contact, micros(now)))
 		if err == nil && n == 0 {
 			err = ErrExists
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return tx.log(ctx, Entry{Action: audit.Grant, Kind: "agency", ID: a.ID, Detail: map[string]any{"new": true}})
 	})
 	if err != nil {
 		return fmt.Errorf("agency %s: %w", a.ID, err)
@@ -194,12 +201,33 @@ func (s *Store) ChangePerson(ctx context.Context, name string, c PersonChange, n
 		if err == nil && c.Locked != nil && !*c.Locked {
 			err = set("locked = NULL")
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return tx.logUser(ctx, audit.Grant, name, c.said())
 	})
 	if err != nil {
 		return fmt.Errorf("user %s: %w", name, err)
 	}
 	return nil
+}
+
+// said is the change as the log has it.
+func (c PersonChange) said() map[string]any {
+	out := map[string]any{}
+	if c.Role != nil {
+		out["role"] = *c.Role
+	}
+	if c.Agency != nil {
+		out["agency"] = *c.Agency
+	}
+	if c.Clearance != nil {
+		out["clearance"] = *c.Clearance
+	}
+	if c.Locked != nil {
+		out["locked"] = *c.Locked
+	}
+	return out
 }
 
 // logOut ends the sessions and the log-in codes of a user, unless of that agency.
@@ -214,14 +242,22 @@ func logOut(ctx context.Context, tx queries, name, agency string) error {
 
 // EndSessions logs a user out everywhere.
 func (s *Store) EndSessions(ctx context.Context, name string) error {
-	return s.write(ctx, func(tx queries) error { return logOut(ctx, tx, name, "") })
+	return s.write(ctx, func(tx queries) error {
+		if err := logOut(ctx, tx, name, ""); err != nil {
+			return err
+		}
+		return tx.logUser(ctx, audit.Revoke, name, map[string]any{"sessions": "all"})
+	})
 }
 
 // RevokeTokens revokes all access tokens of a user.
 func (s *Store) RevokeTokens(ctx context.Context, name string) error {
 	return s.write(ctx, func(tx queries) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM tokens WHERE "user" = ?`, name)
-		return err
+		n, err := changed(tx.ExecContext(ctx, `DELETE FROM tokens WHERE "user" = ?`, name))
+		if err != nil {
+			return err
+		}
+		return tx.logUser(ctx, audit.Revoke, name, map[string]any{"tokens": n})
 	})
 }
 
@@ -291,7 +327,10 @@ func (s *Store) AddShare(ctx context.Context, sh Share) error {
 		}
 		_, err := tx.ExecContext(ctx, "INSERT INTO shares (id, from_agency, to_agency, tlp, aggregates, granted_by, granted) VALUES (?,?,?,?,?,?,?)",
 			sh.ID, sh.From, sh.To, sh.TLP.Rank(), sh.Aggregates, sh.GrantedBy, micros(sh.Granted))
-		return err
+		if err != nil {
+			return err
+		}
+		return tx.log(ctx, Entry{Action: audit.Grant, Kind: "share", ID: sh.ID, Detail: map[string]any{"from": sh.From, "to": sh.To, "tlp": sh.TLP, "aggregates": sh.Aggregates}})
 	})
 	if err != nil {
 		return fmt.Errorf("share: %w", err)
@@ -302,7 +341,10 @@ func (s *Store) AddShare(ctx context.Context, sh Share) error {
 // RevokeShare ends a share; the row is kept. Errors wrap ErrNotFound, or ErrClosed when it was revoked before.
 func (s *Store) RevokeShare(ctx context.Context, id, by string, now time.Time) error {
 	err := s.write(ctx, func(tx queries) error {
-		return one(tx.ExecContext(ctx, "UPDATE shares SET revoked_by = ?, revoked = ? WHERE id = ? AND revoked IS NULL", by, micros(now), id))
+		if err := one(tx.ExecContext(ctx, "UPDATE shares SET revoked_by = ?, revoked = ? WHERE id = ? AND revoked IS NULL", by, micros(now), id)); err != nil {
+			return err
+		}
+		return tx.log(ctx, Entry{Action: audit.Revoke, Kind: "share", ID: id})
 	})
 	if errors.Is(err, ErrNotFound) {
 		if _, err := s.Share(ctx, id); err != nil {

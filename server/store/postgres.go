@@ -35,7 +35,8 @@ const silence = 30 * time.Second
 // behind the lock must be what the writer before has stored.
 var postgres = &dialect{goose: goose.DialectPostgres, migrations: "migrations/postgres", options: []goose.ProviderOption{goose.WithSessionLocker(migrating{})},
 	numbered: true, isolation: sql.LevelReadCommitted, lock: "SELECT pg_advisory_xact_lock(" + strconv.Itoa(writing) + ")",
-	arg: postgresArg, name: namePostgres, lost: lostPostgres, identity: "SELECT id FROM identity"}
+	arg: postgresArg, name: namePostgres, lost: lostPostgres, identity: "SELECT id FROM identity",
+	hasTable: "SELECT to_regclass(?) IS NOT NULL"}
 
 // session are the settings of every connection that its address does not set itself. A program that has gone away without a
 // word, with its machine, must not keep the others from writing.
@@ -55,18 +56,23 @@ var dialer = net.Dialer{Control: giveUpSending, KeepAliveConfig: net.KeepAliveCo
 // address is a URL (postgres://user@host:port/database?sslmode=verify-full); what it does not say is taken from the
 // environment and the password file of PostgreSQL's own programs (PGHOST, PGSSLMODE, ~/.pgpass and so on). No error holds
 // the password. Close must be called when done. Errors wrap
-// ErrAddress, or ErrUnavailable when trying again may help.
-func OpenPostgres(ctx context.Context, address string) (*Store, error) {
+// ErrAddress, ErrKeyNeeded, or ErrUnavailable when trying again may help.
+func OpenPostgres(ctx context.Context, address string, options ...Option) (*Store, error) {
 	config, err := parsePostgres(address)
 	if err != nil {
 		return nil, err
 	}
 	reading := maps.Clone(session)
 	reading["default_transaction_read_only"] = "on"
-	s, err := newStore(ctx, postgres, openPool(config, session), openPool(config, reading))
+	var bound patience // set once the tables are up to date: that may take long
+	asking := config.Copy()
+	asking.DialFunc = bound.dial
+	s, err := newStore(ctx, postgres, openPool(asking, session), openPool(asking, reading), options)
 	if err != nil {
 		return nil, fmt.Errorf("open database %s of %s on %s, port %d: %w", config.Database, config.User, config.Host, config.Port, err)
 	}
+	bound.set(patient)
+	s.bound = &bound
 	return s, nil
 }
 
@@ -191,7 +197,8 @@ func namePostgres(err error) error {
 // again reports whether what failed with the code can be tried again as it is.
 func again(code string) bool {
 	switch code {
-	case "25006", // read_only_sql_transaction: the database has become the copy of another one
+	case "58030", // io_error: the disk of the database
+		"25006", // read_only_sql_transaction: the database has become the copy of another one
 		"25P03", // idle_in_transaction_session_timeout
 		"55P03", // lock_not_available: lock_timeout
 		"57014": // query_canceled, and not by us

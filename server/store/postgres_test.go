@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"fentrace/server/store/storetest"
 )
@@ -170,5 +171,54 @@ func TestReadersCannotWriteAndCommitsAreSynced(t *testing.T) {
 	var sync string
 	if err := again.w.QueryRow("SHOW synchronous_commit").Scan(&sync); err != nil || sync != "on" {
 		t.Errorf("synchronous_commit is %s, %v", sync, err)
+	}
+}
+
+func TestADatabaseThatStandsStillIsGivenUpAndUsedAgainWhenItGoesOn(t *testing.T) {
+	c := storetest.New(t)
+	s := opened(t, t.TempDir(), c.Database(t))
+	if err := put(t, s, "before"); err != nil {
+		t.Fatal(err)
+	}
+	s.bound.set(300 * time.Millisecond)
+	if err := c.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	if err := put(t, s, "meanwhile"); !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrUncertain) {
+		t.Errorf("storing: %v", err)
+	}
+	if _, err := s.List(asProgram(t), Filter{}, 1, ""); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("reading: %v", err)
+	}
+	if took := time.Since(begun); took > 6*connectTime {
+		t.Errorf("to be told took %v", took)
+	}
+	if err := c.Thaw(); err != nil {
+		t.Fatal(err)
+	}
+	s.bound.set(patient)
+	if err := put(t, s, "after"); err != nil {
+		t.Errorf("when it goes on: %v", err)
+	}
+	if n := counts(t, s); n[0] != n[1] || n[0] < 2 {
+		t.Errorf("rows %v", n)
+	}
+}
+
+func TestALongAnswerIsWaitedForAsLongAsItComes(t *testing.T) {
+	s := opened(t, t.TempDir(), storetest.Postgres(t))
+	s.bound.set(400 * time.Millisecond)
+	rows, err := s.r.QueryContext(t.Context(), "SELECT repeat('x', 9000), pg_sleep(0.1) FROM generate_series(1, 12)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	n := 0
+	for rows.Next() {
+		n++
+	}
+	if n != 12 || rows.Err() != nil {
+		t.Errorf("%d rows, %v", n, rows.Err())
 	}
 }

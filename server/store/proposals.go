@@ -164,6 +164,20 @@ func (s *Store) Proposals(ctx context.Context, status string, limit int) ([]Prop
 	return s.proposals(ctx, "v.status = ?", []any{status}, limit)
 }
 
+// ProposalPage is the same in pages; ErrInvalid for a cursor that it did not give.
+func (s *Store) ProposalPage(ctx context.Context, status, cursor string, limit int) ([]Proposal, string, error) {
+	cond, args, err := list{table: "proposals", id: "id", alias: "v", part: "CASE WHEN v.status = 'open' THEN 0 ELSE 1 END"}.after(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	if status != "" {
+		cond, args = cond+" AND v.status = ?", append(args, status)
+	}
+	ps, err := s.proposals(ctx, cond, args, limit+1)
+	ps, next := page(ps, limit, func(p Proposal) (string, bool) { return p.ID, p.Status != ProposalOpen })
+	return ps, next, err
+}
+
 func (s *Store) proposals(ctx context.Context, cond string, args []any, limit int) ([]Proposal, error) {
 	see, seeArgs, err := visible(ctx, "s")
 	if err != nil {

@@ -31,6 +31,11 @@ func (s *Store) Put(ctx context.Context, f File, scans []Scan, a Arrival) (store
 	if err != nil {
 		return nil, false, err
 	}
+	raw := s.seal(f.Raw, rawOf(sum))
+	blobs, err := s.sealSpectra(scans)
+	if err != nil {
+		return nil, false, err
+	}
 	err = s.write(ctx, func(tx queries) error {
 		for _, sc := range scans {
 			if sc.SHA256 != sum {
@@ -40,11 +45,11 @@ func (s *Store) Put(ctx context.Context, f File, scans []Scan, a Arrival) (store
 		if len(scans) == 0 {
 			return fmt.Errorf("%w: no scan", ErrInvalid)
 		}
-		if all, err = insertFile(ctx, tx, agency, sum, f, scans[0].Created); err != nil {
+		if all, err = insertFile(ctx, tx, agency, sum, f.Name, len(f.Raw), raw, scans[0].Created); err != nil {
 			return fmt.Errorf("store file %s: %w", f.Name, err)
 		}
-		for _, sc := range scans {
-			isNew, err := insertScan(ctx, tx, sc)
+		for i, sc := range scans {
+			isNew, err := insertScan(ctx, tx, sc, blobs[i])
 			if err != nil {
 				return fmt.Errorf("store scan %d of %s: %w", sc.SpectrumIndex, f.Name, err)
 			}
@@ -92,12 +97,15 @@ func marked(ctx context.Context, scans []Scan) (agency string, out []Scan, err e
 }
 
 // insertFile stores the bytes, unless an agency has brought them before, and that this one has; isNew: it had not.
-func insertFile(ctx context.Context, tx queries, agency, sum string, f File, now time.Time) (isNew bool, err error) {
-	if _, err := tx.ExecContext(ctx, `INSERT INTO files (sha256, name, size, created, raw) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING`,
-		sum, f.Name, len(f.Raw), micros(now), f.Raw); err != nil {
+// What another agency has erased is stored anew.
+func insertFile(ctx context.Context, tx queries, agency, sum, name string, size int, raw sealed, now time.Time) (isNew bool, err error) {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO files (sha256, name, size, created, raw, raw_key) VALUES (?,?,?,?,?,?)
+		ON CONFLICT (sha256) DO UPDATE SET name = excluded.name, created = excluded.created, raw = excluded.raw, raw_key = excluded.raw_key
+		WHERE files.raw_key = '`+erasedKey+`' AND NOT EXISTS (SELECT 1 FROM holdings WHERE agency = ? AND sha256 = ?)`,
+		sum, name, size, micros(now), raw.value, raw.key, agency, sum); err != nil {
 		return false, err
 	}
-	n, err := changed(tx.ExecContext(ctx, "INSERT INTO holdings (agency, sha256, name, created) VALUES (?,?,?,?) ON CONFLICT DO NOTHING", agency, sum, f.Name, micros(now)))
+	n, err := changed(tx.ExecContext(ctx, "INSERT INTO holdings (agency, sha256, name, created) VALUES (?,?,?,?) ON CONFLICT DO NOTHING", agency, sum, name, micros(now)))
 	return n == 1, err
 }
 
@@ -134,14 +142,24 @@ func asStored(ctx context.Context, scans []Scan) []Scan {
 	return out
 }
 
-func insertScan(ctx context.Context, tx queries, sc Scan) (bool, error) {
+// sealSpectra are the spectra of scans as they are stored.
+func (s *Store) sealSpectra(scans []Scan) ([]sealed, error) {
+	out := make([]sealed, len(scans))
+	for i, sc := range scans {
+		blob, err := json.Marshal(sc.Spectrum)
+		if err != nil {
+			return nil, fmt.Errorf("%w: spectrum %d: %w", ErrInvalid, sc.SpectrumIndex, err)
+		}
+		out[i] = s.seal(blob, spectrumOf(sc.ID))
+		out[i].plain = blob
+	}
+	return out, nil
+}
+
+func insertScan(ctx context.Context, tx queries, sc Scan, spectrum sealed) (bool, error) {
 	ans, err := json.Marshal(sc.Identification)
 	if err != nil {
 		return false, fmt.Errorf("%w: answer: %w", ErrInvalid, err)
-	}
-	spectrum, err := json.Marshal(sc.Spectrum)
-	if err != nil {
-		return false, fmt.Errorf("%w: spectrum: %w", ErrInvalid, err)
 	}
 	var loc Location
 	if sc.Location != nil {
@@ -153,11 +171,11 @@ func insertScan(ctx context.Context, tx queries, sc Scan) (bool, error) {
 	}
 	res, err := tx.ExecContext(ctx, `INSERT INTO scans (id, sha256, spectrum_index, filename, created, acquired, technique,
 			simulated, device_type, device_model, device_serial, latitude, longitude, precision_m, county, state, fips,
-			case_number, exhibit, officer, verdict, headline, summary, agency, tlp, identification, spectrum)
-		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (agency, sha256, spectrum_index) DO NOTHING`,
+			case_number, exhibit, officer, verdict, headline, summary, agency, tlp, identification, spectrum, spectrum_key)
+		VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (agency, sha256, spectrum_index) DO NOTHING`,
 		sc.ID, sc.SHA256, sc.SpectrumIndex, sc.Filename, micros(sc.Created), micros(sc.Acquired), sc.Technique,
 		sc.Simulated, dev.Type, dev.Model, dev.SerialNumber, loc.Latitude, loc.Longitude, loc.PrecisionM, loc.County,
-		loc.State, loc.FIPS, sc.Case, sc.Exhibit, sc.Officer, sc.Verdict, sc.Headline, sc.Summary, sc.Agency, sc.TLP.Rank(), string(ans), spectrum)
+		loc.State, loc.FIPS, sc.Case, sc.Exhibit, sc.Officer, sc.Verdict, sc.Headline, sc.Summary, sc.Agency, sc.TLP.Rank(), string(ans), spectrum.value, spectrum.key)
 	if err != nil {
 		return false, err
 	}
@@ -173,41 +191,71 @@ func insertScan(ctx context.Context, tx queries, sc Scan) (bool, error) {
 			return false, fmt.Errorf("finding %s: %w", fd.Substance, err)
 		}
 	}
-	return true, tx.log(ctx, Entry{Action: audit.Collect, Kind: KindScan, ID: sc.ID, Detail: sc.hashes(ans, spectrum)})
+	return true, tx.log(ctx, Entry{Action: audit.Collect, Kind: KindScan, ID: sc.ID, Detail: sc.hashes(ans, spectrum.plain)})
 }
 
 // Raw returns the bytes of the file a scan came from and the file's name, which for a scan from an archive is that of the
-// archive; ErrNotFound when there is no such scan.
+// archive; ErrNotFound when there is no such scan, ErrErased when they were erased.
 func (s *Store) Raw(ctx context.Context, scanID string) (raw []byte, filename string, err error) {
 	see, args, err := visible(ctx, "s")
 	if err != nil {
 		return nil, "", err
 	}
-	err = s.r.QueryRowContext(ctx, `SELECT f.raw, h.name FROM scans s JOIN files f ON f.sha256 = s.sha256 JOIN holdings h ON h.agency = s.agency AND h.sha256 = s.sha256
-		WHERE s.id = ? AND `+see, append([]any{scanID}, args...)...).Scan(&raw, &filename)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, "", fmt.Errorf("scan %s: %w", scanID, ErrNotFound)
+	var v sealed
+	var sum, erased string
+	err = s.r.QueryRowContext(ctx, `SELECT f.sha256, f.raw, f.raw_key, h.name, s.spectrum_key FROM scans s JOIN files f ON f.sha256 = s.sha256
+		JOIN holdings h ON h.agency = s.agency AND h.sha256 = s.sha256 WHERE s.id = ? AND `+see, append([]any{scanID}, args...)...).
+		Scan(&sum, &v.value, &v.key, &filename, &erased)
+	if err = found(err, erased, scanID); err != nil {
+		return nil, "", err
 	}
+	raw, err = s.open(v, rawOf(sum))
 	return raw, filename, err
 }
 
-// Spectrum returns the spectrum of a scan; ErrNotFound when there is no such scan.
-func (s *Store) Spectrum(ctx context.Context, scanID string) (spectra.Spectrum, error) {
-	see, args, err := visible(ctx, "s")
+// Spectrum returns the spectrum of a scan; ErrNotFound when there is no such scan, ErrErased when it was erased.
+func (s *Store) Spectrum(ctx context.Context, scanID string) (sp spectra.Spectrum, err error) {
+	blob, err := s.spectrum(ctx, scanID)
 	if err != nil {
 		return spectra.Spectrum{}, err
 	}
-	var blob []byte
-	err = s.r.QueryRowContext(ctx, `SELECT s.spectrum FROM scans s WHERE s.id = ? AND `+see, append([]any{scanID}, args...)...).Scan(&blob)
-	if errors.Is(err, sql.ErrNoRows) {
-		return spectra.Spectrum{}, fmt.Errorf("scan %s: %w", scanID, ErrNotFound)
-	}
-	if err != nil {
-		return spectra.Spectrum{}, err
-	}
-	var sp spectra.Spectrum
 	if err := json.Unmarshal(blob, &sp); err != nil {
 		return spectra.Spectrum{}, fmt.Errorf("stored spectrum of scan %s: %w", scanID, err)
 	}
 	return sp, nil
+}
+
+// spectrum is that of a scan as JSON.
+func (s *Store) spectrum(ctx context.Context, scanID string) ([]byte, error) {
+	see, args, err := visible(ctx, "s")
+	if err != nil {
+		return nil, err
+	}
+	var v sealed
+	err = s.r.QueryRowContext(ctx, "SELECT s.spectrum, s.spectrum_key FROM scans s WHERE s.id = ? AND "+see, append([]any{scanID}, args...)...).Scan(&v.value, &v.key)
+	if err = found(err, v.key, scanID); err != nil {
+		return nil, err
+	}
+	return s.open(v, spectrumOf(scanID))
+}
+
+// AsStored are the answer and the spectrum of a scan byte by byte as they were stored, of which the log has the hashes; ErrNotFound when
+// there is no such scan, ErrErased when it was erased.
+func (s *Store) AsStored(ctx context.Context, scanID string) (answer, spectrum []byte, err error) {
+	if spectrum, err = s.spectrum(ctx, scanID); err != nil {
+		return nil, nil, err
+	}
+	err = s.r.QueryRowContext(ctx, "SELECT identification FROM scans WHERE id = ?", scanID).Scan(&answer)
+	return answer, spectrum, err
+}
+
+// found is the error of reading one scan, called by its name.
+func found(err error, key, scanID string) error {
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return fmt.Errorf("scan %s: %w", scanID, ErrNotFound)
+	case err == nil && key == erasedKey:
+		return fmt.Errorf("scan %s %w", scanID, ErrErased)
+	}
+	return err
 }

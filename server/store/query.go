@@ -20,15 +20,16 @@ type Filter struct {
 	From, To                                            time.Time // acquired: From <= t < To
 	Simulated                                           *bool
 	Text                                                string // part of file name, case, exhibit, officer, place, headline or finding
+	SHA256                                              string // of the file the scans came in
 	RecordFilter
 }
 
 // where is the condition that scans s fit the filter. A text is looked for in the exhibits that who asks may see as well.
 func (f Filter) where(ctx context.Context) (string, []any, error) {
-	conds, args := []string{"TRUE"}, []any{}
+	conds, args := []string{"NOT EXISTS (SELECT 1 FROM erasures e WHERE e.scan_id = s.id)"}, []any{}
 	add := func(cond string, a ...any) { conds, args = append(conds, cond), append(args, a...) }
 	for _, eq := range []struct{ column, value string }{
-		{"verdict", f.Verdict}, {"technique", f.Technique}, {"county", f.County}, {"state", f.State},
+		{"verdict", f.Verdict}, {"technique", f.Technique}, {"county", f.County}, {"state", f.State}, {"sha256", f.SHA256},
 	} {
 		if eq.value != "" {
 			add("lower(s."+eq.column+") = ?", asciiLower(eq.value))
@@ -118,18 +119,19 @@ func formatCursor(at int64, id string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatInt(at, 10) + "|" + id))
 }
 
+var errCursor = fmt.Errorf("%w: cursor was not given by this server", ErrInvalid)
+
 func parseCursor(c string) (at int64, id string, err error) {
-	bad := fmt.Errorf("%w: cursor was not given by this server", ErrInvalid)
 	b, err := base64.RawURLEncoding.DecodeString(c)
 	if err != nil {
-		return 0, "", bad
+		return 0, "", errCursor
 	}
 	num, id, ok := strings.Cut(string(b), "|")
 	if !ok {
-		return 0, "", bad
+		return 0, "", errCursor
 	}
 	if at, err = strconv.ParseInt(num, 10, 64); err != nil {
-		return 0, "", bad
+		return 0, "", errCursor
 	}
 	return at, id, nil
 }
@@ -209,15 +211,17 @@ func (s *Store) ByHash(ctx context.Context, sha256 string) ([]Scan, error) {
 
 // complete fills in what lists leave out of scans of one file that may be seen.
 func (s *Store) complete(ctx context.Context, scans []Scan) error {
-	return errors.Join(s.siblings(ctx, scans), s.fieldAnswers(ctx, scans), s.laboratory(ctx, scans), s.warnings(ctx, scans), s.recorded(ctx, scans), s.said(ctx, scans))
+	return errors.Join(s.siblings(ctx, scans), s.fieldAnswers(ctx, scans), s.laboratory(ctx, scans), s.keeping(ctx, scans), s.warnings(ctx, scans), s.recorded(ctx, scans), s.said(ctx, scans))
 }
 
 // warnings fills in what the spectra say is wrong with them.
 func (s *Store) warnings(ctx context.Context, scans []Scan) error {
 	for i := range scans {
-		var stored []byte
 		var said struct{ Metadata struct{ Warnings []string } }
-		err := s.r.QueryRowContext(ctx, "SELECT spectrum FROM scans WHERE id = ?", scans[i].ID).Scan(&stored)
+		stored, err := s.spectrum(ctx, scans[i].ID)
+		if errors.Is(err, ErrErased) {
+			continue
+		}
 		if err == nil {
 			err = json.Unmarshal(stored, &said)
 		}

@@ -242,8 +242,10 @@ func (s *Store) AddReport(ctx context.Context, scanID, resultID string, f File, 
 			return fmt.Errorf("a report on this laboratory result %w: %s; enter a new result for another one", ErrExists, had[0].Report.Name)
 		}
 		created = true
-		if _, err := tx.ExecContext(ctx, `INSERT INTO files (sha256, name, size, created, raw) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING`,
-			sum, f.Name, len(f.Raw), micros(now), f.Raw); err != nil {
+		raw := s.seal(f.Raw, rawOf(sum))
+		if _, err := tx.ExecContext(ctx, `INSERT INTO files (sha256, name, size, created, raw, raw_key) VALUES (?,?,?,?,?,?)
+			ON CONFLICT (sha256) DO UPDATE SET raw = excluded.raw, raw_key = excluded.raw_key WHERE files.raw_key = '`+erasedKey+`'`,
+			sum, f.Name, len(f.Raw), micros(now), raw.value, raw.key); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, "INSERT INTO laboratory_reports (result_id, sha256, name, size, added_by, added) VALUES (?,?,?,?,?,?)",
@@ -263,10 +265,16 @@ func (s *Store) Report(ctx context.Context, scanID, resultID string) (raw []byte
 	if _, err := circumstancesOf(ctx, s.r, scanID); err != nil {
 		return nil, "", err
 	}
-	err = s.r.QueryRowContext(ctx, `SELECT f.raw, p.name FROM laboratory_reports p JOIN laboratory_results r ON r.id = p.result_id JOIN files f ON f.sha256 = p.sha256
-		WHERE r.id = ? AND r.scan_id = ?`, resultID, scanID).Scan(&raw, &name)
+	var v sealed
+	var sum string
+	err = s.r.QueryRowContext(ctx, `SELECT f.sha256, f.raw, f.raw_key, p.name FROM laboratory_reports p JOIN laboratory_results r ON r.id = p.result_id JOIN files f ON f.sha256 = p.sha256
+		WHERE r.id = ? AND r.scan_id = ?`, resultID, scanID).Scan(&sum, &v.value, &v.key, &name)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = fmt.Errorf("report on laboratory result %s: %w", resultID, ErrNotFound)
 	}
+	if err != nil {
+		return nil, "", err
+	}
+	raw, err = s.open(v, rawOf(sum))
 	return raw, name, err
 }

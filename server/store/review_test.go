@@ -280,3 +280,46 @@ func TestTheReportOfALaboratoryIsKeptOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestRecordsAndTheirFilesVerifyAndGoWithAScanThatIsErased(t *testing.T) {
+	onEach(t, func(t *testing.T, s *Store) {
+		furnish(t, s)
+		ada := by(t, "ada", "technician")
+		x := exhibitOf(t, s, seize(t, s, inRiver()), "1A")
+		sc := brought(t, s, ada, "b")
+		if _, err := s.AmendScan(ada, "b", 1, ScanAmendment{Officer: ptr("Ada"), ExhibitID: &x.ID}, "known now", noon); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.AmendExhibit(ada, x.ID, 1, ExhibitChange{Note: ptr("torn")}, "looked again", noon); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.AddReview(by(t, "cy", "reviewer"), "b", NewReview{Opinion: OpinionAgree}, reviewers, Key{}, noon); err != nil {
+			t.Fatal(err)
+		}
+		r := enter(t, s, pure("ada", "caffeine"))
+		file := []byte("%PDF")
+		if _, _, err := s.AddReport(ada, "a", r.ID, File{"r.pdf", file}, spectra.HashBytes(file), noon); err != nil {
+			t.Fatal(err)
+		}
+		if _, faults := verified(t, s, VerifyOptions{}); len(faults) > 0 {
+			t.Errorf("as it was stored: %+v", faults)
+		}
+		if err := s.write(asProgram(t), func(tx queries) error {
+			return eraseFile(t.Context(), tx, Due{Agency: LocalAgency, SHA256: sc.SHA256, Policy: "thirty days", Scans: []string{"b"}}, "test", noon)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		var left int
+		if err := s.r.QueryRowContext(t.Context(), "SELECT count(*) FROM scan_versions").Scan(&left); err != nil || left != 0 {
+			t.Errorf("%d versions of an erased scan are left, %v", left, err)
+		}
+		if _, faults := verified(t, s, VerifyOptions{}); len(faults) > 0 {
+			t.Errorf("after erasing: %+v", faults)
+		}
+		unguarded(t, s)("UPDATE exhibits SET note = 'whole' WHERE version = 2")
+		_, faults := verified(t, s, VerifyOptions{})
+		if len(faults) != 1 || !strings.Contains(faults[0].ID, x.ID+"/2") {
+			t.Errorf("a version that was changed behind the program's back: %+v", faults)
+		}
+	})
+}

@@ -48,6 +48,11 @@ type Scan struct {
 
 	// ScanRecord is what people have said of it since.
 	ScanRecord
+	// Erased says that the scan was erased under a retention policy: what is left is its tombstone.
+	Erased *Erasure `json:"erased,omitempty" doc:"it was erased under a retention policy: what is left is its tombstone"`
+
+	// Holds, first one first, are why it must not be erased.
+	Holds []Hold `json:"holds,omitempty" doc:"legal holds on it, first one first; left out in lists"`
 
 	// Spectrum is set on the way in; Store.Spectrum reads it back.
 	Spectrum spectra.Spectrum `json:"-"`

@@ -58,7 +58,7 @@ type ScanAmendment struct {
 }
 
 func (a ScanAmendment) apply(c *ScanChange) {
-	placeOf(&c.Location, a.Location)
+	locationOf(&c.Location, a.Location)
 	trimmed(&c.Case, a.Case)
 	trimmed(&c.Exhibit, a.Exhibit)
 	trimmed(&c.ExhibitID, a.ExhibitID)
@@ -209,7 +209,7 @@ func circumstancesOf(ctx context.Context, q queries, id string) (c circumstances
 		return circumstances{}, err
 	}
 	c.TLP, c.scan.TLP = tlp.OfRank(rank), tlp.OfRank(rank)
-	placeOf(&c.Location, &l)
+	locationOf(&c.Location, &l)
 	c.entered.Version, c.entered.At = 1, fromMicros(created)
 	if c.Change = c.entered; version.Valid {
 		c.Change = Change{Version: int(version.Int64), By: by.String, At: fromMicros(changed.Int64), Reason: reason.String}
@@ -285,7 +285,7 @@ func scanVersions(ctx context.Context, q queries, id string) ([]ScanChange, erro
 			return nil, fmt.Errorf("read versions of scan %s: %w", id, err)
 		}
 		c.TLP, c.At = tlp.OfRank(rank), fromMicros(at)
-		placeOf(&c.Location, &l)
+		locationOf(&c.Location, &l)
 		out = append(out, c)
 	}
 	return out, rows.Err()

@@ -57,7 +57,7 @@ func instantOf(into *time.Time, from *time.Time) {
 	}
 }
 
-func placeOf(into **Location, from *Location) {
+func locationOf(into **Location, from *Location) {
 	if from == nil {
 		return
 	}
@@ -71,7 +71,7 @@ func placeOf(into **Location, from *Location) {
 
 func (c SeizureChange) apply(z *Seizure) {
 	trimmed(&z.Case, c.Case)
-	placeOf(&z.Location, c.Location)
+	locationOf(&z.Location, c.Location)
 	instantOf(&z.Seized, c.Seized)
 	trimmed(&z.Officer, c.Officer)
 	trimmed(&z.Note, c.Note)
@@ -246,7 +246,7 @@ func seizures(ctx context.Context, q queries, table, cond string, args []any, ta
 			return nil, fmt.Errorf("read seizures: %w", err)
 		}
 		z.TLP, z.Seized, z.At = tlp.OfRank(rank), fromMicros(seized), fromMicros(at)
-		placeOf(&z.Location, &l)
+		locationOf(&z.Location, &l)
 		out = append(out, z)
 	}
 	return out, rows.Err()

@@ -18,6 +18,7 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"fentrace/server/audit"
+	"fentrace/server/seal"
 	"fentrace/spectra"
 )
 
@@ -30,6 +31,9 @@ var (
 	ErrAddress = errors.New("the address of the database cannot be used")
 	// ErrFull: nothing of the transaction was stored, everything stored before is kept.
 	ErrFull = errors.New("the disk is full; nothing was stored. Free some space and try again")
+	// ErrDisk: nothing of the transaction was stored, everything stored before is kept. The store can be used again as soon as the disk
+	// can be written to.
+	ErrDisk = errors.New("the disk of the server cannot be written to: it is read-only or fails, or the data folder is gone; nothing was stored. Try again in a moment: when it is well again all goes on by itself")
 	// ErrUnavailable: nothing of the transaction was stored. The store can be used again as soon as the database answers.
 	ErrUnavailable = errors.New("the database cannot be reached or is too busy; nothing was stored. Try again in a moment")
 	// ErrUncertain: the database was lost between being told to store a transaction and saying that it had. All of it is
@@ -50,6 +54,10 @@ type Store struct {
 	pool *sql.DB
 	r    queries // on pool
 	id   string
+	at   *whereabouts // of the file; nil: the database has none here
+	// bound is how long a database on another machine may say nothing; nil: it is not one.
+	bound *patience
+	keys  *seal.Ring // nil: what comes is stored plain
 
 	// Clock tells the time for the log; time.Now when nil. It is set before the store is used.
 	Clock func() time.Time
@@ -64,18 +72,18 @@ const recentKept = 256
 
 // OpenDatabase opens the PostgreSQL database at address, or the one in the folder dir when address is empty: see OpenPostgres
 // and Open. The folder is created in either case, readable by its owner only: what is made from a database is kept there.
-func OpenDatabase(ctx context.Context, dir, address string) (*Store, error) {
+func OpenDatabase(ctx context.Context, dir, address string, options ...Option) (*Store, error) {
 	if address == "" {
-		return Open(ctx, dir)
+		return Open(ctx, dir, options...)
 	}
 	if err := makeFolder(dir); err != nil {
 		return nil, fmt.Errorf("create data folder: %w", err)
 	}
-	return OpenPostgres(ctx, address)
+	return OpenPostgres(ctx, address, options...)
 }
 
 // newStore brings the tables up to date and puts a store together; it closes w and pool when it cannot.
-func newStore(ctx context.Context, d *dialect, w, pool *sql.DB) (*Store, error) {
+func newStore(ctx context.Context, d *dialect, w, pool *sql.DB, options []Option) (*Store, error) {
 	w.SetMaxOpenConns(1)
 	pool.SetMaxOpenConns(readers)
 	pool.SetMaxIdleConns(readers)
@@ -84,8 +92,17 @@ func newStore(ctx context.Context, d *dialect, w, pool *sql.DB) (*Store, error) 
 		return nil, err
 	}
 	s := &Store{recent: recent, d: d, w: w, pool: pool, r: queries{on: pool, d: d}}
+	for _, o := range options {
+		o(s)
+	}
+	if err := s.checkKeys(ctx); err != nil {
+		return nil, errors.Join(d.named(ctx, err), s.Close())
+	}
 	if err := d.migrate(ctx, w); err != nil {
 		return nil, errors.Join(fmt.Errorf("bring tables up to date: %w", d.named(ctx, err)), s.Close())
+	}
+	if err := s.noteKey(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("note the encryption key: %w", err), s.Close())
 	}
 	if d.identity != "" {
 		if err := s.r.QueryRowContext(ctx, d.identity).Scan(&s.id); err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -377,8 +378,16 @@ func (v *verifier) boundThere(ctx context.Context, l audit.Leaf) error {
 			continue
 		}
 		var there bool
-		if err := v.r.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM "+b.table+" WHERE "+b.where+")", b.parts(l.ID)...).Scan(&there); err != nil {
+		if err := v.r.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM "+b.table+" WHERE "+b.where+") OR EXISTS (SELECT 1 FROM log_leaves WHERE kind = ? AND record = ? AND action = ?)",
+			append(b.parts(l.ID), l.Kind, l.ID, audit.Erase)...).Scan(&there); err != nil {
 			return fmt.Errorf("look for the %s %s: %w", b.words, l.ID, err)
+		}
+		if !there && b.kind == kindFieldAnswer { // they go with the scans that they came with
+			sum, _, _ := strings.Cut(l.ID, "/")
+			var err error
+			if _, there, err = v.scansOf(ctx, sum); err != nil {
+				return err
+			}
 		}
 		if !there {
 			v.fault("record", l.ID, "this %s is gone; leaf %d says that it was stored", b.words, l.Seq)

@@ -407,3 +407,31 @@ func TestAnAmendedScanVerifiesOnceTheLogTellsOfIt(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatWasErasedVerifiesWhenTheLogSaysSo(t *testing.T) {
+	onEach(t, func(t *testing.T, s *Store) {
+		lived(t, s)
+		exec := unguarded(t, s)
+		sum := spectra.HashBytes([]byte("file 2"))
+		exec("UPDATE files SET raw = ? WHERE sha256 = ?", []byte{}, sum)
+		exec("UPDATE scans SET filename = '', headline = 'ERASED', identification = '{}', spectrum = ? WHERE sha256 = ?", []byte{}, sum)
+		exec("DELETE FROM findings WHERE scan_id LIKE 'scan-2%'")
+		exec("DELETE FROM field_answers WHERE sha256 = ?", sum)
+		_, faults := verified(t, s, VerifyOptions{})
+		wantFault(t, faults, "file", sum, "its bytes were changed")
+		wantFault(t, faults, "scan", "scan-2", "its answer was changed")
+		if !slices.ContainsFunc(faults, func(f Fault) bool { return f.Kind == "record" && strings.HasPrefix(f.ID, sum) }) {
+			t.Errorf("the field answer is gone: %+v", faults)
+		}
+		exec("UPDATE files SET raw_key = ? WHERE sha256 = ?", erasedKey, sum)
+		exec("UPDATE scans SET spectrum_key = ? WHERE sha256 = ?", erasedKey, sum)
+		for _, id := range []string{"scan-2", "scan-2-b"} {
+			if err := s.Note(asProgram(t), Entry{Action: audit.Erase, Kind: KindScan, ID: id}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, faults := verified(t, s, VerifyOptions{}); len(faults) > 0 {
+			t.Errorf("%+v", faults)
+		}
+	})
+}

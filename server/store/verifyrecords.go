@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -23,6 +25,9 @@ func (v *verifier) files(ctx context.Context) error {
 		for _, f := range sums {
 			after = f.sum
 			v.v.Files++
+			if err := f.look(ctx, v); err != nil {
+				return err
+			}
 			if err := v.file(ctx, f); err != nil {
 				return err
 			}
@@ -38,8 +43,9 @@ type storedFile struct {
 	broken     string
 }
 
+// someFiles are the next files, whose bytes are not read yet.
 func (v *verifier) someFiles(ctx context.Context, after string) ([]storedFile, error) {
-	rows, err := v.r.QueryContext(ctx, "SELECT sha256, size, raw FROM files WHERE sha256 > ? ORDER BY sha256 LIMIT ?", after, takeAtOnce)
+	rows, err := v.r.QueryContext(ctx, "SELECT sha256, size FROM files WHERE sha256 > ? ORDER BY sha256 LIMIT ?", after, verifyAtOnce)
 	if err != nil {
 		return nil, fmt.Errorf("read every file: %w", err)
 	}
@@ -47,22 +53,36 @@ func (v *verifier) someFiles(ctx context.Context, after string) ([]storedFile, e
 	var out []storedFile
 	for rows.Next() {
 		var f storedFile
-		var stored []byte
-		if err := rows.Scan(&f.sum, &f.size, &stored); err != nil {
+		if err := rows.Scan(&f.sum, &f.size); err != nil {
 			return nil, fmt.Errorf("read every file: %w", err)
 		}
-		raw, err := v.plainFile(f.sum, stored)
-		if err != nil {
-			f.broken = err.Error()
-		}
-		f.now, f.real = spectra.HashBytes(raw), int64(len(raw))
 		out = append(out, f)
 	}
 	return out, rows.Err()
 }
 
-// plainFile are the bytes of a file as they came.
-func (s *Store) plainFile(_ string, stored []byte) ([]byte, error) { return stored, nil }
+// look reads the bytes of a file. That they cannot be read is a fault of this file, unless the database is away.
+func (f *storedFile) look(ctx context.Context, v *verifier) error {
+	var stored sealed
+	var raw []byte
+	err := v.r.QueryRowContext(ctx, "SELECT raw, raw_key FROM files WHERE sha256 = ?", f.sum).Scan(&stored.value, &stored.key)
+	if err == nil && stored.key != erasedKey { // else there is nothing
+		raw, err = v.Store.open(stored, rawOf(f.sum))
+	}
+	if away(ctx, err) {
+		return err
+	}
+	if err != nil {
+		f.broken = "its bytes cannot be read: " + err.Error()
+	}
+	f.now, f.real = spectra.HashBytes(raw), int64(len(raw))
+	return nil
+}
+
+// away tells of the error of a query that more queries would fail as well.
+func away(ctx context.Context, err error) bool {
+	return err != nil && (ctx.Err() != nil || errors.Is(err, ErrUnavailable))
+}
 
 func (v *verifier) file(ctx context.Context, f storedFile) error {
 	of, erased, err := v.scansOf(ctx, f.sum)
@@ -70,7 +90,16 @@ func (v *verifier) file(ctx context.Context, f storedFile) error {
 		return err
 	}
 	scans := "scans " + strings.Join(of, ", ")
+	var report bool
 	if len(of) == 0 {
+		if err := v.r.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM laboratory_reports WHERE sha256 = ?)", f.sum).Scan(&report); err != nil {
+			return fmt.Errorf("look for the laboratory report %.12s: %w", f.sum, err)
+		}
+	}
+	switch {
+	case report:
+		scans = "a laboratory report"
+	case len(of) == 0:
 		scans = "no scan"
 		v.fault("file", f.sum, "no scan belongs to it: its scans are gone, or it is not called what it was")
 	}
@@ -163,9 +192,13 @@ func (t *toldOf) add(l audit.Leaf) {
 // scans compares every scan with what the log says of it.
 func (v *verifier) scans(ctx context.Context) error {
 	for after := int64(0); ; {
-		batch, err := v.storedScans(ctx, v.r, after, "TRUE", takeAtOnce)
-		if err != nil || len(batch) == 0 {
+		batch, last, err := v.someScans(ctx, after)
+		if err != nil || last == after {
 			return err
+		}
+		after = last
+		if len(batch) == 0 {
+			continue
 		}
 		ids := make([]any, len(batch))
 		for i, sc := range batch {
@@ -176,7 +209,6 @@ func (v *verifier) scans(ctx context.Context) error {
 			return err
 		}
 		for _, sc := range batch {
-			after = sc.seq
 			v.v.Scans++
 			if len(sc.compare(told[sc.id])) > 0 {
 				if err := v.scanAgain(ctx, sc); err != nil {
@@ -186,6 +218,42 @@ func (v *verifier) scans(ctx context.Context) error {
 			v.step()
 		}
 	}
+}
+
+// someScans are the next scans, and the number of the last one. Where they cannot be read together, those are named that cannot be read.
+func (v *verifier) someScans(ctx context.Context, after int64) (batch []storedScan, last int64, err error) {
+	last = after
+	batch, err = v.storedScans(ctx, v.r, after, "TRUE", takeAtOnce)
+	if len(batch) > 0 && err == nil {
+		last = batch[len(batch)-1].seq
+	}
+	if err == nil || away(ctx, err) {
+		return batch, last, err
+	}
+	batch = nil
+	for range takeAtOnce {
+		var id string
+		var seq int64
+		err := v.r.QueryRowContext(ctx, "SELECT seq, id FROM scans WHERE seq > ? ORDER BY seq LIMIT 1", last).Scan(&seq, &id)
+		if errors.Is(err, sql.ErrNoRows) {
+			break
+		}
+		if err != nil {
+			return nil, after, fmt.Errorf("read the scan behind number %d: %w", last, err)
+		}
+		one, err := v.storedScans(ctx, v.r, seq-1, "TRUE", 1)
+		if away(ctx, err) {
+			return nil, after, err
+		}
+		if last = seq; err != nil {
+			v.v.Scans++
+			v.fault("scan", id, "it cannot be read: %v", err)
+			v.step()
+			continue
+		}
+		batch = append(batch, one...)
+	}
+	return batch, last, nil
 }
 
 // scanAgain looks once more at a scan in which something was found, since it may have been amended between its being read and its leaves.

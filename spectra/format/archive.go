@@ -43,6 +43,18 @@ func SourceName(path string, s spectra.Spectrum) string {
 	return path
 }
 
+// SpectrumName is what s, the i-th (0-based) spectrum of a file, is called: the file, from the second on with its number; of an
+// archive, the file within it.
+func SpectrumName(path string, s spectra.Spectrum, i int) string {
+	if source := SourceName(path, s); source != path {
+		return source
+	}
+	if i == 0 {
+		return path
+	}
+	return fmt.Sprintf("%s#%d", path, i+1)
+}
+
 // office are documents that are zip archives, each known by a member.
 var office = []struct{ member, name string }{
 	{"xl/workbook.xml", "an Excel workbook (xlsx)"}, {"xl/workbook.bin", "an Excel workbook (xlsb)"}, {"word/document.xml", "a Word document (docx)"},

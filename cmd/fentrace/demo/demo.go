@@ -66,6 +66,7 @@ func (d *demo) say(format string, args ...any) {
 // Run starts everything and serves until ctx ends, which is an orderly end and no error. An address in use is an error
 // that names --listen.
 func Run(ctx context.Context, opts Options) (err error) {
+	ctx = store.ByProgram(ctx, "demo")
 	d := &demo{opts: opts, dir: opts.DataDir}
 	if d.dir == "" {
 		if d.dir, err = os.MkdirTemp("", "fentrace-demo-"); err != nil {
@@ -239,7 +240,7 @@ Ctrl-C ends the demo.
 `
 
 func (d *demo) farewell() string {
-	n, err := d.server.Count(context.Background())
+	n, err := d.server.Count(store.ByProgram(context.Background(), "demo"))
 	if err != nil {
 		return "The demo ends."
 	}

@@ -58,7 +58,7 @@ func TestTheMonthIsStoredOnceAndGoesOnWhereItStopped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, err := st.Count(t.Context())
+	before, err := st.Count(store.ByProgram(t.Context(), "test"))
 	if err = errors.Join(err, st.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 // The server's /v1 interface: its types and one fetch wrapper. Fields follow the server's JSON names.
 
 import type { Change, LinkedTo, Review, ScanVersion, TLP } from "./records";
+import { download } from "./dom";
 
 export type Verdict = "alarm" | "inconclusive" | "no_alarm";
 export type Tier = "measured" | "published" | "simulated";
@@ -73,6 +74,9 @@ export interface Place {
 
 export interface Scan {
   id: string;
+  agency?: string;
+  /** Marking by the Traffic Light Protocol. */
+  tlp?: TLP;
   sha256: string;
   spectrum_index: number;
   siblings?: string[] | null;
@@ -95,7 +99,6 @@ export interface Scan {
   laboratory_results?: LaboratoryResult[] | null;
   /** What is wrong with the measurement or its file; left out in lists. */
   warnings?: string[] | null;
-  tlp?: TLP;
   /** What people have said of it since it came; versions and reviews are left out in lists. */
   entered_by?: string;
   linked?: LinkedTo | null;
@@ -104,6 +107,9 @@ export interface Scan {
   review?: "" | Review["opinion"];
   versions?: ScanVersion[] | null;
   reviews?: Review[] | null;
+  /** It was erased under a retention policy. */
+  erased?: { at: string; policy: string; by: string } | null;
+  holds?: { reason: string; set_by: string; set_at: string; released_at?: string }[] | null;
 }
 
 /** What was said of a scan, and shown, where it was before it came to this server. */
@@ -230,6 +236,30 @@ export interface QueuedFile {
   attempts: number;
   error: string;
   parked: string | null;
+}
+
+/** One entry of the log of what was done. */
+export interface LogEntry {
+  seq: number;
+  time: string;
+  actor: string;
+  role: string;
+  agency: string;
+  action: string;
+  kind: string;
+  id: string;
+  detail: Record<string, unknown> | null;
+}
+
+/** A verification that runs, or the last one. */
+export interface Verification {
+  running: boolean;
+  ended: string | null;
+  done: number;
+  total: number;
+  error: string;
+  faults: { kind: string; id: string; what: string }[] | null;
+  result: { leaves: number; checkpoints: number; files: number; scans: number; records: number; faults: number } | null;
 }
 
 export interface ScanList {
@@ -406,6 +436,7 @@ export interface ScanFields {
   case?: string;
   exhibit?: string;
   officer?: string;
+  tlp?: string;
 }
 
 /** What the server answered instead of a result (RFC 9457), or that it did not answer (status 0). */
@@ -443,6 +474,60 @@ export async function problemFrom(response: Response): Promise<Problem> {
 
 /** The type of the problem that tells that a second factor is needed to log in. */
 export const secondFactor = "urn:fentrace:second-factor";
+
+/** Who is logged in. */
+export interface Me {
+  user: string;
+  role: string;
+  agency: string;
+  clearance: string;
+  permissions: string[];
+  second_factor: boolean;
+}
+
+/** An account as those see it who look after people. */
+export interface Person {
+  name: string;
+  role: string;
+  agency: string;
+  clearance: string;
+  created: string;
+  locked: string | null;
+  sessions: number;
+  tokens: number;
+  second_factor: boolean;
+}
+
+export interface Agency {
+  id: string;
+  name: string;
+  contact: string;
+  people: number;
+}
+
+/** What one agency lets another see. */
+export interface Share {
+  id: string;
+  from: string;
+  to: string;
+  tlp: string;
+  aggregates: boolean;
+  granted_by: string;
+  granted: string;
+  revoked_by: string;
+  revoked: string | null;
+}
+
+/** How often an agency found something, from one that shares counts only. */
+export interface SharedCount {
+  agency: string;
+  substance: string;
+  controlled: boolean;
+  region: { county?: string; state?: string };
+  hits: number;
+  fewer_than?: number;
+  simulated: boolean;
+}
 
 /** What an authenticator app is set up with. */
 export interface FactorSetup {
@@ -490,10 +575,38 @@ function onEvent<T>(name: string, callback: (data: T) => void): () => void {
   return () => source.removeEventListener(name, listener);
 }
 
+/** Who was given what of a scan, and why. */
+export interface Dissemination {
+  id: string;
+  at: string;
+  kind: string;
+  recipient: string;
+  reason: string;
+  released_by: string;
+  tlp: string;
+}
+
 export const api = {
+  disseminations: (scan: string) => getJSON<{ disseminations: Dissemination[] | null }>(`/v1/disseminations?scan=${encodeURIComponent(scan)}`),
+  /** Fetches what is handed out and offers it as a download under the server's name for it. */
+  handOut: async (path: string) => {
+    const response = await request(path);
+    const name = /filename="?([^";]+)"?/.exec(response.headers.get("Content-Disposition") ?? "")?.[1] ?? "fentrace";
+    download(name, await response.blob());
+  },
   login: (body: { code: string } | { user: string; password: string; second?: string }) => postJSON("/v1/login", body),
   logout: () => request("/v1/logout", { method: "POST" }),
-  me: () => getJSON<{ user: string; role: string; second_factor: boolean }>("/v1/me"),
+  me: () => getJSON<Me>("/v1/me"),
+  people: () => getJSON<{ people: Person[] | null; roles: string[] | null }>("/v1/admin/people"),
+  addPerson: async (body: { name: string; role: string; agency?: string }) => (await (await postJSON("/v1/admin/people", body)).json()) as { person: Person; code: string },
+  changePerson: (name: string, body: { role?: string; agency?: string; clearance?: string; locked?: boolean }) => sendJSON("PATCH", `/v1/admin/people/${encodeURIComponent(name)}`, body),
+  endSessions: (name: string) => request(`/v1/admin/people/${encodeURIComponent(name)}/end-sessions`, { method: "POST" }),
+  revokeTokens: (name: string) => request(`/v1/admin/people/${encodeURIComponent(name)}/revoke-tokens`, { method: "POST" }),
+  agencies: () => getJSON<{ agencies: Agency[] | null }>("/v1/admin/agencies"),
+  addAgency: (id: string, body: { name: string; contact: string }) => postJSON(`/v1/admin/agencies/${encodeURIComponent(id)}`, body),
+  shares: () => getJSON<{ shares: Share[] | null }>("/v1/admin/shares"),
+  addShare: (body: { from?: string; to: string; tlp: string; aggregates: boolean }) => postJSON("/v1/admin/shares", body),
+  revokeShare: (id: string) => request(`/v1/admin/shares/${encodeURIComponent(id)}/revoke`, { method: "POST" }),
   setPassword: (password: string) => sendJSON("PUT", "/v1/me/password", { password }),
   newFactor: async () => (await (await postJSON("/v1/me/second-factor", {})).json()) as FactorSetup,
   confirmFactor: async (code: string) => (await (await sendJSON("PUT", "/v1/me/second-factor", { code })).json()) as { recovery_codes: string[] },
@@ -514,12 +627,19 @@ export const api = {
       { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file }),
   queue: (signal?: AbortSignal) => getJSON<Queue & { files: QueuedFile[] | null }>("/v1/queue", signal),
   retryRefused: () => request("/v1/queue/retry", { method: "POST" }),
+  log: (query: URLSearchParams, signal?: AbortSignal) => getJSON<{ entries: LogEntry[] | null; next_cursor: string; size: number }>(`/v1/log?${query}`, signal),
+  verification: (signal?: AbortSignal) => getJSON<Verification>("/v1/log/verification", signal),
+  verify: async () => (await (await request("/v1/log/verification", { method: "POST" })).json()) as Verification,
+  checkpoint: async () => {
+    const text = await (await request("/v1/log/checkpoint")).text();
+    return { name: `fentrace-checkpoint-${text.split("\n")[1] ?? ""}.txt`, text };
+  },
   scan: (id: string) => getJSON<Scan>(`/v1/scans/${encodeURIComponent(id)}`),
   overlay: (id: string) => getJSON<Overlay>(`/v1/scans/${encodeURIComponent(id)}/overlay`),
   scans: (query: URLSearchParams, signal?: AbortSignal) => getJSON<ScanList>(`/v1/scans?${query}`, signal),
-  points: (query: URLSearchParams, signal?: AbortSignal) => getJSON<PointCollection>(`/v1/identifications.geojson?${query}`, signal),
+  points: (query: URLSearchParams, signal?: AbortSignal) => getJSON<PointCollection>(`/v1/map?${query}`, signal),
   firstSeen: (query: URLSearchParams, signal?: AbortSignal) =>
-    getJSON<{ by: string; items: FirstSeen[] | null; scans: number }>(`/v1/intelligence/first-seen?${query}`, signal),
+    getJSON<{ by: string; items: FirstSeen[] | null; scans: number; shared?: SharedCount[] | null }>(`/v1/intelligence/first-seen?${query}`, signal),
   alerts: (signal?: AbortSignal) => getJSON<{ alerts: Alert[] | null }>("/v1/alerts", signal),
   readAlert: (id: string) => request(`/v1/alerts/${encodeURIComponent(id)}/read`, { method: "POST" }),
   rescreens: (signal?: AbortSignal) => getJSON<{ rescreens: Rescreen[] | null }>("/v1/rescreens", signal),

@@ -3,6 +3,7 @@ import type { ScanFields } from "./api";
 import { atlas } from "./atlas";
 import { h } from "./dom";
 import { metres, region } from "./format";
+import { markings, markingWords } from "./marking";
 
 const key = "fentrace.exhibit";
 type Field = "case" | "exhibit" | "officer" | "latitude" | "longitude" | "precision_m";
@@ -17,9 +18,13 @@ export function exhibitForm(): { element: HTMLElement; fields: () => ScanFields 
   const message = h("p", { class: "hint", role: "status" });
   let county: Pick<ScanFields, "county" | "state" | "fips"> = {};
 
+  const marking = h("select", { id: "field-tlp", name: "tlp", onchange: () => void changed() }, h("option", { value: "" }, "as this server marks"), ...markings.map((m) => h("option", { value: m }, markingWords(m))));
+  marking.value = kept.tlp ?? "";
+
   const fields = (): ScanFields => {
     const out: ScanFields = {};
     for (const [name] of texts) if (inputs[name].value.trim()) out[name as "case"] = inputs[name].value.trim();
+    if (marking.value) out.tlp = marking.value;
     const lat = numberOf(inputs.latitude);
     const lon = numberOf(inputs.longitude);
     if (lat === undefined || lon === undefined) return out;
@@ -28,7 +33,7 @@ export function exhibitForm(): { element: HTMLElement; fields: () => ScanFields 
   const say = () => {
     const f = fields();
     const where = region(county) || (f.latitude !== undefined ? `${f.latitude}, ${f.longitude}` : "");
-    const parts = [f.case && `case ${f.case}`, f.exhibit && `exhibit ${f.exhibit}`, f.officer, where && `${where}${f.precision_m ? ` ± ${metres(f.precision_m)}` : ""}`];
+    const parts = [f.case && `case ${f.case}`, f.exhibit && `exhibit ${f.exhibit}`, f.officer, f.tlp && markingWords(f.tlp), where && `${where}${f.precision_m ? ` ± ${metres(f.precision_m)}` : ""}`];
     summary.textContent = parts.filter(Boolean).join(" · ") || "none yet (optional)";
   };
   const changed = async (event?: Event) => {
@@ -67,7 +72,7 @@ export function exhibitForm(): { element: HTMLElement; fields: () => ScanFields 
   const field = (name: Field, label: string) => h("div", { class: "field" }, h("label", { for: `field-${name}` }, label), inputs[name]);
   const element = h("details", { class: "card exhibit" },
     h("summary", {}, "Exhibit data ", summary),
-    h("div", { class: "fields" }, ...texts.map(([n, l]) => field(n, l)), ...numbers.map(([n, l]) => field(n, l))),
+    h("div", { class: "fields" }, ...texts.map(([n, l]) => field(n, l)), h("div", { class: "field" }, h("label", { for: "field-tlp" }, "Marking"), marking), ...numbers.map(([n, l]) => field(n, l))),
     h("p", {}, "geolocation" in navigator ? h("button", { type: "button", class: "small", onclick: locate }, "Use this device's place") : null), message);
   say();
   if (kept.latitude !== undefined) void changed();

@@ -6,7 +6,9 @@ import "./styles/records.css";
 import "./styles/print.css";
 import { h } from "./dom";
 import { accountPage } from "./pages/account";
+import { adminPage } from "./pages/admin";
 import { libraryPage } from "./pages/library";
+import { logPage } from "./pages/log";
 import { mapPage } from "./pages/map";
 import { queuePage } from "./pages/queue";
 import { reviewsPage } from "./pages/reviews";
@@ -33,6 +35,8 @@ function match(path: string[]): { page: Page; title: string } {
   if (path[0] === "map" && path.length === 1) return { page: mapPage, title: "Map" };
   if (path[0] === "library" && path.length === 1) return { page: libraryPage, title: "Library" };
   if (path[0] === "queue" && path.length === 1) return { page: queuePage, title: "Unsent scans" };
+  if (path[0] === "log" && path.length === 1) return { page: logPage, title: "Log" };
+  if (path[0] === "admin" && path.length === 1) return { page: adminPage, title: "Admin" };
   if (path[0] === "account" && path.length === 1) return { page: accountPage, title: "Account" };
   return { page: missing, title: "No such page" };
 }

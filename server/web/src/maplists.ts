@@ -33,6 +33,7 @@ function listed(c: CountyCount): URLSearchParams {
 export function firstSeenCard(): HTMLElement {
   const list = h("ol", { class: "first-seen", "data-testid": "first-seen" });
   const status = h("p", { class: "hint", role: "status" });
+  const others = h("div", {});
   const by = h("select", { id: "first-by", onchange: () => void load() }, h("option", { value: "county" }, "by county"), h("option", { value: "state" }, "by state"));
   const only = h("input", { type: "checkbox", checked: true, onchange: () => void load() });
   const load = async () => {
@@ -42,12 +43,15 @@ export function firstSeenCard(): HTMLElement {
       status.textContent = items.length ? `${count(items.length)} presumptive firsts among ${count(answer.scans)} scans; newest first. Each needs a laboratory result.` : "Nothing named yet: firsts appear here once scans with a place name a substance.";
       const show = (n: number) => list.replaceChildren(...items.slice(0, n).map(firstItem), ...(items.length > n ? [h("li", { class: "more" }, h("button", { type: "button", class: "small", onclick: () => show(items.length) }, `Show all ${count(items.length)}`))] : []));
       show(12);
+      const shared = (answer.shared ?? []).filter((s) => !only.checked || s.controlled);
+      others.replaceChildren(...(shared.length ? [h("h3", {}, "Counted by other agencies"), h("p", { class: "hint" }, "They share numbers of whole months, and no scans."),
+        h("ul", { class: "plain" }, ...shared.map((s) => h("li", {}, h("strong", {}, s.substance), `, ${region(s.region)}: ${s.fewer_than ? `fewer than ${s.fewer_than}` : count(s.hits)} (${s.agency})`, s.simulated ? h("span", { class: "badge" }, "SIMULATED") : null)))] : []));
     } catch (cause) {
       status.replaceChildren(problemBox(cause, "The map is not affected.", () => void load()));
     }
   };
   void load();
-  return h("section", { class: "card" }, h("h2", {}, "First seen"), h("div", { class: "row" }, h("label", { class: "sr-only", for: "first-by" }, "Region"), by, h("label", { class: "check" }, only, " controlled only")), status, list);
+  return h("section", { class: "card" }, h("h2", {}, "First seen"), h("div", { class: "row" }, h("label", { class: "sr-only", for: "first-by" }, "Region"), by, h("label", { class: "check" }, only, " controlled only")), status, list, others);
 }
 
 function firstItem(item: FirstSeen): HTMLElement {

@@ -4,6 +4,8 @@ import { h, type Child } from "./dom";
 import { fieldAnswersCard, fieldLine } from "./fieldanswers";
 import { instant, interval, percent, place, probability, techniqueName } from "./format";
 import { laboratoryCard, laboratoryLine } from "./laboratory";
+import { markingWords } from "./marking";
+import { releaseCard } from "./release";
 import { problemBox } from "./problem";
 import { reviewWord } from "./records";
 import { scanRecordCard } from "./scanrecord";
@@ -25,6 +27,7 @@ export function resultView(host: HTMLElement, scan: Scan, scanAgain?: () => void
         h("div", { class: "stack" }, overlay, map)),
       laboratoryCard(scan),
       scanRecordCard(scan),
+      releaseCard(scan),
       similarCard(scan),
       detailsCard(scan),
       scan.simulated ? watermark("watermark") : null),
@@ -169,7 +172,7 @@ function detailsCard(scan: Scan): HTMLElement {
   const q = a.quality;
   const rows: [string, Child][] = [
     ["Acquired", instant(scan.acquired)], ["Stored", instant(scan.created)], ["Place", place(scan.location)], ["Case", scan.case || "not stated"], ["Exhibit", scan.exhibit || "not stated"],
-    ["Officer", scan.officer || "not stated"], ["Device", scan.device ? `${scan.device.model}, serial ${scan.device.serial_number}` : "from a file"], ["File", scan.filename || "none"],
+    ["Officer", scan.officer || "not stated"], ["Device", scan.device ? `${scan.device.model}, serial ${scan.device.serial_number}` : "from a file"], ["File", scan.filename || "none"], ["Marking", markingWords(scan.tlp)], ["Agency", scan.agency ?? "not stated"],
     ["Signal to noise", q.snr > 0 ? String(Math.round(q.snr)) : "not measured"], ["Points at full scale", String(q.saturated)], ["Smooth background", `${percent(q.fluorescence)} of the signal`],
     ["Axis", axisWords(q)], ["Range", q.low_cm1 !== undefined && q.high_cm1 !== undefined ? `${Math.round(q.low_cm1)} to ${Math.round(q.high_cm1)} cm-1` : "not stated"],
     ["Left unexplained", `${percent(a.unexplained)} of the signal`], ["SHA-256 of the raw bytes", h("code", {}, scan.sha256)], ["Library", h("code", {}, a.library)], ["Algorithm", h("code", {}, a.algorithm)],
@@ -183,10 +186,17 @@ function detailsCard(scan: Scan): HTMLElement {
       h("dl", {}, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
       candidatesTable(a.candidates ?? [])),
     h("p", { class: "links no-print" },
-      h("a", { href: `/v1/scans/${id}/raw`, download: "" }, "Raw bytes as received"), h("a", { href: `/v1/scans/${id}/stix`, target: "_blank", rel: "noopener" }, "STIX 2.1"),
+      h("a", { href: `/v1/scans/${id}/raw`, download: "" }, "Raw bytes as received"), stixLink(id),
       h("a", { href: `/v1/scans/${id}?as=pdf`, download: "" }, "Report (PDF)"), h("a", { href: `/v1/scans/${id}?as=csv`, download: "" }, "Spectrum (CSV)"),
       h("a", { href: `/v1/scans/${id}`, target: "_blank", rel: "noopener" }, "JSON"), h("button", { type: "button", class: "small", onclick: () => print() }, "Print")),
     siblings.length ? h("p", {}, "Other spectra of the same file: ", ...siblings.flatMap((s, i) => [i ? ", " : "", h("a", { href: `/scans/${encodeURIComponent(s)}` }, s.slice(0, 8))])) : null);
+}
+
+/** Shown to those who may hand records to partners. */
+function stixLink(id: string): HTMLElement {
+  const link = h("a", { href: `/v1/scans/${id}/stix`, target: "_blank", rel: "noopener", hidden: true }, "STIX 2.1");
+  api.me().then((me) => (link.hidden = !me.permissions.includes("records.export")), () => undefined);
+  return link;
 }
 
 function axisWords(q: Scan["identification"]["quality"]): string {

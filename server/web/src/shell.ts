@@ -2,16 +2,22 @@
 import { api } from "./api";
 import { h } from "./dom";
 import { queueBadge } from "./queue";
+import { go } from "./router";
 import { choice, choose, type Choice } from "./theme";
 import { presumptive } from "./verdict";
 import logoURL from "./icon.svg?url";
 
-const pages: [string, string][] = [["/", "Scan"], ["/scans", "Scans"], ["/seizures", "Seizures"], ["/library", "Library"], ["/map", "Map"]];
+const pages: [path: string, name: string, permission: string][] = [
+  ["/", "Scan", "scans.take"], ["/scans", "Scans", "records.read"], ["/seizures", "Seizures", "records.read"], ["/library", "Library", "library.read"], ["/map", "Map", "intelligence.read"], ["/admin", "Admin", "people.manage"],
+  ["/log", "Log", "audit.read"],
+];
+/** Shown only once it is known that one may: few may. */
+const rare = ["people.manage", "audit.read"];
 
 /** Builds the frame and returns the element that pages draw into, and a function that marks the present page. */
 export function shell(app: HTMLElement): { main: HTMLElement; entered: (title: string) => void } {
   const main = h("main", { id: "main", tabindex: -1 });
-  const links = pages.map(([path, name]) => h("a", { href: path }, name));
+  const links = pages.map(([path, name, permission]) => h("a", { href: path, hidden: rare.includes(permission) }, name));
   const who = h("span", { class: "who" });
   const live = h("p", { class: "sr-only", role: "status" });
   const logout = h("button", {
@@ -31,7 +37,12 @@ export function shell(app: HTMLElement): { main: HTMLElement; entered: (title: s
     h("footer", { class: "presumptive", id: "presumptive" }, presumptive),
     live,
   );
-  api.me().then((me) => who.replaceChildren(h("a", { href: "/account" }, me.user)), () => undefined);
+  api.me().then((me) => {
+    who.replaceChildren(h("a", { href: "/account" }, me.user));
+    links.forEach((link, i) => (link.hidden = !me.permissions.includes(pages[i]?.[2] ?? "")));
+    const first = links.find((link) => !link.hidden);
+    if (location.pathname === "/" && links[0]?.hidden) go(first?.pathname ?? "/account"); // who takes no scans has no use for that page
+  }, () => undefined);
   return {
     main,
     entered: (title) => {

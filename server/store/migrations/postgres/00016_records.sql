@@ -138,8 +138,20 @@ CREATE TRIGGER exhibits_keep BEFORE UPDATE OR DELETE ON exhibits
     FOR EACH ROW EXECUTE FUNCTION fentrace_refuse('versions of exhibits');
 CREATE TRIGGER exhibits_stay BEFORE TRUNCATE ON exhibits
     FOR EACH STATEMENT EXECUTE FUNCTION fentrace_refuse('versions of exhibits');
-CREATE TRIGGER scan_versions_keep BEFORE UPDATE OR DELETE ON scan_versions
+CREATE TRIGGER scan_versions_keep BEFORE UPDATE ON scan_versions
     FOR EACH ROW EXECUTE FUNCTION fentrace_refuse('versions of scans');
+-- Those of a scan that is erased go with it.
+-- +goose StatementBegin
+CREATE FUNCTION fentrace_erased_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (SELECT 1 FROM erasures WHERE scan_id = OLD.scan_id) THEN
+        RAISE EXCEPTION 'versions of scans are never deleted';
+    END IF;
+    RETURN OLD;
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER scan_versions_kept BEFORE DELETE ON scan_versions
+    FOR EACH ROW EXECUTE FUNCTION fentrace_erased_only();
 CREATE TRIGGER scan_versions_stay BEFORE TRUNCATE ON scan_versions
     FOR EACH STATEMENT EXECUTE FUNCTION fentrace_refuse('versions of scans');
 CREATE TRIGGER reviews_keep BEFORE UPDATE OR DELETE ON reviews
@@ -154,11 +166,11 @@ CREATE TRIGGER laboratory_work_keep BEFORE UPDATE OR DELETE ON laboratory_work
     FOR EACH ROW EXECUTE FUNCTION fentrace_refuse('laboratory results');
 CREATE TRIGGER laboratory_work_stay BEFORE TRUNCATE ON laboratory_work
     FOR EACH STATEMENT EXECUTE FUNCTION fentrace_refuse('laboratory results');
--- The circumstances of a scan change only to what its last version says.
+-- The circumstances of a scan change only to what its last version says, and when it is erased.
 -- +goose StatementBegin
 CREATE FUNCTION fentrace_amended() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NOT EXISTS (SELECT 1 FROM scan_versions v WHERE v.scan_id = NEW.id AND NOT EXISTS (SELECT 1 FROM scan_versions l WHERE l.scan_id = v.scan_id AND l.version > v.version)
+    IF NEW.spectrum_key <> 'erased' AND NOT EXISTS (SELECT 1 FROM scan_versions v WHERE v.scan_id = NEW.id AND NOT EXISTS (SELECT 1 FROM scan_versions l WHERE l.scan_id = v.scan_id AND l.version > v.version)
         AND (v.latitude, v.longitude, v.precision_m, v.county, v.state, v.fips, v.case_number, v.exhibit, v.officer) IS NOT DISTINCT FROM
             (NEW.latitude, NEW.longitude, NEW.precision_m, NEW.county, NEW.state, NEW.fips, NEW.case_number, NEW.exhibit, NEW.officer)) THEN
         RAISE EXCEPTION 'circumstances of scans are never changed without an amendment';
@@ -177,6 +189,7 @@ DROP TABLE laboratory_reports;
 DROP TABLE laboratory_work;
 DROP TABLE reviews;
 DROP TABLE scan_versions;
+DROP FUNCTION fentrace_erased_only;
 DROP TABLE scan_entries;
 DROP VIEW current_exhibits;
 DROP TABLE exhibits;

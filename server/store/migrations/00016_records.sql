@@ -151,7 +151,7 @@ CREATE TRIGGER scan_versions_keep BEFORE UPDATE ON scan_versions
 BEGIN SELECT RAISE(ABORT, 'versions of scans are never changed'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
-CREATE TRIGGER scan_versions_stay BEFORE DELETE ON scan_versions
+CREATE TRIGGER scan_versions_stay BEFORE DELETE ON scan_versions WHEN NOT EXISTS (SELECT 1 FROM erasures WHERE scan_id = OLD.scan_id)
 BEGIN SELECT RAISE(ABORT, 'versions of scans are never deleted'); END;
 -- +goose StatementEnd
 -- +goose StatementBegin
@@ -178,10 +178,10 @@ BEGIN SELECT RAISE(ABORT, 'laboratory results are never changed'); END;
 CREATE TRIGGER laboratory_work_stay BEFORE DELETE ON laboratory_work
 BEGIN SELECT RAISE(ABORT, 'laboratory results are never deleted'); END;
 -- +goose StatementEnd
--- The circumstances of a scan change only to what its last version says.
+-- The circumstances of a scan change only to what its last version says, and when it is erased.
 -- +goose StatementBegin
 CREATE TRIGGER scans_amended BEFORE UPDATE OF latitude, longitude, precision_m, county, state, fips, case_number, exhibit, officer ON scans
-WHEN (NEW.latitude, NEW.longitude, NEW.precision_m, NEW.county, NEW.state, NEW.fips, NEW.case_number, NEW.exhibit, NEW.officer) IS NOT
+WHEN NEW.spectrum_key <> 'erased' AND (NEW.latitude, NEW.longitude, NEW.precision_m, NEW.county, NEW.state, NEW.fips, NEW.case_number, NEW.exhibit, NEW.officer) IS NOT
     (SELECT latitude, longitude, precision_m, county, state, fips, case_number, exhibit, officer FROM scan_versions
      WHERE scan_id = NEW.id ORDER BY version DESC LIMIT 1)
 BEGIN SELECT RAISE(ABORT, 'circumstances of scans are never changed without an amendment'); END;
