@@ -133,7 +133,7 @@ func (a *acmeServer) json(w http.ResponseWriter, status int, v any) {
 // opened is what a signed request says.
 func (a *acmeServer) opened(r *http.Request) ([]byte, bool) {
 	raw, _ := io.ReadAll(r.Body)
-	signed, err := jose.ParseSigned(string(raw), []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
+	signed, err := jose.ParseSignedJSON(string(raw), []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
 	if err != nil {
 		a.t.Errorf("%s: %v", r.URL.Path, err)
 		return nil, false

@@ -35,7 +35,7 @@ func (s *Server) EnterResult(ctx context.Context, in api.ResultInput) (store.Lab
 	}
 	k := s.know()
 	r := store.LaboratoryResult{ScanID: sc.ID, Result: in.Result, Pure: in.Pure, Technique: strings.TrimSpace(in.Technique),
-		Laboratory: strings.TrimSpace(in.Laboratory), Note: strings.TrimSpace(in.Note), EnteredBy: in.EnteredBy, Entered: s.cfg.Clock()}
+		Methods: in.Methods, Analyst: strings.TrimSpace(in.Analyst), ReportNumber: strings.TrimSpace(in.ReportNumber), Laboratory: strings.TrimSpace(in.Laboratory), Note: strings.TrimSpace(in.Note), EnteredBy: in.EnteredBy, Entered: s.cfg.Clock()}
 	if r.Substances, err = resolve(k.lib, in.Substances, in.AllowUnknown); err != nil {
 		return store.LaboratoryResult{}, false, err
 	}

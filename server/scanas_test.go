@@ -63,22 +63,7 @@ func TestTheReportSaysWhatAFieldResultIs(t *testing.T) {
 	if !bytes.Equal(pdf.body, same.body) {
 		t.Error("two reports of one scan at one time differ")
 	}
-	path := filepath.Join(t.TempDir(), "report.pdf")
-	if dir := os.Getenv("FENTRACE_PICTURES"); dir != "" {
-		path = filepath.Join(dir, "report.pdf")
-	}
-	if err := os.WriteFile(path, pdf.body, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	tool, err := exec.LookPath("pdftotext")
-	if err != nil {
-		t.Skip("needs pdftotext (Debian: poppler-utils) to read the report")
-	}
-	raw, err := exec.Command(tool, "-layout", path, "-").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := strings.Join(strings.Fields(string(raw)), " ")
+	text := text(t, pdf.body)
 	for _, want := range []string{identify.Presumptive, "PRESUMPTIVE FIELD RESULT", "ALARM: fentanyl", sc.SHA256, sc.ID, "by-title-1", "A-7", "page 1 of", "437-38-7",
 		r.clock.now().Format(time.DateOnly)} {
 		if !strings.Contains(text, want) {
@@ -90,4 +75,25 @@ func TestTheReportSaysWhatAFieldResultIs(t *testing.T) {
 			t.Errorf("the report says %q", never)
 		}
 	}
+}
+
+// text is what a person reads in a PDF.
+func text(t *testing.T, pdf []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "report.pdf")
+	if dir := os.Getenv("FENTRACE_PICTURES"); dir != "" {
+		path = filepath.Join(dir, "report.pdf")
+	}
+	if err := os.WriteFile(path, pdf, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tool, err := exec.LookPath("pdftotext")
+	if err != nil {
+		t.Skip("needs pdftotext (Debian: poppler-utils) to read the report")
+	}
+	raw, err := exec.Command(tool, "-layout", path, "-").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(strings.Fields(string(raw)), " ")
 }

@@ -91,8 +91,6 @@ type Backend interface {
 	Indexes() ([]IndexFile, error)
 	// OpenIndex opens one by the SHA-256 of its content. Errors: store.ErrNotFound.
 	OpenIndex(sum string) (*os.File, error)
-	// Now is the time of the server.
-	Now() time.Time
 	// Evidence makes a pack of scans for somebody, and notes that. Errors: those of store.ForExport, store.ErrErased,
 	// store.ErrInvalid, evidence.ErrTooLarge.
 	Evidence(ctx context.Context, ids []string, to store.Release) (pack []byte, name string, err error)
@@ -114,6 +112,8 @@ type Backend interface {
 	Verification() VerificationState
 	// OwnMachine reports whether this machine, its spectrometer and its queue, is that of the agency of who asks.
 	OwnMachine(ctx context.Context) bool
+	// Now is the time of this server.
+	Now() time.Time
 	// Stored returns a channel that is closed when, after this call, a scan is stored or sent on.
 	Stored() <-chan struct{}
 	// Ending is closed when the server ends; long answers end with it.
@@ -187,6 +187,7 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 	a.registerBatches()
 	a.registerJobs()
 	a.registerIndex()
+	a.registerRecords()
 	a.registerEvidence()
 	a.registerEvents()
 	a.registerAdmin()

@@ -50,6 +50,9 @@ type FilterQuery struct {
 	County    string `query:"county" maxLength:"200" example:"Bernalillo"`
 	State     string `query:"state" maxLength:"200"`
 	Simulated string `query:"simulated" enum:"true,false"`
+	Reviewed  string `query:"reviewed" enum:"yes,no,disagreed,needs_laboratory" doc:"by a second person: of the laboratory result that counts, without one of the presumptive answer"`
+	Seizure   string `query:"seizure" maxLength:"36" doc:"id of the seizure it is linked to"`
+	Exhibit   string `query:"exhibit_id" maxLength:"36" doc:"id of the exhibit it is linked to"`
 	SHA256    string `query:"sha256" pattern:"^[0-9a-f]{64}$" doc:"of the file the scans came in"`
 	Text      string `query:"q" maxLength:"200" doc:"part of file name, case, exhibit, officer, place, device, headline or finding"`
 }
@@ -57,7 +60,8 @@ type FilterQuery struct {
 func (q FilterQuery) filter() (store.Filter, error) {
 	from, to, err := q.window()
 	f := store.Filter{Verdict: q.Verdict, Technique: q.Technique, Substance: q.Substance, Class: q.Class,
-		County: q.County, State: q.State, From: from, To: to, Text: q.Text, SHA256: q.SHA256}
+		County: q.County, State: q.State, From: from, To: to, Text: q.Text, SHA256: q.SHA256,
+		RecordFilter: store.RecordFilter{Seizure: q.Seizure, Exhibit: q.Exhibit, Reviewed: q.Reviewed}}
 	if q.Simulated != "" {
 		simulated := q.Simulated == "true"
 		f.Simulated = &simulated

@@ -19,7 +19,10 @@ type ResultInput struct {
 	Pure         bool     `json:"pure,omitempty" doc:"the sample is this one substance and nothing else: a good scan of it is proposed as a reference"`
 	AllowUnknown bool     `json:"allow_unknown,omitempty" doc:"keep names that no library has; without it they are refused"`
 	Technique    string   `json:"technique" minLength:"1" maxLength:"200" example:"GC-MS" doc:"the second technique, such as GC-MS"`
+	Methods      []string `json:"methods,omitempty" maxItems:"20" doc:"further techniques the laboratory used"`
 	Laboratory   string   `json:"laboratory" minLength:"1" maxLength:"200" example:"State Laboratory"`
+	Analyst      string   `json:"analyst,omitempty" maxLength:"200" doc:"who worked in the laboratory"`
+	ReportNumber string   `json:"report_number,omitempty" maxLength:"200" doc:"of the laboratory's report; its file is added to the result afterwards"`
 	Note         string   `json:"note,omitempty" maxLength:"2000"`
 }
 

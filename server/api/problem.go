@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -56,6 +57,7 @@ var statuses = []struct {
 	{library.ErrNoSubstance, http.StatusNotFound},
 	{lookback.ErrNoReference, http.StatusUnprocessableEntity},
 	{search.ErrNotSearchable, http.StatusUnprocessableEntity},
+	{store.ErrStale, http.StatusPreconditionFailed},
 	{store.ErrInvalid, http.StatusUnprocessableEntity},
 	{store.ErrExists, http.StatusConflict},
 	{store.ErrKeyUsed, http.StatusUnprocessableEntity},
@@ -106,6 +108,9 @@ func (a *API) problem(ctx context.Context, what string, err error) error {
 	}
 	if status := StatusOf(err); status != http.StatusInternalServerError {
 		answer := error(huma.NewError(status, err.Error()))
+		if field := (*store.FieldError)(nil); errors.As(err, &field) {
+			answer = huma.NewError(status, err.Error(), &huma.ErrorDetail{Location: "body." + field.Field, Message: field.Problem})
+		}
 		if status == http.StatusTooManyRequests {
 			wait := strconv.Itoa(int(auth.ThrottleWindow.Seconds()))
 			answer = huma.ErrorWithHeaders(answer, http.Header{"Retry-After": {wait}})
@@ -216,12 +221,14 @@ func echoPath(path string) string {
 }
 
 // LimitBody refuses bodies that are too large: at once when Content-Length says so, else as soon as the limit has
-// been read. maxUpload applies to POST /v1/scans and /v1/identify, to files of batches and to pieces of uploads, MaxBody to everything else.
+// been read. maxUpload applies to POST /v1/scans and /v1/identify, to files of batches, laboratory reports and pieces of uploads, MaxBody to
+// everything else.
 func LimitBody(maxUpload int64) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r, limit := c.Request(), int64(MaxBody)
-			if r.Method == http.MethodPost && (c.Path() == uploadPath || c.Path() == IdentifyPath || c.Path() == echoPath(batchFilesPath)) || strings.HasPrefix(r.URL.Path, chunked.Path) {
+			upload := []string{uploadPath, IdentifyPath, echoPath(batchFilesPath), reportRoute}
+			if r.Method == http.MethodPost && slices.Contains(upload, c.Path()) || strings.HasPrefix(r.URL.Path, chunked.Path) {
 				limit = maxUpload
 			}
 			if r.ContentLength > limit {

@@ -66,6 +66,7 @@ type FieldsQuery struct {
 	Case       string        `query:"case" maxLength:"200"`
 	Exhibit    string        `query:"exhibit" maxLength:"200"`
 	Officer    string        `query:"officer" maxLength:"200"`
+	ExhibitID  string        `query:"exhibit_id" maxLength:"36" doc:"links the scan to this exhibit; a file that is known already is not linked anew, its scan is amended"`
 	TLP        string        `query:"tlp" enum:"clear,green,amber,amber+strict,red" doc:"marking by the Traffic Light Protocol 2.0; without one it is the server's for uploads"`
 }
 
@@ -73,7 +74,7 @@ func (q FieldsQuery) fields() store.Fields {
 	return store.Fields{
 		Location: store.Location{Latitude: q.Latitude.pointer(), Longitude: q.Longitude.pointer(), PrecisionM: q.PrecisionM.pointer(),
 			County: q.County, State: q.State, FIPS: q.FIPS},
-		Case: q.Case, Exhibit: q.Exhibit, Officer: q.Officer, TLP: tlp.Level(q.TLP),
+		Case: q.Case, Exhibit: q.Exhibit, Officer: q.Officer, ExhibitID: q.ExhibitID, TLP: tlp.Level(q.TLP),
 	}
 }
 
@@ -111,7 +112,7 @@ func (a *API) registerUpload() {
 	for _, n := range []string{"latitude", "longitude", "precision_m"} {
 		form.Properties[n] = &huma.Schema{Type: huma.TypeNumber}
 	}
-	for _, n := range []string{"county", "state", "fips", "case", "exhibit", "officer", "tlp"} {
+	for _, n := range []string{"county", "state", "fips", "case", "exhibit", "officer", "exhibit_id", "tlp"} {
 		form.Properties[n] = &huma.Schema{Type: huma.TypeString}
 	}
 	form.Properties["answers"] = registry.Schema(reflect.TypeFor[[]store.FieldAnswer](), true, "FieldAnswers")
@@ -307,7 +308,7 @@ func setField(f *store.Fields, name, value string) error {
 		return nil
 	}
 	dst := map[string]*string{"county": &f.County, "state": &f.State, "fips": &f.FIPS,
-		"case": &f.Case, "exhibit": &f.Exhibit, "officer": &f.Officer}[name]
+		"case": &f.Case, "exhibit": &f.Exhibit, "officer": &f.Officer, "exhibit_id": &f.ExhibitID}[name]
 	if dst == nil {
 		return huma.Error422UnprocessableEntity(fmt.Sprintf("unknown form field %q", name))
 	}

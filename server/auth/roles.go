@@ -55,6 +55,10 @@ const (
 	ResultsEnter Permission = "results.enter"
 	// ReferencesDecide: decide which scans become references, and end the comparison of answers.
 	ReferencesDecide Permission = "references.decide"
+	// RecordsAmend: enter seizures and exhibits, and amend them and the circumstances of scans.
+	RecordsAmend Permission = "records.amend"
+	// ReviewsMake: say as the second person what one thinks of a presumptive answer or of a laboratory result.
+	ReviewsMake Permission = "reviews.make"
 	// LookBack: look through the past with a reference.
 	LookBack Permission = "lookback.run"
 	// JobsManage: see what is done in the background, by ids only, try again what was given up, and take it away.
@@ -81,15 +85,15 @@ const (
 // The printed report (PDF) is for reading and goes into the case file: whoever may see a scan may print it, and its marking is on every
 // page. What partners' programs read is for the disseminator, who answers for what leaves the agency; with the operator, who is alone.
 var Permissions = map[string][]Permission{
-	RoleTechnician:    {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake},
-	RoleChemist:       {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, ResultsEnter},
-	RoleReviewer:      {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, ResultsEnter, ReferencesDecide, LookBack, JobsManage, ReleasesRead, HoldsSet},
+	RoleTechnician:    {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, RecordsAmend},
+	RoleChemist:       {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, RecordsAmend, ResultsEnter},
+	RoleReviewer:      {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, RecordsAmend, ResultsEnter, ReviewsMake, ReferencesDecide, LookBack, JobsManage, ReleasesRead, HoldsSet},
 	RoleAnalyst:       {Account, LibraryRead, RecordsRead, IntelligenceRead, LookBack},
 	RoleDisseminator:  {Account, LibraryRead, RecordsRead, IntelligenceRead, Export, ReleasesRead},
 	RoleAuditor:       {Account, AuditRead},
 	RoleAdministrator: {Account, JobsManage, PeopleManage, SharesManage, AgenciesManage},
 	RolePublic:        {Account, LibraryRead, RecordsRead, IntelligenceRead},
-	RoleOperator: {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, ResultsEnter, ReferencesDecide, LookBack, JobsManage, Export, ReleasesRead, HoldsSet,
+	RoleOperator: {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, RecordsAmend, ResultsEnter, ReviewsMake, ReferencesDecide, LookBack, JobsManage, Export, ReleasesRead, HoldsSet,
 		PeopleManage, SharesManage, AuditRead},
 }
 
@@ -116,7 +120,7 @@ func Clearance(role string) tlp.Level {
 	return tlp.Clear
 }
 
-// Reviewers are the roles that may decide which scans become references.
+// Reviewers are the roles that may decide which scans become references, and review.
 var Reviewers = []string{RoleReviewer, RoleOperator}
 
 // May reports whether the caller has a permission.

@@ -63,11 +63,13 @@ func PDF(w io.Writer, s Sheet) error {
 	}
 	p.findings(s.Scan.Identification)
 	p.laboratory(s.Scan)
+	p.reviews(s.Scan)
 	p.limits(s.Scan.Identification)
 	p.sentences("Reasons", s.Scan.Identification.Reasons)
 	p.sentences("Next steps", s.Scan.Identification.NextSteps)
 	p.sentences("Warnings about the measurement", s.Scan.Warnings)
 	p.quality(s.Scan.Identification.Quality)
+	p.amendments(s.Scan)
 	p.provenance(s)
 	if err := p.Output(w); err != nil {
 		return fmt.Errorf("write report of scan %s: %w", s.Scan.ID, err)

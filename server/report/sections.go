@@ -105,7 +105,16 @@ func (p page) laboratory(sc store.Scan) {
 		for _, s := range r.Substances {
 			of = append(of, s.Name)
 		}
-		text := fmt.Sprintf("%s by %s (%s): %s. Entered by %s, %s.", r.Result, r.Laboratory, r.Technique, strings.Join(of, ", "), r.EnteredBy, stamp(r.Entered))
+		text := fmt.Sprintf("%s by %s (%s): %s. Entered by %s, %s.", r.Result, r.Laboratory, strings.Join(r.Methods, ", "), strings.Join(of, ", "), r.EnteredBy, stamp(r.Entered))
+		if r.Analyst != "" {
+			text += " Analyst: " + r.Analyst + "."
+		}
+		if r.ReportNumber != "" {
+			text += " Report " + r.ReportNumber + "."
+		}
+		if r.Report != nil {
+			text += fmt.Sprintf(" File of the report: %s, SHA-256 %s.", r.Report.Name, r.Report.SHA256)
+		}
 		if !r.Current {
 			text += " A later result counts instead."
 		}
@@ -166,6 +175,7 @@ func (p page) provenance(s Sheet) {
 		p.pair("instrument", strings.TrimSpace(d.Type+" "+d.Model+" "+d.SerialNumber))
 	}
 	p.pair("case, exhibit", strings.Trim(sc.Case+", "+sc.Exhibit, ", "))
+	p.pair("exhibit on record", linked(sc.Linked))
 	p.pair("officer", sc.Officer)
 	p.pair("place", place(sc.Location))
 	p.pair("preprocessing", ans.Pipeline)

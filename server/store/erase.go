@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -178,6 +179,9 @@ func eraseFile(ctx context.Context, tx queries, due Due, by string, now time.Tim
 	if err := eraseFieldAnswers(ctx, tx, due, by); err != nil {
 		return err
 	}
+	if err := eraseVersions(ctx, tx, due, by); err != nil {
+		return err
+	}
 	ids := make([]any, len(due.Scans))
 	for i, id := range due.Scans {
 		ids[i] = id
@@ -206,6 +210,25 @@ func eraseFile(ctx context.Context, tx queries, due Due, by string, now time.Tim
 	}
 	for _, id := range due.Scans {
 		if err := tx.log(ctx, Entry{Action: audit.Erase, Kind: KindScan, ID: id, Detail: erasing{due.SHA256, due.Policy, by}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eraseVersions erases what was stated of the circumstances of the scans of a file before they were amended.
+func eraseVersions(ctx context.Context, tx queries, due Due, by string) error {
+	for _, id := range due.Scans {
+		var last int
+		if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(version), 0) FROM scan_versions WHERE scan_id = ?", id).Scan(&last); err != nil {
+			return err
+		}
+		for v := 1; v <= last; v++ {
+			if err := tx.log(ctx, Entry{Action: audit.Erase, Kind: "scan-version", ID: id + "/" + strconv.Itoa(v), Detail: erasing{due.SHA256, due.Policy, by}}); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM scan_versions WHERE scan_id = ?", id); err != nil {
 			return err
 		}
 	}

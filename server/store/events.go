@@ -91,7 +91,10 @@ func (s *Store) occurrences(ctx context.Context, to time.Time, without string, w
 	if err != nil {
 		return nil, err
 	}
-	cond, args := Filter{To: to}.where()
+	cond, args, err := Filter{To: to}.where(ctx)
+	if err != nil {
+		return nil, err
+	}
 	cond, args = cond+" AND "+see, append(args, seeArgs...)
 	lookBack, err := s.statedHits(ctx, without, see, seeArgs)
 	if err != nil {

@@ -44,6 +44,15 @@ var bounds = []bound{
 	{kindFieldAnswer, "field answer", "field_answers", "sha256 || '/' || spectrum_index || '/' || scan_id || '/' || agency",
 		"sha256 = ? AND CAST(spectrum_index AS TEXT) = ? AND scan_id = ? AND agency = ?", "seq",
 		"agency, sha256, spectrum_index, scan_id, answer"},
+	{"seizure", "version of seizure", "seizures", "id || '/' || version", "id = ? AND CAST(version AS TEXT) = ?", "seq",
+		"id, version, agency, tlp, case_number, seized, latitude, longitude, precision_m, county, state, fips, officer, note, simulated, changed_by, changed, reason"},
+	{"exhibit", "version of exhibit", "exhibits", "id || '/' || version", "id = ? AND CAST(version AS TEXT) = ?", "seq",
+		"id, version, seizure_id, agency, tlp, label, form, quantity, unit, uncertainty, packaging, expected_as, taken, note, changed_by, changed, reason"},
+	{"scan-version", "version of scan", "scan_versions", "scan_id || '/' || version", "scan_id = ? AND CAST(version AS TEXT) = ?", "seq",
+		"scan_id, version, tlp, latitude, longitude, precision_m, county, state, fips, case_number, exhibit, exhibit_id, officer, changed_by, changed, reason"},
+	{"review", "review", "reviews", "id", "id = ?", "seq", "id, scan_id, result_id, opinion, reason, alone, reviewed_by, reviewed"},
+	{"laboratory-work", "work of the laboratory for result", "laboratory_work", "result_id", "result_id = ?", "result_id", "result_id, methods, analyst, report_number"},
+	{"laboratory-report", "report on laboratory result", "laboratory_reports", "result_id", "result_id = ?", "result_id", "result_id, sha256, name, size, added_by, added"},
 }
 
 // parts are the values for where.

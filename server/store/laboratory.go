@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -29,6 +28,8 @@ const (
 const (
 	// MaxSubstances is how many substances one laboratory result may name.
 	MaxSubstances = 50
+	// MaxMethods is how many techniques it may name.
+	MaxMethods = 20
 	// MaxNote is the longest note, in characters.
 	MaxNote = 2000
 )
@@ -42,11 +43,17 @@ type LaboratoryResult struct {
 	Substances []LaboratorySubstance `json:"substances" doc:"present according to the laboratory"`
 	Pure       bool                  `json:"pure" doc:"the sample is this one substance and nothing else"`
 	Technique  string                `json:"technique" doc:"second technique, such as GC-MS"`
-	Laboratory string                `json:"laboratory"`
-	Note       string                `json:"note"`
-	EnteredBy  string                `json:"entered_by"`
-	Entered    time.Time             `json:"entered"`
-	Current    bool                  `json:"current" doc:"false: a later result about the scan counts instead"`
+	// Methods are all techniques the laboratory used, the one in Technique first.
+	Methods    []string `json:"methods" doc:"all techniques the laboratory used, technique first"`
+	Laboratory string   `json:"laboratory"`
+	Analyst    string   `json:"analyst" doc:"who worked in the laboratory"`
+	// ReportNumber is how the laboratory calls its report.
+	ReportNumber string            `json:"report_number" doc:"of the laboratory's report"`
+	Report       *LaboratoryReport `json:"report" doc:"the laboratory's report as a file, when it was added"`
+	Note         string            `json:"note"`
+	EnteredBy    string            `json:"entered_by"`
+	Entered      time.Time         `json:"entered"`
+	Current      bool              `json:"current" doc:"false: a later result about the scan counts instead"`
 	// Proposal is the id of the Proposal the result led to; without one NotProposed says why there is none.
 	Proposal    string `json:"proposal" doc:"id of the proposal as a reference; empty: none"`
 	NotProposed string `json:"not_proposed" doc:"why the scan was not proposed as a reference"`
@@ -85,7 +92,14 @@ func (r LaboratoryResult) Validate() error {
 	case strings.TrimSpace(r.Laboratory) == "":
 		return bad("laboratory: say which laboratory it was")
 	}
-	for _, t := range []struct{ name, value string }{{"technique", r.Technique}, {"laboratory", r.Laboratory}} {
+	if len(r.Methods) > MaxMethods {
+		return badField("methods", "are %d, at most %d", len(r.Methods), MaxMethods)
+	}
+	texts := []struct{ name, value string }{{"technique", r.Technique}, {"laboratory", r.Laboratory}, {"analyst", r.Analyst}, {"report_number", r.ReportNumber}}
+	for _, m := range r.Methods {
+		texts = append(texts, struct{ name, value string }{"methods", m})
+	}
+	for _, t := range texts {
 		if err := ValidText(t.name, t.value); err != nil {
 			return err
 		}
@@ -98,21 +112,33 @@ func (r LaboratoryResult) Validate() error {
 			return err
 		}
 	}
-	switch {
-	case !utf8.ValidString(r.Note):
-		return bad("note is not UTF-8 text")
-	case utf8.RuneCountInString(r.Note) > MaxNote:
-		return bad("note is longer than %d characters", MaxNote)
-	case strings.ContainsFunc(r.Note, func(c rune) bool { return c < ' ' && c != '\n' && c != '\t' || c == 0x7f }):
-		return bad("note holds control characters")
+	return ValidNote("note", r.Note)
+}
+
+// methods are all techniques, Technique first and each once: results of before name no others.
+func (r LaboratoryResult) methods() []string {
+	out := []string{r.Technique}
+	for _, m := range r.Methods {
+		if m = strings.TrimSpace(m); m != "" && !slices.ContainsFunc(out, func(had string) bool { return strings.EqualFold(had, m) }) {
+			out = append(out, m)
+		}
 	}
-	return nil
+	return out
+}
+
+// LaboratoryReport is the laboratory's report on a result as a file. It is never changed.
+type LaboratoryReport struct {
+	SHA256  string    `json:"sha256"`
+	Name    string    `json:"name"`
+	Size    int64     `json:"size" doc:"bytes"`
+	AddedBy string    `json:"added_by"`
+	Added   time.Time `json:"added"`
 }
 
 // says reports whether a and b say the same by the same person.
 func (r LaboratoryResult) says(b LaboratoryResult) bool {
 	return r.Result == b.Result && slices.Equal(r.Substances, b.Substances) && r.Pure == b.Pure && r.Technique == b.Technique &&
-		r.Laboratory == b.Laboratory && r.Note == b.Note && r.EnteredBy == b.EnteredBy
+		slices.Equal(r.Methods, b.Methods) && r.Analyst == b.Analyst && r.ReportNumber == b.ReportNumber && r.Laboratory == b.Laboratory && r.Note == b.Note && r.EnteredBy == b.EnteredBy
 }
 
 // AddLaboratoryResult stores r and, when p is not nil, the proposal it leads to, both or none; p needs a pure result of a
@@ -124,6 +150,7 @@ func (s *Store) AddLaboratoryResult(ctx context.Context, r LaboratoryResult, p *
 	if err := r.Validate(); err != nil {
 		return LaboratoryResult{}, false, false, err
 	}
+	r.Methods = r.methods()
 	substances, err := json.Marshal(r.Substances)
 	if err != nil {
 		return LaboratoryResult{}, false, false, fmt.Errorf("%w: substances: %w", ErrInvalid, err)
@@ -206,7 +233,10 @@ func insertResult(ctx context.Context, tx queries, r *LaboratoryResult, substanc
 		return err
 	}
 	about := map[string]any{"scan": r.ScanID}
-	if err := tx.logBound(ctx, audit.Collect, "laboratory-result", r.ID, about); err != nil || p == nil {
+	if err := tx.logBound(ctx, audit.Collect, "laboratory-result", r.ID, about); err != nil {
+		return err
+	}
+	if err := insertWork(ctx, tx, r); err != nil || p == nil {
 		return err
 	}
 	r.Proposal = uuid.NewString()
@@ -217,11 +247,26 @@ func insertResult(ctx context.Context, tx queries, r *LaboratoryResult, substanc
 	return tx.logBound(ctx, audit.Collect, "proposal", r.Proposal, about)
 }
 
+// insertWork stores how the laboratory worked. It is beside the result, whose columns are bound to the log as they were before.
+func insertWork(ctx context.Context, tx queries, r *LaboratoryResult) error {
+	methods, err := json.Marshal(r.Methods)
+	if err != nil {
+		return fmt.Errorf("%w: methods: %w", ErrInvalid, err)
+	}
+	if _, err := tx.ExecContext(ctx, "INSERT INTO laboratory_work (result_id, methods, analyst, report_number) VALUES (?,?,?,?)",
+		r.ID, string(methods), r.Analyst, r.ReportNumber); err != nil {
+		return err
+	}
+	return tx.logBound(ctx, audit.Collect, "laboratory-work", r.ID, map[string]any{"scan": r.ScanID})
+}
+
 // laboratoryResults reads the results that fit cond, in the order of entering. Whoever asks has been found to see their scans.
 func laboratoryResults(ctx context.Context, q queries, cond string, args ...any) ([]LaboratoryResult, error) {
 	rows, err := q.QueryContext(ctx, `SELECT r.id, r.scan_id, r.result, r.substances, r.pure, r.technique, r.laboratory, r.note, r.entered_by, r.entered,
-			r.not_proposed, coalesce(p.id, ''), NOT EXISTS (SELECT 1 FROM laboratory_results l WHERE l.scan_id = r.scan_id AND l.seq > r.seq)
-		FROM laboratory_results r LEFT JOIN reference_proposals p ON p.result_id = r.id WHERE `+cond+` ORDER BY r.seq`, args...)
+			r.not_proposed, coalesce(p.id, ''), NOT EXISTS (SELECT 1 FROM laboratory_results l WHERE l.scan_id = r.scan_id AND l.seq > r.seq),
+			coalesce(w.methods, '[]'), coalesce(w.analyst, ''), coalesce(w.report_number, ''), coalesce(f.sha256, ''), coalesce(f.name, ''), coalesce(f.size, 0), coalesce(f.added_by, ''), coalesce(f.added, 0)
+		FROM laboratory_results r LEFT JOIN reference_proposals p ON p.result_id = r.id LEFT JOIN laboratory_reports f ON f.result_id = r.id
+		LEFT JOIN laboratory_work w ON w.result_id = r.id WHERE `+cond+` ORDER BY r.seq`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read laboratory results: %w", err)
 	}
@@ -229,19 +274,32 @@ func laboratoryResults(ctx context.Context, q queries, cond string, args ...any)
 	out := []LaboratoryResult{}
 	for rows.Next() {
 		var r LaboratoryResult
-		var substances []byte
-		var entered int64
+		var substances, methods []byte
+		var entered, added int64
+		var f LaboratoryReport
 		if err := rows.Scan(&r.ID, &r.ScanID, &r.Result, &substances, &r.Pure, &r.Technique, &r.Laboratory, &r.Note, &r.EnteredBy, &entered,
-			&r.NotProposed, &r.Proposal, &r.Current); err != nil {
+			&r.NotProposed, &r.Proposal, &r.Current, &methods, &r.Analyst, &r.ReportNumber, &f.SHA256, &f.Name, &f.Size, &f.AddedBy, &added); err != nil {
 			return nil, fmt.Errorf("read laboratory results: %w", err)
 		}
-		if err := json.Unmarshal(substances, &r.Substances); err != nil {
+		if err := errors.Join(json.Unmarshal(substances, &r.Substances), json.Unmarshal(methods, &r.Methods)); err != nil {
 			return nil, fmt.Errorf("stored laboratory result %s: %w", r.ID, err)
 		}
-		r.Entered = fromMicros(entered)
+		r.Methods, r.Entered = r.methods(), fromMicros(entered)
+		if f.SHA256 != "" {
+			f.Added = fromMicros(added)
+			r.Report = &f
+		}
 		out = append(out, r)
 	}
 	return out, rows.Err()
+}
+
+// LaboratoryResults are those of a scan, first one first; ErrNotFound when there is no such scan that whoever asks may see.
+func (s *Store) LaboratoryResults(ctx context.Context, scanID string) ([]LaboratoryResult, error) {
+	if _, err := circumstancesOf(ctx, s.r, scanID); err != nil {
+		return nil, err
+	}
+	return laboratoryResults(ctx, s.r, "r.scan_id = ?", scanID)
 }
 
 // laboratory fills in what laboratories said of the scans, first one first.

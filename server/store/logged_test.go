@@ -17,7 +17,6 @@ var notLogged = map[string]string{
 	"NotSent":         "nothing left, and it is tried again and again",
 	"TouchSession":    "it is used all the time",
 	"UseFactor":       "the log-in is in the log",
-	"SpendToken":      "that of a log-in by a provider opens once; the log-in itself is in the log",
 	"BeginComparison": "how far a comparison is; the change of the library and its end are in the log",
 	"AddTruthAnswer":  "the same",
 	"openQueue":       "it makes the tables of the job queue",

@@ -18,8 +18,8 @@ import (
 var (
 	// ErrClosed: the proposal was decided, or a later laboratory result has taken its ground away.
 	ErrClosed = errors.New("is not open for a decision")
-	// ErrSecondPerson: another person may decide, so whoever entered the result may not accept it.
-	ErrSecondPerson = errors.New("the person who entered a laboratory result cannot accept it as a reference")
+	// ErrSecondPerson: another person may decide, so whoever entered the result, or brought the scan, may not accept or review it.
+	ErrSecondPerson = errors.New("it takes a second person: whoever entered it cannot accept or review it")
 	// ErrAlone: there is no other person, and the decision does not say that it is made without one.
 	ErrAlone = errors.New("no second person may review here")
 )
@@ -92,16 +92,9 @@ func (s *Store) Decide(ctx context.Context, id string, d Decision, reviewers []s
 			return fmt.Errorf("the library is seen by every agency, and its scan is marked %s: %w", tlp.OfRank(level), ErrMarked)
 		}
 		asked := d.Alone
-		d.Alone = d.Accepted && d.DecidedBy == enteredBy
-		if d.Alone {
-			other, err := otherReviewers(ctx, tx, enteredBy, reviewers, Bucket{agency, level})
-			switch {
-			case err != nil:
+		if d.Alone = false; d.Accepted {
+			if d.Alone, err = secondPerson(ctx, tx, enteredBy, d.DecidedBy, asked, reviewers, Bucket{agency, level}); err != nil {
 				return err
-			case len(other) > 0:
-				return fmt.Errorf("%w; ask %s", ErrSecondPerson, strings.Join(other, " or "))
-			case !asked:
-				return fmt.Errorf("%w; make an account for one, or accept it alone and say so: that is recorded", ErrAlone)
 			}
 		}
 		if strings.TrimSpace(d.Reason) == "" && (!d.Accepted || d.Alone) {

@@ -69,8 +69,8 @@ func (s *Store) Put(ctx context.Context, f File, scans []Scan, a Arrival) (store
 	for _, sc := range scans {
 		s.recent.Add(sc.ID, sc.Spectrum)
 	}
-	if all && len(a.Answers) == 0 {
-		return asStored(scans), created, nil
+	if all && len(a.Answers) == 0 && scans[0].Linked == nil {
+		return asStored(ctx, scans), created, nil
 	}
 	stored, err = s.ByHash(ctx, sum)
 	return stored, created, err
@@ -124,11 +124,12 @@ func withheld(ctx context.Context, tx queries, agency, sum string) error {
 }
 
 // asStored are scans of one file that were all stored just now, as ByHash would read them.
-func asStored(scans []Scan) []Scan {
+func asStored(ctx context.Context, scans []Scan) []Scan {
 	out := slices.Clone(scans)
 	for i := range out {
 		sc := &out[i]
 		sc.Created, sc.Acquired = fromMicros(micros(sc.Created)), fromMicros(micros(sc.Acquired))
+		sc.ScanRecord = newRecord(enteredBy(ctx))
 		sc.FieldAnswers, sc.LaboratoryResults, sc.Siblings = []FieldAnswer{}, []LaboratoryResult{}, []string{}
 		sc.Warnings = append([]string{}, sc.Spectrum.Metadata.Warnings...)
 		for k := range scans {
@@ -179,6 +180,9 @@ func insertScan(ctx context.Context, tx queries, sc Scan, spectrum sealed) (bool
 		return false, err
 	}
 	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return false, err
+	}
+	if err := enterScan(ctx, tx, sc); err != nil {
 		return false, err
 	}
 	for i, fd := range sc.Identification.Findings {

@@ -21,9 +21,11 @@ type Filter struct {
 	Simulated                                           *bool
 	Text                                                string // part of file name, case, exhibit, officer, place, headline or finding
 	SHA256                                              string // of the file the scans came in
+	RecordFilter
 }
 
-func (f Filter) where() (string, []any) {
+// where is the condition that scans s fit the filter. A text is looked for in the exhibits that who asks may see as well.
+func (f Filter) where(ctx context.Context) (string, []any, error) {
 	conds, args := []string{"NOT EXISTS (SELECT 1 FROM erasures e WHERE e.scan_id = s.id)"}, []any{}
 	add := func(cond string, a ...any) { conds, args = append(conds, cond), append(args, a...) }
 	for _, eq := range []struct{ column, value string }{
@@ -48,20 +50,20 @@ func (f Filter) where() (string, []any) {
 		add("s.simulated = ?", *f.Simulated)
 	}
 	if f.Text != "" {
-		like := likeText(f.Text)
+		like := containing(f.Text)
 		var ors []string
 		for _, c := range []string{"filename", "case_number", "exhibit", "officer", "county", "state", "headline", "device_serial"} {
 			ors, args = append(ors, "lower(s."+c+`) LIKE ? ESCAPE '\'`), append(args, like)
 		}
 		ors = append(ors, `s.id IN (SELECT scan_id FROM findings WHERE lower(substance) LIKE ? ESCAPE '\')`)
-		add("("+strings.Join(ors, " OR ")+")", like)
+		linked, more, err := ofExhibits(ctx, `lower(x.label) LIKE ? ESCAPE '\' OR lower(z.case_number) LIKE ? ESCAPE '\'`, like, like)
+		if err != nil {
+			return "", nil, err
+		}
+		add("("+strings.Join(append(ors, linked), " OR ")+")", append([]any{like}, more...)...)
 	}
-	return strings.Join(conds, " AND "), args
-}
-
-// likeText is the pattern, for LIKE with the escape character \, of what has text in it.
-func likeText(text string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(asciiLower(text)) + "%"
+	said, saidArgs, err := f.RecordFilter.where(ctx)
+	return strings.Join(append(conds, said...), " AND "), append(args, saidArgs...), err
 }
 
 // Page is one part of a list, newest acquired first.
@@ -74,7 +76,10 @@ type Page struct {
 // seen is the condition that scans s fit the filter and may be seen by who asks.
 func (f Filter) seen(ctx context.Context) (cond string, args []any, err error) {
 	see, seeArgs, err := visible(ctx, "s")
-	cond, args = f.where()
+	if err != nil {
+		return "", nil, err
+	}
+	cond, args, err = f.where(ctx)
 	return cond + " AND " + see, append(args, seeArgs...), err
 }
 
@@ -107,7 +112,7 @@ func (s *Store) List(ctx context.Context, f Filter, limit int, cursor string) (P
 		p.Next = formatCursor(micros(last.Acquired), last.ID)
 	}
 	p.Scans = scans
-	return p, s.siblings(ctx, p.Scans)
+	return p, errors.Join(s.siblings(ctx, p.Scans), s.recorded(ctx, p.Scans))
 }
 
 func formatCursor(at int64, id string) string {
@@ -206,7 +211,7 @@ func (s *Store) ByHash(ctx context.Context, sha256 string) ([]Scan, error) {
 
 // complete fills in what lists leave out of scans of one file that may be seen.
 func (s *Store) complete(ctx context.Context, scans []Scan) error {
-	return errors.Join(s.siblings(ctx, scans), s.fieldAnswers(ctx, scans), s.laboratory(ctx, scans), s.keeping(ctx, scans), s.warnings(ctx, scans))
+	return errors.Join(s.siblings(ctx, scans), s.fieldAnswers(ctx, scans), s.laboratory(ctx, scans), s.keeping(ctx, scans), s.warnings(ctx, scans), s.recorded(ctx, scans), s.said(ctx, scans))
 }
 
 // warnings fills in what the spectra say is wrong with them.

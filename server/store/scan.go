@@ -46,6 +46,8 @@ type Scan struct {
 	// Warnings are what is wrong with the measurement or its file, one sentence each, from the metadata of the spectrum.
 	Warnings []string `json:"warnings" doc:"what is wrong with the measurement or its file; left out in lists"`
 
+	// ScanRecord is what people have said of it since.
+	ScanRecord
 	// Erased says that the scan was erased under a retention policy: what is left is its tombstone.
 	Erased *Erasure `json:"erased,omitempty" doc:"it was erased under a retention policy: what is left is its tombstone"`
 
@@ -83,6 +85,8 @@ type Fields struct {
 	Case    string `json:"case,omitempty"`
 	Exhibit string `json:"exhibit,omitempty"`
 	Officer string `json:"officer,omitempty"`
+	// ExhibitID links a new scan to an exhibit. A file that is known already is not linked anew: its scan is amended.
+	ExhibitID string `json:"exhibit_id,omitempty" doc:"links the scan to this exhibit"`
 	// TLP is how the scan is to be marked; empty: as the server marks uploads.
 	TLP tlp.Level `json:"tlp,omitempty" enum:"clear,green,amber,amber+strict,red" doc:"marking by the Traffic Light Protocol 2.0; without one it is the server's for uploads"`
 }
@@ -94,7 +98,7 @@ const MaxText = 200
 func (f Fields) Validate() error {
 	for _, t := range []struct{ name, value string }{
 		{"county", f.County}, {"state", f.State}, {"fips", f.FIPS},
-		{"case", f.Case}, {"exhibit", f.Exhibit}, {"officer", f.Officer},
+		{"case", f.Case}, {"exhibit", f.Exhibit}, {"officer", f.Officer}, {"exhibit_id", f.ExhibitID},
 	} {
 		if err := ValidText(t.name, t.value); err != nil {
 			return err
@@ -110,17 +114,17 @@ func (f Fields) Validate() error {
 	}{{"latitude", f.Latitude, -90, 90}, {"longitude", f.Longitude, -180, 180}, {"precision_m", f.PrecisionM, 0, 2e7}} {
 		// Written so that NaN fails too.
 		if n.value != nil && !(*n.value >= n.lo && *n.value <= n.hi) {
-			return fmt.Errorf("%w: %s %g is outside %g to %g", ErrInvalid, n.name, *n.value, n.lo, n.hi)
+			return badField(n.name, "%g is outside %g to %g", *n.value, n.lo, n.hi)
 		}
 	}
 	if (f.Latitude == nil) != (f.Longitude == nil) {
-		return fmt.Errorf("%w: latitude and longitude go together; one is missing", ErrInvalid)
+		return &FieldError{Field: "latitude", Problem: "latitude and longitude go together; one is missing"}
 	}
 	if f.PrecisionM != nil && f.Latitude == nil {
-		return fmt.Errorf("%w: precision_m without latitude and longitude", ErrInvalid)
+		return badField("precision_m", "without latitude and longitude")
 	}
 	if f.FIPS != "" && !isFIPS(f.FIPS) {
-		return fmt.Errorf("%w: fips %q is not five digits", ErrInvalid, f.FIPS)
+		return badField("fips", "%q is not five digits", f.FIPS)
 	}
 	return nil
 }
@@ -129,11 +133,11 @@ func (f Fields) Validate() error {
 func ValidText(name, value string) error {
 	switch {
 	case !utf8.ValidString(value):
-		return fmt.Errorf("%w: %s is not UTF-8 text", ErrInvalid, name)
+		return badField(name, "is not UTF-8 text")
 	case utf8.RuneCountInString(value) > MaxText:
-		return fmt.Errorf("%w: %s is longer than %d characters", ErrInvalid, name, MaxText)
+		return badField(name, "is longer than %d characters", MaxText)
 	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }):
-		return fmt.Errorf("%w: %s holds control characters", ErrInvalid, name)
+		return badField(name, "holds control characters")
 	}
 	return nil
 }
@@ -180,6 +184,9 @@ func NewScan(id, filename string, index int, s spectra.Spectrum, ans identify.Id
 		Location: f.place(), Case: f.Case, Exhibit: f.Exhibit, Officer: f.Officer, TLP: f.TLP,
 		Verdict: string(ans.Verdict), Headline: ans.Headline, Summary: ans.Summary,
 		Identification: ans, Spectrum: s,
+	}
+	if f.ExhibitID != "" {
+		sc.Linked = &LinkedTo{ExhibitID: f.ExhibitID}
 	}
 	if s.Metadata.Instrument != "" || s.Metadata.SerialNumber != "" {
 		sc.Device = &Device{Model: s.Metadata.Instrument, SerialNumber: s.Metadata.SerialNumber}

@@ -147,7 +147,7 @@ func TestWhatIsAsItWasStoredVerifies(t *testing.T) {
 		if len(faults) > 0 {
 			t.Fatalf("%+v", faults)
 		}
-		if v.Files != 8 || v.Scans != 15 || v.Records != 11 || v.Checkpoints != 3 || v.Witnesses != 1 || v.Leaves < 30 || steps != v.Leaves+8+15+11 {
+		if v.Files != 8 || v.Scans != 15 || v.Records != 12 || v.Checkpoints != 3 || v.Witnesses != 1 || v.Leaves < 30 || steps != v.Leaves+8+15+12 {
 			t.Errorf("%+v in %d steps", v, steps)
 		}
 	})

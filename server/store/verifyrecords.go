@@ -90,7 +90,16 @@ func (v *verifier) file(ctx context.Context, f storedFile) error {
 		return err
 	}
 	scans := "scans " + strings.Join(of, ", ")
+	var report bool
 	if len(of) == 0 {
+		if err := v.r.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM laboratory_reports WHERE sha256 = ?)", f.sum).Scan(&report); err != nil {
+			return fmt.Errorf("look for the laboratory report %.12s: %w", f.sum, err)
+		}
+	}
+	switch {
+	case report:
+		scans = "a laboratory report"
+	case len(of) == 0:
 		scans = "no scan"
 		v.fault("file", f.sum, "no scan belongs to it: its scans are gone, or it is not called what it was")
 	}

@@ -1,5 +1,6 @@
 // The server's /v1 interface: its types and one fetch wrapper. Fields follow the server's JSON names.
 
+import type { Change, LinkedTo, Review, ScanVersion, TLP } from "./records";
 import { download } from "./dom";
 
 export type Verdict = "alarm" | "inconclusive" | "no_alarm";
@@ -75,7 +76,7 @@ export interface Scan {
   id: string;
   agency?: string;
   /** Marking by the Traffic Light Protocol. */
-  tlp?: string;
+  tlp?: TLP;
   sha256: string;
   spectrum_index: number;
   siblings?: string[] | null;
@@ -98,6 +99,14 @@ export interface Scan {
   laboratory_results?: LaboratoryResult[] | null;
   /** What is wrong with the measurement or its file; left out in lists. */
   warnings?: string[] | null;
+  /** What people have said of it since it came; versions and reviews are left out in lists. */
+  entered_by?: string;
+  linked?: LinkedTo | null;
+  version?: number;
+  amended?: Change | null;
+  review?: "" | Review["opinion"];
+  versions?: ScanVersion[] | null;
+  reviews?: Review[] | null;
   /** It was erased under a retention policy. */
   erased?: { at: string; policy: string; by: string } | null;
   holds?: { reason: string; set_by: string; set_at: string; released_at?: string }[] | null;
@@ -127,7 +136,12 @@ export interface LaboratoryResult {
   substances: { name: string; cas?: string; form?: string; substance_id: string }[];
   pure: boolean;
   technique: string;
+  /** All techniques, the one above first. */
+  methods?: string[] | null;
   laboratory: string;
+  analyst?: string;
+  report_number?: string;
+  report?: { sha256: string; name: string; size: number } | null;
   note: string;
   entered_by: string;
   entered: string;
@@ -494,6 +508,8 @@ export class Problem extends Error {
     readonly title: string,
     readonly detail: string,
     readonly type = "",
+    /** What is wrong with which field of what was sent: "body.quantity.unit" to a sentence. */
+    readonly fields: Record<string, string> = {},
   ) {
     super(detail ? `${title}: ${detail}` : title);
   }
@@ -504,16 +520,18 @@ export async function problemFrom(response: Response): Promise<Problem> {
   let title = response.statusText || `HTTP ${response.status}`;
   let detail = "";
   let type = "";
+  const fields: Record<string, string> = {};
   try {
     const body = (await response.json()) as { type?: string; title?: string; detail?: string; errors?: { message?: string; location?: string }[] };
     title = body.title || title;
     type = body.type ?? "";
     const parts = (body.errors ?? []).map((e) => [e.location, e.message].filter(Boolean).join(": "));
+    for (const e of body.errors ?? []) if (e.location?.startsWith("body") && e.message) fields[e.location] ??= e.message;
     detail = [body.detail, ...parts].filter(Boolean).join("; ");
   } catch {
     // Not JSON: the status line is all there is to say.
   }
-  return new Problem(response.status, title, detail, type);
+  return new Problem(response.status, title, detail, type, fields);
 }
 
 /** The type of the problem that tells that a second factor is needed to log in. */
@@ -580,7 +598,7 @@ export interface FactorSetup {
   qr: string;
 }
 
-async function request(path: string, init: RequestInit = {}): Promise<Response> {
+export async function request(path: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(path, { credentials: "same-origin", ...init });
@@ -595,7 +613,7 @@ async function request(path: string, init: RequestInit = {}): Promise<Response> 
   return response;
 }
 
-async function getJSON<T>(path: string, signal?: AbortSignal): Promise<T> {
+export async function getJSON<T>(path: string, signal?: AbortSignal): Promise<T> {
   const response = await request(path, { headers: { Accept: "application/json, application/geo+json" }, signal });
   return (await response.json()) as T;
 }
@@ -667,6 +685,9 @@ export const api = {
   cancelComparison: (id: string) => request(`/v1/library/changes/${encodeURIComponent(id)}/cancel`, { method: "POST" }),
   validation: () => getJSON<ValidationReport>("/v1/library/validation"),
   enterResult: async (scan: string, body: unknown) => (await (await postJSON(`/v1/scans/${encodeURIComponent(scan)}/laboratory-result`, body)).json()) as LaboratoryResult,
+  addReport: (scan: string, result: string, file: File) =>
+    request(`/v1/scans/${encodeURIComponent(scan)}/laboratory-results/${encodeURIComponent(result)}/report?filename=${encodeURIComponent(file.name)}`,
+      { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file }),
   queue: (signal?: AbortSignal) => getJSON<Queue & { files: QueuedFile[] | null }>("/v1/queue", signal),
   retryRefused: () => request("/v1/queue/retry", { method: "POST" }),
   log: (query: URLSearchParams, signal?: AbortSignal) => getJSON<{ entries: LogEntry[] | null; next_cursor: string; size: number }>(`/v1/log?${query}`, signal),

@@ -22,14 +22,14 @@ export function csv(header: string[], rows: Cell[][]): string {
 export function scansCSV(scans: Scan[]): string {
   const header = [
     "id", "acquired", "verdict", "headline", "summary", "substances", "probability", "technique", "simulated", "county", "state", "fips",
-    "latitude", "longitude", "precision_m", "case", "exhibit", "officer", "device", "serial_number", "filename", "sha256", "library", "note",
+    "latitude", "longitude", "precision_m", "case", "exhibit", "exhibit_id", "officer", "review", "device", "serial_number", "filename", "sha256", "library", "note",
   ];
   const rows = scans.map((s) => {
     const findings = s.identification?.findings ?? [];
     return [
       s.id, s.acquired, s.verdict, s.headline, s.summary, findings.map((f) => f.substance).join("; "), findings[0]?.probability,
       s.technique, s.simulated, s.location?.county, s.location?.state, s.location?.fips, s.location?.latitude, s.location?.longitude,
-      s.location?.precision_m, s.case, s.exhibit, s.officer, s.device?.model, s.device?.serial_number, s.filename, s.sha256,
+      s.location?.precision_m, s.linked?.case || s.case, s.linked?.label || s.exhibit, s.linked?.exhibit_id, s.officer, s.review, s.device?.model, s.device?.serial_number, s.filename, s.sha256,
       s.identification?.library, note(s.simulated),
     ];
   });

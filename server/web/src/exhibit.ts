@@ -80,17 +80,22 @@ export function exhibitForm(): { element: HTMLElement; fields: () => ScanFields 
   return { element, fields };
 }
 
-function numberOf(input: HTMLInputElement): number | undefined {
+export function numberOf(input: HTMLInputElement): number | undefined {
   return input.value.trim() !== "" && input.checkValidity() && Number.isFinite(input.valueAsNumber) ? input.valueAsNumber : undefined;
 }
 
 /** Whether the place may be read without asking: the page itself never opens the question. */
-async function permitted(): Promise<boolean> {
+export async function permitted(): Promise<boolean> {
   try {
     return (await navigator.permissions.query({ name: "geolocation" })).state === "granted";
   } catch {
     return false;
   }
+}
+
+/** What was stated last in this browser. */
+export function keptFields(): ScanFields {
+  return read();
 }
 
 function read(): ScanFields {

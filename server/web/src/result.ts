@@ -7,6 +7,8 @@ import { laboratoryCard, laboratoryLine } from "./laboratory";
 import { markingWords } from "./marking";
 import { releaseCard } from "./release";
 import { problemBox } from "./problem";
+import { reviewWord } from "./records";
+import { scanRecordCard } from "./scanrecord";
 import { similarCard } from "./similar";
 import { headline, headlineText, knownVerdict, presumptive, shape } from "./verdict";
 import { watermark } from "./watermark";
@@ -24,6 +26,7 @@ export function resultView(host: HTMLElement, scan: Scan, scanAgain?: () => void
         h("div", { class: "stack" }, findingsCard(scan), limitsCard(scan), warningsCard(scan), reasonsCard(answer.reasons ?? []), stepsCard(answer.next_steps ?? [], scanAgain)),
         h("div", { class: "stack" }, overlay, map)),
       laboratoryCard(scan),
+      scanRecordCard(scan),
       releaseCard(scan),
       similarCard(scan),
       detailsCard(scan),
@@ -47,7 +50,7 @@ function verdictPanel(scan: Scan): HTMLElement {
         warningsLine(scan),
         h("p", { class: "verdict-presumptive" }, presumptive),
         h("p", { class: "verdict-meta" }, scan.simulated ? h("strong", { class: "badge" }, "SIMULATED") : null,
-          [instant(scan.acquired), techniqueName(scan.technique), scan.device?.model, scan.exhibit && `exhibit ${scan.exhibit}`, scan.case && `case ${scan.case}`].filter(Boolean).join(" · ")))),
+          [instant(scan.acquired), techniqueName(scan.technique), scan.device?.model, (scan.linked?.label || scan.exhibit) && `exhibit ${scan.linked?.label || scan.exhibit}`, (scan.linked?.case || scan.case) && `case ${scan.linked?.case || scan.case}`, reviewWord(scan)].filter(Boolean).join(" · ")))),
     scan.simulated ? watermark() : null);
 }
 

@@ -1,7 +1,7 @@
 // The address bar holds the view: filters and map state to and from query parameters.
 import { verdicts } from "./verdict";
 
-export const filterNames = ["verdict", "technique", "substance", "class", "county", "state", "from", "to", "q"] as const;
+export const filterNames = ["verdict", "technique", "substance", "class", "county", "state", "from", "to", "q", "reviewed"] as const;
 export type FilterName = (typeof filterNames)[number];
 export type Filters = Partial<Record<FilterName, string>>;
 
@@ -13,6 +13,7 @@ export function readFilters(query: URLSearchParams): Filters {
     if (!value) continue;
     if (name === "verdict" && !(verdicts as readonly string[]).includes(value)) continue;
     if (name === "technique" && value !== "raman" && value !== "ir") continue;
+    if (name === "reviewed" && !["yes", "no", "disagreed", "needs_laboratory"].includes(value)) continue;
     if ((name === "from" || name === "to") && !isDay(value)) continue;
     filters[name] = value;
   }

@@ -24,7 +24,7 @@ describe("CSV", () => {
   it("gives every scan one row that says it is presumptive and simulated", () => {
     const [header = "", row = "", rest] = scansCSV([scan]).split("\r\n");
     expect(rest).toBe("");
-    expect(header.split(",").length).toBe(24);
+    expect(header.split(",").length).toBe(26);
     expect(row).toContain("heroin; caffeine,0.9,raman,true,Cook,Illinois,17031,41.5,-87.25");
     expect(row).toContain(`"'=HYPERLINK(""x"")"`);
     expect(row).toContain("SIMULATED. Presumptive field result. Laboratory confirmation required.");

@@ -4,6 +4,7 @@ import { scansCSV } from "../csv";
 import { download, h } from "../dom";
 import { count, day, instant, probability, region, scanTitle, techniqueName } from "../format";
 import { problemBox } from "../problem";
+import { linkedWords } from "../records";
 import { note, type Page } from "../router";
 import { apiQuery, readFilters, writeFilters, type FilterName, type Filters } from "../url";
 import { headline, knownVerdict, looks, shape, verdicts } from "../verdict";
@@ -62,7 +63,7 @@ export const scansPage: Page = (host, { query }) => {
   });
   fresh.addEventListener("click", () => { arrived = 0; fresh.hidden = true; void load(true); });
 
-  host.append(h("div", { class: "page" }, h("h1", {}, "Scans"), filterForm(filters, changed), h("div", { class: "list-tools" }, status, fresh, csv), problems,
+  host.append(h("div", { class: "page" }, h("h1", {}, "Scans"), filterForm(filters, changed), h("div", { class: "list-tools" }, status, fresh, h("a", { href: "/reviews" }, "Waiting for a review"), csv), problems,
     h("div", { class: "list" }, h("div", { class: "table-scroll" }, h("table", { class: "scans", "data-testid": "scans" },
       h("thead", {}, h("tr", {}, ...["Verdict", "Substances", "Acquired", "Place", "Technique", "File or exhibit"].map((t) => h("th", { scope: "col" }, t)))), body)), marked),
     h("p", { class: "load-more" }, more)));
@@ -82,12 +83,12 @@ function row(s: Scan): HTMLElement {
   const { word, rest } = headline(s);
   const findings = s.identification?.findings ?? [];
   return h("tr", { class: `row-${verdict}` },
-    h("th", { scope: "row" }, h("span", { class: "row-verdict" }, shape(verdict, 24), h("span", {}, h("a", { href: `/scans/${encodeURIComponent(s.id)}` }, word), h("small", {}, rest, s.simulated ? h("span", { class: "badge" }, "SIMULATED") : null)))),
+    h("th", { scope: "row" }, h("span", { class: "row-verdict" }, shape(verdict, 24), h("span", {}, h("a", { href: `/scans/${encodeURIComponent(s.id)}` }, word), h("small", {}, rest, s.review === "disagree" ? h("span", { class: "chip chip-warn" }, "reviewer disagrees") : null, s.simulated ? h("span", { class: "badge" }, "SIMULATED") : null)))),
     h("td", { "data-label": "Substances" }, findings.length ? findings.map((f) => `${f.substance} ${probability(f.probability).replaceAll(" ", "\u00a0")}`).join(", ") : "none named"),
     h("td", { "data-label": "Acquired", class: "number" }, instant(s.acquired)),
     h("td", { "data-label": "Place" }, region(s.location) || (s.location ? "outside the atlas" : "none")),
     h("td", { "data-label": "Technique" }, techniqueName(s.technique)),
-    h("td", { "data-label": "File or exhibit", class: "break" }, scanTitle(s)));
+    h("td", { "data-label": "File or exhibit", class: "break" }, scanTitle(s), s.linked ? h("small", {}, h("br"), h("a", { href: `/seizures/${encodeURIComponent(s.linked.seizure_id)}` }, linkedWords(s.linked))) : null));
 }
 
 /** The filter row; every change is handed on at once, typing after a short rest. */
@@ -113,5 +114,6 @@ function filterForm(filters: Filters, changed: (f: Filters) => void): HTMLElemen
   return h("form", { class: "filters no-print", role: "search", onsubmit: (event: SubmitEvent) => { event.preventDefault(); read(); } },
     select("verdict", "Verdict", verdicts.map((v) => [v, looks[v].word])), select("technique", "Technique", [["raman", "Raman"], ["ir", "Infrared"]]), text("substance", "Substance"), text("county", "County"), text("state", "State"),
     text("from", "From", "date"), text("to", "To", "date"), text("q", "Text"),
+    select("reviewed", "Review", [["no", "waits for one"], ["yes", "reviewed"], ["disagreed", "disagreed"], ["needs_laboratory", "needs laboratory"]]),
     h("button", { type: "button", class: "small clear", onclick: () => { for (const input of inputs.values()) input.value = ""; filters = {}; read(); } }, "Clear"));
 }
