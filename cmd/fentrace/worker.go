@@ -15,7 +15,6 @@ type workerCommand struct {
 	LogLevel       string `default:"warn" enum:"debug,info,warn,error" placeholder:"LEVEL" help:"What is logged: ${enum} (${default})."`
 	LogFormat      string `default:"text" enum:"text,json" placeholder:"FORMAT" help:"How: ${enum} (${default})."`
 	dataFlags
-	keyFlags
 	libraryFlags
 }
 
