@@ -30,6 +30,7 @@ import (
 	"fentrace/server/auth"
 	"fentrace/server/chunked"
 	"fentrace/server/forward"
+	"fentrace/server/jobs"
 	"fentrace/server/lookback"
 	"fentrace/server/observe"
 	"fentrace/server/seal"
@@ -122,6 +123,13 @@ type Config struct {
 	SessionIdle time.Duration
 	// MetricsListen is host:port of a second listener, without log-in, that answers Prometheus under /metrics; "": there is none.
 	MetricsListen string
+	// Worker takes jobs by Work, on a Database that servers use, and does nothing else.
+	Worker bool
+	// IndexFrom is a server that prepared references are fetched from, where it has them; nil: they are made here.
+	IndexFrom *IndexSource
+	// JobBeat is how often a program says that it lives to the others that take jobs from the same database, JobWait how long a job
+	// waits after it has failed the first time; jobs.DefaultBeat and jobs.DefaultFirstWait when 0.
+	JobBeat, JobWait time.Duration
 	// WriteStall is after how long somebody who reads nothing of an answer is hung up on; DefaultWriteStall when 0.
 	WriteStall time.Duration
 	// Version of the program, for metrics.
@@ -152,9 +160,10 @@ type Server struct {
 	looker     *lookback.Looker
 	looks      struct {
 		sync.Mutex
-		of   map[string]*looking // those that run or wait, by id
-		turn chan struct{}       // full while one runs
+		of map[string]*looking // those that run here, by id
 	}
+	jobs      *jobs.Runner
+	prepared  indexes
 	sender    *forward.Sender // nil: scans stay here
 	sending   sync.WaitGroup
 	logKey    logKey
@@ -176,7 +185,11 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	if cfg.NewIdentifier == nil {
 		cfg.NewIdentifier = func(lib *library.Stack) (Identifier, error) {
-			return identify.New(lib, identify.Options{IndexDir: filepath.Join(cfg.DataDir, IndexFolder)})
+			index := filepath.Join(cfg.DataDir, IndexFolder)
+			if cfg.IndexFrom != nil {
+				fetchIndex(context.WithoutCancel(ctx), cfg.IndexFrom, index, lib.Version(), cfg.Logger)
+			}
+			return identify.New(lib, identify.Options{IndexDir: index})
 		}
 	}
 	if cfg.Listen == "" {
@@ -210,7 +223,8 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	st.Clock = cfg.Clock
 	s := &Server{cfg: cfg, store: st, auth: auth.New(st, cfg.Clock, cfg.SessionIdle), instrument: newInstrument(cfg),
 		packing: make(chan struct{}, 1), ending: make(chan struct{}), stored: make(chan struct{})}
-	s.looks.of, s.looks.turn = map[string]*looking{}, make(chan struct{}, 1)
+	s.prepared = indexes{dir: filepath.Join(cfg.DataDir, IndexFolder), of: map[string]summed{}}
+	s.looks.of = map[string]*looking{}
 	s.background, s.endWork = context.WithCancel(store.ByProgram(context.WithoutCancel(ctx), "server"))
 	if err := s.load(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start server: %w", err), st.Close())
@@ -220,6 +234,9 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	if err := s.openArchive(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start server: %w", err), st.Close())
+	}
+	if s.jobs, err = s.newJobs(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start server: %w", err), s.looker.Archive.Close(), st.Close())
 	}
 	s.sender = s.newSender()
 	if s.chunks, err = s.newChunked(); err != nil {
@@ -365,6 +382,9 @@ func (s *Server) Run(ctx context.Context) error {
 	s.startLookingBack(ctx)
 	s.startChunked()
 	s.startCheckpoints()
+	if err := s.startJobs(ctx); err != nil {
+		return errors.Join(err, s.Close())
+	}
 	if err := errors.Join(s.startMetrics(), s.startChallenges()); err != nil {
 		return errors.Join(err, s.Close())
 	}
@@ -389,10 +409,13 @@ func (s *Server) Close() error {
 		s.mu.Lock()
 		close(s.ending)
 		s.mu.Unlock()
+		s.jobs.Ending()
 		s.endWork()
 		s.sending.Wait()
 		ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 		defer cancel()
+		stopped := make(chan error, 1)
+		go func() { stopped <- s.jobs.Stop(ctx) }()
 		preview := s.instrument.stopPreview(ctx)
 		err := s.http.Shutdown(ctx)
 		if err != nil {
@@ -410,7 +433,7 @@ func (s *Server) Close() error {
 			err = errors.Join(err, s.auto.challenges.Close())
 		}
 		s.works.Wait()
-		s.closeErr = errors.Join(preview, err, s.instrument.close(), s.looker.Archive.Close(), s.store.Close())
+		s.closeErr = errors.Join(preview, err, <-stopped, s.instrument.close(), s.looker.Archive.Close(), s.store.Close())
 	})
 	return s.closeErr
 }

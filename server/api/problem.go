@@ -60,6 +60,7 @@ var statuses = []struct {
 	{store.ErrExists, http.StatusConflict},
 	{store.ErrKeyUsed, http.StatusUnprocessableEntity},
 	{store.ErrClosed, http.StatusConflict},
+	{store.ErrNotNow, http.StatusConflict},
 	{store.ErrElsewhere, http.StatusForbidden},
 	{store.ErrMarked, http.StatusForbidden},
 	{store.ErrWithheld, http.StatusUnprocessableEntity}, // not a conflict, which whoever sends on would try again
@@ -209,13 +210,18 @@ func ErrorHandler(log *slog.Logger) echo.HTTPErrorHandler {
 	}
 }
 
+// echoPath is a path as Echo names its parameters.
+func echoPath(path string) string {
+	return strings.NewReplacer("{", ":", "}", "").Replace(path)
+}
+
 // LimitBody refuses bodies that are too large: at once when Content-Length says so, else as soon as the limit has
-// been read. maxUpload applies to POST /v1/scans and /v1/identify and to pieces of uploads, MaxBody to everything else.
+// been read. maxUpload applies to POST /v1/scans and /v1/identify, to files of batches and to pieces of uploads, MaxBody to everything else.
 func LimitBody(maxUpload int64) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r, limit := c.Request(), int64(MaxBody)
-			if r.Method == http.MethodPost && (c.Path() == uploadPath || c.Path() == IdentifyPath) || strings.HasPrefix(r.URL.Path, chunked.Path) {
+			if r.Method == http.MethodPost && (c.Path() == uploadPath || c.Path() == IdentifyPath || c.Path() == echoPath(batchFilesPath)) || strings.HasPrefix(r.URL.Path, chunked.Path) {
 				limit = maxUpload
 			}
 			if r.ContentLength > limit {

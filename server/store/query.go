@@ -48,7 +48,7 @@ func (f Filter) where() (string, []any) {
 		add("s.simulated = ?", *f.Simulated)
 	}
 	if f.Text != "" {
-		like := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(asciiLower(f.Text)) + "%"
+		like := likeText(f.Text)
 		var ors []string
 		for _, c := range []string{"filename", "case_number", "exhibit", "officer", "county", "state", "headline", "device_serial"} {
 			ors, args = append(ors, "lower(s."+c+`) LIKE ? ESCAPE '\'`), append(args, like)
@@ -57,6 +57,11 @@ func (f Filter) where() (string, []any) {
 		add("("+strings.Join(ors, " OR ")+")", like)
 	}
 	return strings.Join(conds, " AND "), args
+}
+
+// likeText is the pattern, for LIKE with the escape character \, of what has text in it.
+func likeText(text string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(asciiLower(text)) + "%"
 }
 
 // Page is one part of a list, newest acquired first.
