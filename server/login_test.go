@@ -195,7 +195,7 @@ func TestOtherSitesCannotUseTheCookie(t *testing.T) {
 func TestEveryRouteIsClosedWithoutLogin(t *testing.T) {
 	r := start(t)
 	sc := r.scan(r.do("POST", "/v1/scans", jcamp("caffeine")).want(t, http.StatusCreated))
-	open := map[string]bool{"GET /login": true, "GET /assets/*": true, "POST /v1/login": true, "GET /healthz": true, "GET /readyz": true}
+	open := map[string]bool{"GET /login": true, "GET /assets/*": true, "GET /v1/login": true, "GET /v1/login/provider": true, "GET /v1/login/provider/return": true, "POST /v1/login": true, "GET /healthz": true, "GET /readyz": true}
 	stranger := map[string]map[string]string{
 		"nobody":        {},
 		"a wrong token": {"Authorization": "Bearer ft_wrong"},

@@ -11,8 +11,6 @@ import (
 
 // notLogged are the functions that write what says nothing of what somebody did to a record or an account, and why.
 var notLogged = map[string]string{
-	"SpendToken":      "the session that follows is logged",
-	"TouchToken":      "when a token was used last is kept beside it; what it was used for is logged",
 	"AddCheckpoint":   "it is about the log itself",
 	"NotSent":         "nothing left, and it is tried again and again",
 	"TouchSession":    "it is used all the time",
