@@ -66,6 +66,8 @@ type record struct {
 	n        int // of its own words
 	file     int // of the words that are in its file
 	proposal string
+	seizure  string // of its own, with the same words and the same marking
+	exhibit  string // of that
 	alert    string
 	result   string
 }
@@ -243,6 +245,12 @@ func (w *world) addFile(agency string, level tlp.Level, file int) *record {
 		w.t.Fatalf("a scan marked %s: proposal %q, not proposed because %q", level, result.Proposal, result.NotProposed)
 	}
 	rc.proposal, rc.result = result.Proposal, result.ID
+	var z store.Seizure
+	owner.do("POST", "/v1/seizures", map[string]any{"case": word(n, "case"), "officer": word(n, "officer"), "note": word(n, "note"), "seized": "2026-01-01T12:00:00Z", "tlp": level}).
+		want(w.t, http.StatusCreated).into(w.t, &z)
+	var x store.Exhibit
+	owner.do("POST", "/v1/seizures/"+z.ID+"/exhibits", map[string]any{"label": word(n, "exhibit"), "form": "powder", "note": word(n, "note")}).want(w.t, http.StatusCreated).into(w.t, &x)
+	rc.seizure, rc.exhibit = z.ID, x.ID
 	w.records = append(w.records, rc)
 	return rc
 }

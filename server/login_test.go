@@ -244,8 +244,15 @@ func TestEveryRouteIsClosedWithoutLogin(t *testing.T) {
 			t.Errorf("GET %s answered %d to a stranger", path, a.StatusCode)
 		}
 	}
-	r.send("GET", "/login", nil, nil).want(t, http.StatusOK)
-	r.send("GET", "/assets/none.js", nil, nil).want(t, http.StatusNotFound)
+	patient := func(path string) answer { // what is asked above is more than a stranger may send at once
+		for {
+			if a := r.send("GET", path, nil, nil); a.StatusCode != http.StatusTooManyRequests {
+				return a
+			}
+		}
+	}
+	patient("/login").want(t, http.StatusOK)
+	patient("/assets/none.js").want(t, http.StatusNotFound)
 }
 
 func TestHeadersKeepOtherSitesOut(t *testing.T) {

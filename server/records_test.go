@@ -196,7 +196,7 @@ func TestAScanIsLinkedAsItComesOrLaterAndListsFollow(t *testing.T) {
 		if pdf := text(t, r.do("GET", "/v1/scans/"+sc.ID+"?as=pdf", nil).want(t, http.StatusOK).body); !strings.Contains(pdf, "Cabell") || !strings.Contains(pdf, "the other bag") || !strings.Contains(pdf, "1B") {
 			t.Errorf("the report: %s", pdf)
 		}
-		r.do("POST", "/v1/seizures/"+z.ID+"/exhibits", fields{"label": "1a", "form": "powder"}).want(t, http.StatusConflict).mentions(t, "1a", "body.label")
+		r.do("POST", "/v1/seizures/"+z.ID+"/exhibits", fields{"label": "1a", "form": "powder"}).want(t, http.StatusConflict).mentions(t, "label", "body.label")
 	})
 }
 

@@ -147,7 +147,6 @@ const MaxBody = 64 << 10
 // API is the registered interface.
 type API struct {
 	backend Backend
-	jobs    Jobs
 	store   *store.Store
 	auth    *auth.Service
 	log     *slog.Logger
@@ -169,7 +168,7 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 		"token":   {Type: "http", Scheme: "bearer"},
 	}
 	cfg.Security = []map[string][]string{{"session": {}}, {"token": {}}}
-	a := &API{backend: b, jobs: b.Jobs(), store: st, auth: au, log: log, limits: l, uploads: semaphore.NewWeighted(int64(max(1, l.Uploads)) * l.MaxUpload)}
+	a := &API{backend: b, store: st, auth: au, log: log, limits: l, uploads: semaphore.NewWeighted(int64(max(1, l.Uploads)) * l.MaxUpload)}
 	a.huma = humaecho.New(e, cfg)
 	a.registerLogin()
 	a.registerProvider(e)

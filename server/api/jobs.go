@@ -61,7 +61,7 @@ func (a *API) registerJobs() {
 	list := func(ctx context.Context, states []string, p JobPage) (*jobsOutput, error) {
 		out := &jobsOutput{}
 		var err error
-		if out.Body.Jobs, out.Body.Next, err = a.jobs.List(ctx, states, p.Kind, p.Before, p.Limit); err != nil {
+		if out.Body.Jobs, out.Body.Next, err = a.backend.Jobs().List(ctx, states, p.Kind, p.Before, p.Limit); err != nil {
 			return nil, err
 		}
 		out.Body.Counts, err = a.store.JobCounts(ctx)
@@ -87,7 +87,7 @@ func (a *API) registerJobs() {
 		})
 	register(a, huma.Operation{OperationID: "job", Extensions: needs(auth.JobsManage), Method: http.MethodGet, Path: "/v1/jobs/{id}", Summary: "One job", Errors: []int{http.StatusNotFound}},
 		func(ctx context.Context, in *JobID) (*jobOutput, error) {
-			j, err := a.jobs.Job(ctx, in.ID)
+			j, err := a.backend.Jobs().Job(ctx, in.ID)
 			return &jobOutput{j}, err
 		})
 	register(a, huma.Operation{OperationID: "retry-job", Extensions: needs(auth.JobsManage), Method: http.MethodPost, Path: "/v1/jobs/{id}/retry", Summary: "Try a job again now", DefaultStatus: http.StatusOK,
@@ -96,7 +96,7 @@ func (a *API) registerJobs() {
 			if err := a.noteJob(ctx, in.ID, "retry"); err != nil {
 				return nil, err
 			}
-			j, err := a.jobs.Retry(ctx, in.ID)
+			j, err := a.backend.Jobs().Retry(ctx, in.ID)
 			return &jobOutput{j}, err
 		})
 	register(a, huma.Operation{OperationID: "cancel-job", Extensions: needs(auth.JobsManage), Method: http.MethodPost, Path: "/v1/jobs/{id}/cancel", Summary: "End a job; what it has stored is kept", DefaultStatus: http.StatusOK,
@@ -105,7 +105,7 @@ func (a *API) registerJobs() {
 			if err := a.noteJob(ctx, in.ID, "cancel"); err != nil {
 				return nil, err
 			}
-			j, err := a.jobs.Cancel(ctx, in.ID)
+			j, err := a.backend.Jobs().Cancel(ctx, in.ID)
 			return &jobOutput{j}, err
 		})
 	register(a, huma.Operation{OperationID: "discard-job", Extensions: needs(auth.JobsManage), Method: http.MethodPost, Path: "/v1/jobs/{id}/discard", Summary: "Take a job away that has ended or waits",
@@ -114,7 +114,7 @@ func (a *API) registerJobs() {
 			if err := a.noteJob(ctx, in.ID, "discard"); err != nil {
 				return nil, err
 			}
-			return nil, a.jobs.Discard(ctx, in.ID)
+			return nil, a.backend.Jobs().Discard(ctx, in.ID)
 		})
 	type workers struct {
 		Body struct {
@@ -132,7 +132,7 @@ func (a *API) registerJobs() {
 
 // noteJob notes in the log that somebody is about to change a job.
 func (a *API) noteJob(ctx context.Context, id int64, how string) error {
-	if _, err := a.jobs.Job(ctx, id); err != nil {
+	if _, err := a.backend.Jobs().Job(ctx, id); err != nil {
 		return err
 	}
 	return a.store.Note(ctx, store.Entry{Action: audit.Alter, Kind: "job", ID: strconv.FormatInt(id, 10), Detail: map[string]any{"how": how}})

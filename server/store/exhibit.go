@@ -214,7 +214,7 @@ func insertExhibit(ctx context.Context, tx queries, x Exhibit) error {
 	}
 	if taken {
 		return &FieldError{Field: "label", exists: true,
-			Problem: fmt.Sprintf("an exhibit of this seizure has the label %q; choose another one, or amend that exhibit", x.Label)}
+			Problem: "an exhibit of this seizure has this label; choose another one, or amend that exhibit"}
 	}
 	var q Quantity
 	if x.Quantity != nil {

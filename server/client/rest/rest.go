@@ -18,6 +18,7 @@ import (
 	identify "fentrace/library/identify"
 	api "fentrace/server/api"
 	intel "fentrace/server/intel"
+	jobs "fentrace/server/jobs"
 	lookback "fentrace/server/lookback"
 	store "fentrace/server/store"
 	spectra "fentrace/spectra"
@@ -60,6 +61,90 @@ type AlertsBody struct {
 	NextCursor string `json:"next_cursor"`
 }
 
+// AmendExhibitBody defines model for AmendExhibitBody.
+type AmendExhibitBody struct {
+	// ExpectedAs what it was sold or declared as
+	ExpectedAs *string `json:"expected_as,omitempty"`
+
+	// Form needed for a new one
+	Form *string `json:"form,omitempty"`
+
+	// Label what is written on it; needed for a new one; one seizure has it once
+	Label     *string `json:"label,omitempty"`
+	Note      *string `json:"note,omitempty"`
+	Packaging *string `json:"packaging,omitempty"`
+
+	// Quantity replaced as a whole; {} takes it away
+	Quantity *Quantity `json:"quantity,omitempty"`
+
+	// Reason why
+	Reason string `json:"reason"`
+
+	// Taken when it was taken into custody; the time of the seizure for a new one that does not say
+	Taken *time.Time `json:"taken,omitempty"`
+
+	// Tlp marking, at most your clearance; that of the seizure for a new one that does not say
+	Tlp *string `json:"tlp,omitempty"`
+}
+
+// AmendScanBody defines model for AmendScanBody.
+type AmendScanBody struct {
+	Case    *string `json:"case,omitempty"`
+	Exhibit *string `json:"exhibit,omitempty"`
+
+	// ExhibitId links it to this exhibit; an empty text ends the link
+	ExhibitId *string `json:"exhibit_id,omitempty"`
+
+	// Location replaced as a whole; {} takes it away
+	Location *Location `json:"location,omitempty"`
+	Officer  *string   `json:"officer,omitempty"`
+
+	// Reason why
+	Reason string `json:"reason"`
+
+	// Tlp marking, at most your clearance
+	Tlp *string `json:"tlp,omitempty"`
+}
+
+// AmendSeizureBody defines model for AmendSeizureBody.
+type AmendSeizureBody struct {
+	// Case case number
+	Case *string `json:"case,omitempty"`
+
+	// Location where: a point with its radius, a region, or both; replaced as a whole, {} takes it away
+	Location *Location `json:"location,omitempty"`
+	Note     *string   `json:"note,omitempty"`
+	Officer  *string   `json:"officer,omitempty"`
+
+	// Reason why
+	Reason string `json:"reason"`
+
+	// Seized when; needed for a new seizure, at most a day ahead of the server
+	Seized *time.Time `json:"seized,omitempty"`
+
+	// Tlp marking, at most your clearance; AMBER for a new one that does not say
+	Tlp *string `json:"tlp,omitempty"`
+}
+
+// Batch defines model for Batch.
+type Batch = store.Batch
+
+// BatchFile defines model for BatchFile.
+type BatchFile = store.BatchFile
+
+// BatchFileAddedBody defines model for BatchFileAddedBody.
+type BatchFileAddedBody struct {
+	// Added false: its bytes were in the batch already
+	Added  bool   `json:"added"`
+	Sha256 string `json:"sha256"`
+}
+
+// BatchesBody defines model for BatchesBody.
+type BatchesBody struct {
+	// Batches newest first
+	Batches []Batch `json:"batches"`
+}
+
 // BeginRescreenRequest defines model for Begin-rescreenRequest.
 type BeginRescreenRequest struct {
 	// References ids, as fentrace library show prints them
@@ -68,6 +153,9 @@ type BeginRescreenRequest struct {
 
 // Calibration defines model for Calibration.
 type Calibration = spectra.Calibration
+
+// Change defines model for Change.
+type Change = store.Change
 
 // ChangeBody defines model for ChangeBody.
 type ChangeBody struct {
@@ -133,6 +221,16 @@ type ConsistencyBody struct {
 
 // Count defines model for Count.
 type Count = intel.Count
+
+// CreateBatchRequest defines model for Create-batchRequest.
+type CreateBatchRequest struct {
+	// Fields circumstances of all its files
+	Fields *Fields `json:"fields,omitempty"`
+	Name   string  `json:"name"`
+
+	// Tlp marking of all its files: clear, green, amber, amber+strict or red; that of the server without this
+	Tlp *string `json:"tlp,omitempty"`
+}
 
 // CreateTokenRequest defines model for Create-tokenRequest.
 type CreateTokenRequest struct {
@@ -206,6 +304,9 @@ type Documented struct {
 	County  *string `json:"county,omitempty"`
 	Exhibit *string `json:"exhibit,omitempty"`
 
+	// ExhibitId links the scan to this exhibit
+	ExhibitId *string `json:"exhibit_id,omitempty"`
+
 	// Fips US county code, five digits
 	Fips      *string  `json:"fips,omitempty"`
 	Latitude  *float64 `json:"latitude,omitempty"`
@@ -224,6 +325,15 @@ type Documented struct {
 // Erasure defines model for Erasure.
 type Erasure = store.Erasure
 
+// Exhibit defines model for Exhibit.
+type Exhibit = store.Exhibit
+
+// ExhibitChange defines model for ExhibitChange.
+type ExhibitChange = store.ExhibitChange
+
+// ExhibitList defines model for ExhibitList.
+type ExhibitList = api.ExhibitList
+
 // Fault defines model for Fault.
 type Fault = store.Fault
 
@@ -232,6 +342,15 @@ type FieldAnswer = store.FieldAnswer
 
 // Fields defines model for Fields.
 type Fields = store.Fields
+
+// FilesBody defines model for FilesBody.
+type FilesBody struct {
+	// Files in the order of coming
+	Files []BatchFile `json:"files"`
+
+	// Next what to go on after; 0 on the last page
+	Next int64 `json:"next"`
+}
 
 // Finding defines model for Finding.
 type Finding = identify.Finding
@@ -279,6 +398,18 @@ type Identified = api.Identified
 // InclusionProof defines model for InclusionProof.
 type InclusionProof = api.InclusionProof
 
+// IndexFile defines model for IndexFile.
+type IndexFile = api.IndexFile
+
+// IndexFilesBody defines model for IndexFilesBody.
+type IndexFilesBody struct {
+	// Files none when the library is too small to be prepared in files
+	Files []IndexFile `json:"files"`
+
+	// Library version
+	Library string `json:"library"`
+}
+
 // Info defines model for Info.
 type Info = device.Info
 
@@ -295,6 +426,27 @@ type InvitedBody struct {
 	Code   string `json:"code"`
 	Person Person `json:"person"`
 }
+
+// Job defines model for Job.
+type Job = jobs.Job
+
+// JobError defines model for JobError.
+type JobError = jobs.JobError
+
+// JobsOutputBody defines model for JobsOutputBody.
+type JobsOutputBody struct {
+	// Counts all jobs there are, by kind and state; those that went well are forgotten after a day
+	Counts map[string]map[string]int64 `json:"counts"`
+
+	// Jobs newest first
+	Jobs []Job `json:"jobs"`
+
+	// Next what to go on before; 0 on the last page
+	Next int64 `json:"next"`
+}
+
+// LaboratoryReport defines model for LaboratoryReport.
+type LaboratoryReport = store.LaboratoryReport
 
 // LaboratoryResult defines model for LaboratoryResult.
 type LaboratoryResult = store.LaboratoryResult
@@ -319,6 +471,9 @@ type LibrarySnapshot = store.LibrarySnapshot
 
 // LibrarySummary defines model for LibrarySummary.
 type LibrarySummary = api.LibrarySummary
+
+// LinkedTo defines model for LinkedTo.
+type LinkedTo = store.LinkedTo
 
 // ListBody defines model for ListBody.
 type ListBody struct {
@@ -375,6 +530,9 @@ type LoginInputBody struct {
 // LookBackHit defines model for LookBackHit.
 type LookBackHit = store.LookBackHit
 
+// MayReview defines model for MayReview.
+type MayReview = api.MayReview
+
 // MeOutputBody defines model for MeOutputBody.
 type MeOutputBody struct {
 	Agency string `json:"agency"`
@@ -389,6 +547,12 @@ type MeOutputBody struct {
 
 // Metadata defines model for Metadata.
 type Metadata = spectra.Metadata
+
+// NewReview defines model for NewReview.
+type NewReview = store.NewReview
+
+// NewSeizure defines model for NewSeizure.
+type NewSeizure = store.NewSeizure
 
 // NotRead defines model for NotRead.
 type NotRead = api.NotRead
@@ -448,6 +612,9 @@ type Provenance = library.Provenance
 // Quality defines model for Quality.
 type Quality = identify.Quality
 
+// Quantity defines model for Quantity.
+type Quantity = store.Quantity
+
 // QueuePage defines model for QueuePage.
 type QueuePage = api.QueuePage
 
@@ -484,8 +651,47 @@ type RescreensBody struct {
 // ResultInput defines model for ResultInput.
 type ResultInput = api.ResultInput
 
+// RetriedBody defines model for RetriedBody.
+type RetriedBody struct {
+	// Files that wait again
+	Files int64 `json:"files"`
+}
+
+// Review defines model for Review.
+type Review = store.Review
+
 // Scan defines model for Scan.
 type Scan = store.Scan
+
+// ScanChange defines model for ScanChange.
+type ScanChange = store.ScanChange
+
+// ScanReviewsBody defines model for ScanReviewsBody.
+type ScanReviewsBody struct {
+	// Answer what you may do about the presumptive answer
+	Answer MayReview `json:"answer"`
+
+	// Result what you may do about the laboratory result that counts; null without one
+	Result *MayReview `json:"result"`
+
+	// Reviews first one first
+	Reviews []Review `json:"reviews"`
+}
+
+// ScanVersionsBody defines model for ScanVersionsBody.
+type ScanVersionsBody struct {
+	// Versions the original first; only one when it was never amended
+	Versions []ScanChange `json:"versions"`
+}
+
+// Seizure defines model for Seizure.
+type Seizure = store.Seizure
+
+// SeizureItem defines model for SeizureItem.
+type SeizureItem = store.SeizureItem
+
+// SeizureList defines model for SeizureList.
+type SeizureList = api.SeizureList
 
 // SetPasswordRequest defines model for Set-passwordRequest.
 type SetPasswordRequest struct {
@@ -541,6 +747,15 @@ type SubstancesBody struct {
 	Substances []SubstanceName `json:"substances"`
 }
 
+// SumsBody defines model for SumsBody.
+type SumsBody struct {
+	// Next what to go on after; empty on the last page
+	Next string `json:"next"`
+
+	// Sha256 sorted
+	Sha256 []string `json:"sha256"`
+}
+
 // TierCounts defines model for TierCounts.
 type TierCounts = library.TierCounts
 
@@ -562,10 +777,46 @@ type Verification = store.Verification
 // VerificationState defines model for VerificationState.
 type VerificationState = api.VerificationState
 
+// VersionsOutputExhibitBody defines model for VersionsOutputExhibitBody.
+type VersionsOutputExhibitBody struct {
+	// Versions the original first
+	Versions []Exhibit `json:"versions"`
+}
+
+// VersionsOutputSeizureBody defines model for VersionsOutputSeizureBody.
+type VersionsOutputSeizureBody struct {
+	// Versions the original first
+	Versions []Seizure `json:"versions"`
+}
+
+// WaitingReview defines model for WaitingReview.
+type WaitingReview = api.WaitingReview
+
+// WaitingReviewsBody defines model for WaitingReviewsBody.
+type WaitingReviewsBody struct {
+	// NextCursor empty on the last page
+	NextCursor string `json:"next_cursor"`
+
+	// Reviews newest acquired first
+	Reviews []WaitingReview `json:"reviews"`
+
+	// Total scans that wait and match the filter
+	Total int64 `json:"total"`
+}
+
 // WaysOutputBody defines model for WaysOutputBody.
 type WaysOutputBody struct {
 	// Provider name of the log-in provider that /v1/login/provider leads to; empty: there is none
 	Provider string `json:"provider"`
+}
+
+// Worker defines model for Worker.
+type Worker = store.Worker
+
+// WorkersBody defines model for WorkersBody.
+type WorkersBody struct {
+	// Workers in the order of starting
+	Workers []Worker `json:"workers"`
 }
 
 // AlertsParams defines parameters for Alerts.
@@ -574,6 +825,52 @@ type AlertsParams struct {
 
 	// Cursor next_cursor of the page before
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// BatchFilesParams defines parameters for BatchFiles.
+type BatchFilesParams struct {
+	State   *string `form:"state,omitempty" json:"state,omitempty"`
+	Verdict *string `form:"verdict,omitempty" json:"verdict,omitempty"`
+
+	// Q part of the name, the headline or the error
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// After next of the page before
+	After *int64 `form:"after,omitempty" json:"after,omitempty"`
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// AddBatchFileParams defines parameters for AddBatchFile.
+type AddBatchFileParams struct {
+	// Filename name of the file, with the folders above it
+	Filename *string `form:"filename,omitempty" json:"filename,omitempty"`
+}
+
+// BatchSumsParams defines parameters for BatchSums.
+type BatchSumsParams struct {
+	After *string `form:"after,omitempty" json:"after,omitempty"`
+}
+
+// BatchTableCsvParams defines parameters for BatchTableCsv.
+type BatchTableCsvParams struct {
+	State   *string `form:"state,omitempty" json:"state,omitempty"`
+	Verdict *string `form:"verdict,omitempty" json:"verdict,omitempty"`
+
+	// Q part of the name, the headline or the error
+	Q          *string `form:"q,omitempty" json:"q,omitempty"`
+	Sort       *string `form:"sort,omitempty" json:"sort,omitempty"`
+	Descending *bool   `form:"descending,omitempty" json:"descending,omitempty"`
+}
+
+// BatchTableParquetParams defines parameters for BatchTableParquet.
+type BatchTableParquetParams struct {
+	State   *string `form:"state,omitempty" json:"state,omitempty"`
+	Verdict *string `form:"verdict,omitempty" json:"verdict,omitempty"`
+
+	// Q part of the name, the headline or the error
+	Q          *string `form:"q,omitempty" json:"q,omitempty"`
+	Sort       *string `form:"sort,omitempty" json:"sort,omitempty"`
+	Descending *bool   `form:"descending,omitempty" json:"descending,omitempty"`
 }
 
 // ListDisseminationsParams defines parameters for ListDisseminations.
@@ -601,6 +898,70 @@ type EventsParams struct {
 	LastEventID *int64 `json:"Last-Event-ID,omitempty"`
 }
 
+// ListExhibitsParams defines parameters for ListExhibits.
+type ListExhibitsParams struct {
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// As the same by name, for links; counts more than Accept
+	As        *string `form:"as,omitempty" json:"as,omitempty"`
+	Form      *string `form:"form,omitempty" json:"form,omitempty"`
+	Simulated *string `form:"simulated,omitempty" json:"simulated,omitempty"`
+
+	// Q part of label, case, packaging, note or what it was expected as
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Accept application/json, or text/csv for the same page as a table
+	Accept *string `json:"Accept,omitempty"`
+}
+
+// AmendExhibitParams defines parameters for AmendExhibit.
+type AmendExhibitParams struct {
+	// IfMatch needed: the ETag of the version that is amended, such as "3"
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
+// ExhibitScansParams defines parameters for ExhibitScans.
+type ExhibitScansParams struct {
+	// From first time of acquisition: RFC 3339, or a date (UTC)
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// To acquired before this time; a plain date includes that day (UTC)
+	To        *string `form:"to,omitempty" json:"to,omitempty"`
+	Verdict   *string `form:"verdict,omitempty" json:"verdict,omitempty"`
+	Technique *string `form:"technique,omitempty" json:"technique,omitempty"`
+
+	// Substance name of a finding
+	Substance *string `form:"substance,omitempty" json:"substance,omitempty"`
+
+	// Class class of a finding
+	Class     *string `form:"class,omitempty" json:"class,omitempty"`
+	County    *string `form:"county,omitempty" json:"county,omitempty"`
+	State     *string `form:"state,omitempty" json:"state,omitempty"`
+	Simulated *string `form:"simulated,omitempty" json:"simulated,omitempty"`
+
+	// Reviewed by a second person: of the laboratory result that counts, without one of the presumptive answer
+	Reviewed *string `form:"reviewed,omitempty" json:"reviewed,omitempty"`
+
+	// Seizure id of the seizure it is linked to
+	Seizure *string `form:"seizure,omitempty" json:"seizure,omitempty"`
+
+	// ExhibitId id of the exhibit it is linked to
+	ExhibitId *string `form:"exhibit_id,omitempty" json:"exhibit_id,omitempty"`
+
+	// Sha256 of the file the scans came in
+	Sha256 *string `form:"sha256,omitempty" json:"sha256,omitempty"`
+
+	// Q part of file name, case, exhibit, officer, place, device, headline or finding
+	Q     *string `form:"q,omitempty" json:"q,omitempty"`
+	Limit *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // IdentificationsGeojsonParams defines parameters for IdentificationsGeojson.
 type IdentificationsGeojsonParams struct {
 	// From first time of acquisition: RFC 3339, or a date (UTC)
@@ -620,6 +981,15 @@ type IdentificationsGeojsonParams struct {
 	State     *string `form:"state,omitempty" json:"state,omitempty"`
 	Simulated *string `form:"simulated,omitempty" json:"simulated,omitempty"`
 
+	// Reviewed by a second person: of the laboratory result that counts, without one of the presumptive answer
+	Reviewed *string `form:"reviewed,omitempty" json:"reviewed,omitempty"`
+
+	// Seizure id of the seizure it is linked to
+	Seizure *string `form:"seizure,omitempty" json:"seizure,omitempty"`
+
+	// ExhibitId id of the exhibit it is linked to
+	ExhibitId *string `form:"exhibit_id,omitempty" json:"exhibit_id,omitempty"`
+
 	// Sha256 of the file the scans came in
 	Sha256 *string `form:"sha256,omitempty" json:"sha256,omitempty"`
 
@@ -634,6 +1004,7 @@ type IdentifyMultipartBody struct {
 	Case       *string       `json:"case,omitempty"`
 	County     *string       `json:"county,omitempty"`
 	Exhibit    *string       `json:"exhibit,omitempty"`
+	ExhibitId  *string       `json:"exhibit_id,omitempty"`
 	File       []byte        `json:"file"`
 	Fips       *string       `json:"fips,omitempty"`
 	Latitude   *float32      `json:"latitude,omitempty"`
@@ -660,6 +1031,25 @@ type FirstSeenParams struct {
 	By        *string `form:"by,omitempty" json:"by,omitempty"`
 	Substance *string `form:"substance,omitempty" json:"substance,omitempty"`
 	Class     *string `form:"class,omitempty" json:"class,omitempty"`
+}
+
+// JobsParams defines parameters for Jobs.
+type JobsParams struct {
+	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Before next of the page before
+	Before *int64  `form:"before,omitempty" json:"before,omitempty"`
+	Limit  *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+	State  *string `form:"state,omitempty" json:"state,omitempty"`
+}
+
+// DeadJobsParams defines parameters for DeadJobs.
+type DeadJobsParams struct {
+	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Before next of the page before
+	Before *int64 `form:"before,omitempty" json:"before,omitempty"`
+	Limit  *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // LibraryChangesParams defines parameters for LibraryChanges.
@@ -747,6 +1137,15 @@ type MapParams struct {
 	State     *string `form:"state,omitempty" json:"state,omitempty"`
 	Simulated *string `form:"simulated,omitempty" json:"simulated,omitempty"`
 
+	// Reviewed by a second person: of the laboratory result that counts, without one of the presumptive answer
+	Reviewed *string `form:"reviewed,omitempty" json:"reviewed,omitempty"`
+
+	// Seizure id of the seizure it is linked to
+	Seizure *string `form:"seizure,omitempty" json:"seizure,omitempty"`
+
+	// ExhibitId id of the exhibit it is linked to
+	ExhibitId *string `form:"exhibit_id,omitempty" json:"exhibit_id,omitempty"`
+
 	// Sha256 of the file the scans came in
 	Sha256 *string `form:"sha256,omitempty" json:"sha256,omitempty"`
 
@@ -779,6 +1178,45 @@ type RescreenParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// WaitingReviewsParams defines parameters for WaitingReviews.
+type WaitingReviewsParams struct {
+	// From first time of acquisition: RFC 3339, or a date (UTC)
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// To acquired before this time; a plain date includes that day (UTC)
+	To        *string `form:"to,omitempty" json:"to,omitempty"`
+	Verdict   *string `form:"verdict,omitempty" json:"verdict,omitempty"`
+	Technique *string `form:"technique,omitempty" json:"technique,omitempty"`
+
+	// Substance name of a finding
+	Substance *string `form:"substance,omitempty" json:"substance,omitempty"`
+
+	// Class class of a finding
+	Class     *string `form:"class,omitempty" json:"class,omitempty"`
+	County    *string `form:"county,omitempty" json:"county,omitempty"`
+	State     *string `form:"state,omitempty" json:"state,omitempty"`
+	Simulated *string `form:"simulated,omitempty" json:"simulated,omitempty"`
+
+	// Reviewed by a second person: of the laboratory result that counts, without one of the presumptive answer
+	Reviewed *string `form:"reviewed,omitempty" json:"reviewed,omitempty"`
+
+	// Seizure id of the seizure it is linked to
+	Seizure *string `form:"seizure,omitempty" json:"seizure,omitempty"`
+
+	// ExhibitId id of the exhibit it is linked to
+	ExhibitId *string `form:"exhibit_id,omitempty" json:"exhibit_id,omitempty"`
+
+	// Sha256 of the file the scans came in
+	Sha256 *string `form:"sha256,omitempty" json:"sha256,omitempty"`
+
+	// Q part of file name, case, exhibit, officer, place, device, headline or finding
+	Q     *string `form:"q,omitempty" json:"q,omitempty"`
+	Limit *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ListScansParams defines parameters for ListScans.
 type ListScansParams struct {
 	// From first time of acquisition: RFC 3339, or a date (UTC)
@@ -798,6 +1236,15 @@ type ListScansParams struct {
 	State     *string `form:"state,omitempty" json:"state,omitempty"`
 	Simulated *string `form:"simulated,omitempty" json:"simulated,omitempty"`
 
+	// Reviewed by a second person: of the laboratory result that counts, without one of the presumptive answer
+	Reviewed *string `form:"reviewed,omitempty" json:"reviewed,omitempty"`
+
+	// Seizure id of the seizure it is linked to
+	Seizure *string `form:"seizure,omitempty" json:"seizure,omitempty"`
+
+	// ExhibitId id of the exhibit it is linked to
+	ExhibitId *string `form:"exhibit_id,omitempty" json:"exhibit_id,omitempty"`
+
 	// Sha256 of the file the scans came in
 	Sha256 *string `form:"sha256,omitempty" json:"sha256,omitempty"`
 
@@ -815,6 +1262,7 @@ type CreateScanMultipartBody struct {
 	Case       *string       `json:"case,omitempty"`
 	County     *string       `json:"county,omitempty"`
 	Exhibit    *string       `json:"exhibit,omitempty"`
+	ExhibitId  *string       `json:"exhibit_id,omitempty"`
 	File       []byte        `json:"file"`
 	Fips       *string       `json:"fips,omitempty"`
 	Latitude   *float32      `json:"latitude,omitempty"`
@@ -844,6 +1292,9 @@ type CreateScanParams struct {
 	Exhibit *string `form:"exhibit,omitempty" json:"exhibit,omitempty"`
 	Officer *string `form:"officer,omitempty" json:"officer,omitempty"`
 
+	// ExhibitId links the scan to this exhibit; a file that is known already is not linked anew, its scan is amended
+	ExhibitId *string `form:"exhibit_id,omitempty" json:"exhibit_id,omitempty"`
+
 	// Tlp marking by the Traffic Light Protocol 2.0; without one it is the server's for uploads
 	Tlp *string `form:"tlp,omitempty" json:"tlp,omitempty"`
 
@@ -870,6 +1321,12 @@ type GetScanParams struct {
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
+// AmendScanParams defines parameters for AmendScan.
+type AmendScanParams struct {
+	// IfMatch needed: the ETag of the version that is amended, such as "3"
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
 // GetEvidenceParams defines parameters for GetEvidence.
 type GetEvidenceParams struct {
 	// With ids of more scans for the same pack
@@ -882,9 +1339,20 @@ type GetEvidenceParams struct {
 	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
 }
 
+// AddLaboratoryReportParams defines parameters for AddLaboratoryReport.
+type AddLaboratoryReportParams struct {
+	Filename *string `form:"filename,omitempty" json:"filename,omitempty"`
+}
+
 // GetRawParams defines parameters for GetRaw.
 type GetRawParams struct {
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// ReviewScanParams defines parameters for ReviewScan.
+type ReviewScanParams struct {
+	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // SimilarScansParams defines parameters for SimilarScans.
@@ -903,6 +1371,110 @@ type GetStixParams struct {
 	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
 }
 
+// ListSeizuresParams defines parameters for ListSeizures.
+type ListSeizuresParams struct {
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// As the same by name, for links; counts more than Accept
+	As *string `form:"as,omitempty" json:"as,omitempty"`
+
+	// From first time of the seizure: RFC 3339, or a date (UTC)
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// To seized before this time; a plain date includes that day (UTC)
+	To        *string `form:"to,omitempty" json:"to,omitempty"`
+	Case      *string `form:"case,omitempty" json:"case,omitempty"`
+	County    *string `form:"county,omitempty" json:"county,omitempty"`
+	State     *string `form:"state,omitempty" json:"state,omitempty"`
+	Officer   *string `form:"officer,omitempty" json:"officer,omitempty"`
+	Simulated *string `form:"simulated,omitempty" json:"simulated,omitempty"`
+
+	// Q part of case, officer, place or note
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Accept application/json, or text/csv for the same page as a table
+	Accept *string `json:"Accept,omitempty"`
+}
+
+// CreateSeizureParams defines parameters for CreateSeizure.
+type CreateSeizureParams struct {
+	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// AmendSeizureParams defines parameters for AmendSeizure.
+type AmendSeizureParams struct {
+	// IfMatch needed: the ETag of the version that is amended, such as "3"
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
+// SeizureExhibitsParams defines parameters for SeizureExhibits.
+type SeizureExhibitsParams struct {
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// As the same by name, for links; counts more than Accept
+	As        *string `form:"as,omitempty" json:"as,omitempty"`
+	Form      *string `form:"form,omitempty" json:"form,omitempty"`
+	Simulated *string `form:"simulated,omitempty" json:"simulated,omitempty"`
+
+	// Q part of label, case, packaging, note or what it was expected as
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Accept application/json, or text/csv for the same page as a table
+	Accept *string `json:"Accept,omitempty"`
+}
+
+// CreateExhibitParams defines parameters for CreateExhibit.
+type CreateExhibitParams struct {
+	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// SeizureScansParams defines parameters for SeizureScans.
+type SeizureScansParams struct {
+	// From first time of acquisition: RFC 3339, or a date (UTC)
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// To acquired before this time; a plain date includes that day (UTC)
+	To        *string `form:"to,omitempty" json:"to,omitempty"`
+	Verdict   *string `form:"verdict,omitempty" json:"verdict,omitempty"`
+	Technique *string `form:"technique,omitempty" json:"technique,omitempty"`
+
+	// Substance name of a finding
+	Substance *string `form:"substance,omitempty" json:"substance,omitempty"`
+
+	// Class class of a finding
+	Class     *string `form:"class,omitempty" json:"class,omitempty"`
+	County    *string `form:"county,omitempty" json:"county,omitempty"`
+	State     *string `form:"state,omitempty" json:"state,omitempty"`
+	Simulated *string `form:"simulated,omitempty" json:"simulated,omitempty"`
+
+	// Reviewed by a second person: of the laboratory result that counts, without one of the presumptive answer
+	Reviewed *string `form:"reviewed,omitempty" json:"reviewed,omitempty"`
+
+	// Seizure id of the seizure it is linked to
+	Seizure *string `form:"seizure,omitempty" json:"seizure,omitempty"`
+
+	// ExhibitId id of the exhibit it is linked to
+	ExhibitId *string `form:"exhibit_id,omitempty" json:"exhibit_id,omitempty"`
+
+	// Sha256 of the file the scans came in
+	Sha256 *string `form:"sha256,omitempty" json:"sha256,omitempty"`
+
+	// Q part of file name, case, exhibit, officer, place, device, headline or finding
+	Q     *string `form:"q,omitempty" json:"q,omitempty"`
+	Limit *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // AddAgencyJSONRequestBody defines body for AddAgency for application/json ContentType.
 type AddAgencyJSONRequestBody = InputBody
 
@@ -918,8 +1490,14 @@ type ChangePersonJSONRequestBody = PersonChange
 // AddShareJSONRequestBody defines body for AddShare for application/json ContentType.
 type AddShareJSONRequestBody = AddShareRequest
 
+// CreateBatchJSONRequestBody defines body for CreateBatch for application/json ContentType.
+type CreateBatchJSONRequestBody = CreateBatchRequest
+
 // DeviceScanJSONRequestBody defines body for DeviceScan for application/json ContentType.
 type DeviceScanJSONRequestBody = Fields
+
+// AmendExhibitJSONRequestBody defines body for AmendExhibit for application/json ContentType.
+type AmendExhibitJSONRequestBody = AmendExhibitBody
 
 // IdentifyJSONRequestBody defines body for Identify for application/json ContentType.
 type IdentifyJSONRequestBody = Documented
@@ -951,6 +1529,9 @@ type CreateScanJSONRequestBody = Documented
 // CreateScanMultipartRequestBody defines body for CreateScan for multipart/form-data ContentType.
 type CreateScanMultipartRequestBody CreateScanMultipartBody
 
+// AmendScanJSONRequestBody defines body for AmendScan for application/json ContentType.
+type AmendScanJSONRequestBody = AmendScanBody
+
 // SetHoldJSONRequestBody defines body for SetHold for application/json ContentType.
 type SetHoldJSONRequestBody = HoldInputBody
 
@@ -959,6 +1540,18 @@ type ReleaseHoldJSONRequestBody = HoldInputBody
 
 // EnterLaboratoryResultJSONRequestBody defines body for EnterLaboratoryResult for application/json ContentType.
 type EnterLaboratoryResultJSONRequestBody = ResultInput
+
+// ReviewScanJSONRequestBody defines body for ReviewScan for application/json ContentType.
+type ReviewScanJSONRequestBody = NewReview
+
+// CreateSeizureJSONRequestBody defines body for CreateSeizure for application/json ContentType.
+type CreateSeizureJSONRequestBody = NewSeizure
+
+// AmendSeizureJSONRequestBody defines body for AmendSeizure for application/json ContentType.
+type AmendSeizureJSONRequestBody = AmendSeizureBody
+
+// CreateExhibitJSONRequestBody defines body for CreateExhibit for application/json ContentType.
+type CreateExhibitJSONRequestBody = ExhibitChange
 
 // CreateTokenJSONRequestBody defines body for CreateToken for application/json ContentType.
 type CreateTokenJSONRequestBody = CreateTokenRequest
@@ -1188,6 +1781,89 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/alerts/{id}/read (the `ReadAlert` operationId).
 	ReadAlert(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// Batches Batches, and how far they are
+	//
+	// GET /v1/events tells whenever one of them has changed. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/batches (the `Batches` operationId).
+	Batches(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateBatchWithBody Begin a batch: files that are handed in together
+	//
+	// What is said here of the circumstances holds for all its files. Put files into it one by one (POST /v1/batches/{id}/files), in pieces or as ZIP (POST /v1/uploads/ with the metadata batch). A file that was acknowledged is on the disk; it is answered in the background. Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/batches (the `CreateBatch` operationId).
+	CreateBatchWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateBatch Begin a batch: files that are handed in together
+	//
+	// What is said here of the circumstances holds for all its files. Put files into it one by one (POST /v1/batches/{id}/files), in pieces or as ZIP (POST /v1/uploads/ with the metadata batch). A file that was acknowledged is on the disk; it is answered in the background. Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/batches (the `CreateBatch` operationId).
+	CreateBatch(ctx context.Context, body CreateBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Batch One batch, and how far it is
+	//
+	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/batches/{id} (the `Batch` operationId).
+	Batch(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelBatch End a batch; what is answered is kept
+	//
+	// Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
+	//
+	// Corresponds with POST /v1/batches/{id}/cancel (the `CancelBatch` operationId).
+	CancelBatch(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BatchFiles The files of a batch, and what became of each
+	//
+	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/batches/{id}/files (the `BatchFiles` operationId).
+	BatchFiles(ctx context.Context, id string, params *BatchFilesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddBatchFileWithBody Put a file into a batch
+	//
+	// The body is the bytes of the file. Idempotent by their SHA-256: 201 when it was added, 200 when it is there already. In either case it is on the disk. Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/batches/{id}/files (the `AddBatchFile` operationId).
+	AddBatchFileWithBody(ctx context.Context, id string, params *AddBatchFileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetryBatch Try again to answer the files of a batch that failed, or were left when it was cancelled
+	//
+	// Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
+	//
+	// Corresponds with POST /v1/batches/{id}/retry (the `RetryBatch` operationId).
+	RetryBatch(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BatchSums SHA-256 of the files that are in a batch already
+	//
+	// Who was cut off while sending a folder asks this and sends what is missing. Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
+	//
+	// Corresponds with GET /v1/batches/{id}/sums (the `BatchSums` operationId).
+	BatchSums(ctx context.Context, id string, params *BatchSumsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BatchTableCsv The files of a batch as a table (csv), with the columns of fentrace batch
+	//
+	// One row for each spectrum; a file that failed has one with the column error. Filters and order are those of the page. Texts that begin with = + - or @ have an apostrophe before them, so that no spreadsheet takes them for a formula. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/batches/{id}/table.csv (the `BatchTableCsv` operationId).
+	BatchTableCsv(ctx context.Context, id string, params *BatchTableCsvParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BatchTableParquet The files of a batch as a table (parquet), with the columns of fentrace batch
+	//
+	// One row for each spectrum; a file that failed has one with the column error. Filters and order are those of the page. Texts that begin with = + - or @ have an apostrophe before them, so that no spreadsheet takes them for a formula. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/batches/{id}/table.parquet (the `BatchTableParquet` operationId).
+	BatchTableParquet(ctx context.Context, id string, params *BatchTableParquetParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// Device State of the spectrometer
 	//
 	// Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
@@ -1236,10 +1912,56 @@ type ClientInterface interface {
 
 	// Events Live events: one per stored scan, and frames while the spectrometer works
 	//
-	// Each event of a scan has an increasing id, the name scan and the data {"id","verdict"}. Events named queue have no id; their data is the state of the queue of unsent scans, without its files: first as it is, then whenever it has changed. Events named alerts, without id, say in the same way how many alerts nobody has read: {"unread"}. Events named rescreen, without id, are looks through the past, each as GET /v1/rescreens lists it: first those that run, then whenever one has begun, got further or ended; one of another program on the same database is told a little later. Events named frame, without id and not kept, are what the detector sees, thinned out. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	// Each event of a scan has an increasing id, the name scan and the data {"id","verdict"}. Events named queue have no id; their data is the state of the queue of unsent scans, without its files: first as it is, then whenever it has changed. Events named alerts, without id, say in the same way how many alerts nobody has read: {"unread"}. Events named rescreen, without id, are looks through the past, each as GET /v1/rescreens lists it: first those that run, then whenever one has begun, got further or ended; one of another program on the same database is told a little later. Events named batch, without id, are batches as GET /v1/batches lists them: first those that are worked on, then whenever one has changed, twice a second at most. Events named jobs, without id, say how many jobs there are: {"waiting","running","failing","dead"}. Events named frame, without id and not kept, are what the detector sees, thinned out. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/events (the `Events` operationId).
 	Events(ctx context.Context, params *EventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListExhibits List exhibits as they are now
+	//
+	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/exhibits (the `ListExhibits` operationId).
+	ListExhibits(ctx context.Context, params *ListExhibitsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetExhibit One exhibit as it is now
+	//
+	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/exhibits/{id} (the `GetExhibit` operationId).
+	GetExhibit(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AmendExhibitWithBody Amend an exhibit
+	//
+	// Nothing is overwritten: the amendment is stored as the next version with who, when and why, and every version before it stays readable. If-Match names the version that is amended; when somebody was faster the answer is 412, says who and when, and nothing is stored. A field that is left out stays as it is. Needs the permission records.amend, which these roles have: technician, chemist, reviewer, operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/exhibits/{id}/amendments (the `AmendExhibit` operationId).
+	AmendExhibitWithBody(ctx context.Context, id string, params *AmendExhibitParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AmendExhibit Amend an exhibit
+	//
+	// Nothing is overwritten: the amendment is stored as the next version with who, when and why, and every version before it stays readable. If-Match names the version that is amended; when somebody was faster the answer is 412, says who and when, and nothing is stored. A field that is left out stays as it is. Needs the permission records.amend, which these roles have: technician, chemist, reviewer, operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/exhibits/{id}/amendments (the `AmendExhibit` operationId).
+	AmendExhibit(ctx context.Context, id string, params *AmendExhibitParams, body AmendExhibitJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExhibitScans Scans of an exhibit
+	//
+	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/exhibits/{id}/scans (the `ExhibitScans` operationId).
+	ExhibitScans(ctx context.Context, id string, params *ExhibitScansParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExhibitVersions All versions of an exhibit
+	//
+	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/exhibits/{id}/versions (the `ExhibitVersions` operationId).
+	ExhibitVersions(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// IdentificationsGeojson Answered scans as GeoJSON points, for partners outside
 	//
@@ -1266,12 +1988,68 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/identify (the `Identify` operationId).
 	Identify(ctx context.Context, params *IdentifyParams, body IdentifyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// Indexes The prepared references of the library, for workers
+	//
+	// Needs the permission library.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/index (the `Indexes` operationId).
+	Indexes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Index One file of prepared references, by the SHA-256 of its content
+	//
+	// Needs the permission library.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/index/{hash} (the `Index` operationId).
+	Index(ctx context.Context, hash string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// FirstSeen Where and when each substance was seen first
 	//
 	// Rests on findings, never on mere candidates. What was seen before the window is not new in it. With no scan in the region before, first seen says only first looked. Needs the permission intelligence.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/intelligence/first-seen (the `FirstSeen` operationId).
 	FirstSeen(ctx context.Context, params *FirstSeenParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Jobs What is done in the background
+	//
+	// Jobs hold ids, never what is behind them. One that fails is tried again after growing waits; one that has failed too often is given up (state discarded) and kept until somebody tries it again or takes it away. GET /v1/events tells, as events named jobs, when their numbers have changed. Needs the permission jobs.manage, which these roles have: reviewer, administrator, operator.
+	//
+	// Corresponds with GET /v1/jobs (the `Jobs` operationId).
+	Jobs(ctx context.Context, params *JobsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeadJobs Jobs that were given up, each with its error
+	//
+	// Needs the permission jobs.manage, which these roles have: reviewer, administrator, operator.
+	//
+	// Corresponds with GET /v1/jobs/dead (the `DeadJobs` operationId).
+	DeadJobs(ctx context.Context, params *DeadJobsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Job One job
+	//
+	// Needs the permission jobs.manage, which these roles have: reviewer, administrator, operator.
+	//
+	// Corresponds with GET /v1/jobs/{id} (the `Job` operationId).
+	Job(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelJob End a job; what it has stored is kept
+	//
+	// Needs the permission jobs.manage, which these roles have: reviewer, administrator, operator.
+	//
+	// Corresponds with POST /v1/jobs/{id}/cancel (the `CancelJob` operationId).
+	CancelJob(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DiscardJob Take a job away that has ended or waits
+	//
+	// Needs the permission jobs.manage, which these roles have: reviewer, administrator, operator.
+	//
+	// Corresponds with POST /v1/jobs/{id}/discard (the `DiscardJob` operationId).
+	DiscardJob(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetryJob Try a job again now
+	//
+	// Needs the permission jobs.manage, which these roles have: reviewer, administrator, operator.
+	//
+	// Corresponds with POST /v1/jobs/{id}/retry (the `RetryJob` operationId).
+	RetryJob(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Library What the library holds and lacks
 	//
@@ -1546,6 +2324,13 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/rescreens/{id}/cancel (the `CancelRescreen` operationId).
 	CancelRescreen(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// WaitingReviews What waits for a second person
+	//
+	// Scans of which nobody has reviewed the laboratory result that counts, or, where there is none, the presumptive answer. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/reviews (the `WaitingReviews` operationId).
+	WaitingReviews(ctx context.Context, params *WaitingReviewsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListScans List scans
 	//
 	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
@@ -1577,6 +2362,31 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/scans/{id} (the `GetScan` operationId).
 	GetScan(ctx context.Context, id string, params *GetScanParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ScanAmendments The circumstances of a scan, as they were and are
+	//
+	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/scans/{id}/amendments (the `ScanAmendments` operationId).
+	ScanAmendments(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AmendScanWithBody Amend the circumstances of a scan
+	//
+	// Place, case, exhibit, officer, marking, and the exhibit it is linked to; never its bytes, its spectrum or its presumptive answer. Nothing is overwritten: the amendment is stored as the next version with who, when and why, and every version before it stays readable. If-Match names the version that is amended; when somebody was faster the answer is 412, says who and when, and nothing is stored. A field that is left out stays as it is. Lists, filters, maps and reports follow it at once. Needs the permission records.amend, which these roles have: technician, chemist, reviewer, operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/scans/{id}/amendments (the `AmendScan` operationId).
+	AmendScanWithBody(ctx context.Context, id string, params *AmendScanParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AmendScan Amend the circumstances of a scan
+	//
+	// Place, case, exhibit, officer, marking, and the exhibit it is linked to; never its bytes, its spectrum or its presumptive answer. Nothing is overwritten: the amendment is stored as the next version with who, when and why, and every version before it stays readable. If-Match names the version that is amended; when somebody was faster the answer is 412, says who and when, and nothing is stored. A field that is left out stays as it is. Lists, filters, maps and reports follow it at once. Needs the permission records.amend, which these roles have: technician, chemist, reviewer, operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/scans/{id}/amendments (the `AmendScan` operationId).
+	AmendScan(ctx context.Context, id string, params *AmendScanParams, body AmendScanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetEvidence Evidence pack of the scan, for a court
 	//
@@ -1639,6 +2449,22 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/scans/{id}/laboratory-result (the `EnterLaboratoryResult` operationId).
 	EnterLaboratoryResult(ctx context.Context, id string, body EnterLaboratoryResultJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetLaboratoryReport The laboratory's report on a result, as it came
+	//
+	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/scans/{id}/laboratory-results/{result}/report (the `GetLaboratoryReport` operationId).
+	GetLaboratoryReport(ctx context.Context, id string, result string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddLaboratoryReportWithBody Add the laboratory's report to a result, as a file
+	//
+	// The body is the file. A result has one report at most (409 for another one), which is kept as it came, by its SHA-256; the same bytes again change nothing (200). Needs the permission results.enter, which these roles have: chemist, reviewer, operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/scans/{id}/laboratory-results/{result}/report (the `AddLaboratoryReport` operationId).
+	AddLaboratoryReportWithBody(ctx context.Context, id string, result string, params *AddLaboratoryReportParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetOverlay Scan and references, prepared for plotting
 	//
 	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
@@ -1652,6 +2478,31 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/scans/{id}/raw (the `GetRaw` operationId).
 	GetRaw(ctx context.Context, id string, params *GetRawParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ScanReviews Reviews of a scan, and what you may review
+	//
+	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/scans/{id}/reviews (the `ScanReviews` operationId).
+	ScanReviews(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReviewScanWithBody Review a presumptive answer or a laboratory result
+	//
+	// Whoever brought the scan, or entered the result, cannot review it; where no other account may, the same person may with alone and a reason, which is recorded. Reviews are kept for good: of several about the same the last one counts. 201 when stored, 200 when the same person has said the very same last. Needs the permission reviews.make, which these roles have: reviewer, operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/scans/{id}/reviews (the `ReviewScan` operationId).
+	ReviewScanWithBody(ctx context.Context, id string, params *ReviewScanParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReviewScan Review a presumptive answer or a laboratory result
+	//
+	// Whoever brought the scan, or entered the result, cannot review it; where no other account may, the same person may with alone and a reason, which is recorded. Reviews are kept for good: of several about the same the last one counts. 201 when stored, 200 when the same person has said the very same last. Needs the permission reviews.make, which these roles have: reviewer, operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/scans/{id}/reviews (the `ReviewScan` operationId).
+	ReviewScan(ctx context.Context, id string, params *ReviewScanParams, body ReviewScanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SimilarScans Stored scans that look like this one
 	//
@@ -1673,6 +2524,95 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/scans/{id}/stix (the `GetStix` operationId).
 	GetStix(ctx context.Context, id string, params *GetStixParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListSeizures List seizures as they are now
+	//
+	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/seizures (the `ListSeizures` operationId).
+	ListSeizures(ctx context.Context, params *ListSeizuresParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateSeizureWithBody Enter a seizure
+	//
+	// It belongs to your agency. A request that comes again with the same Idempotency-Key makes it once. Needs the permission records.amend, which these roles have: technician, chemist, reviewer, operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/seizures (the `CreateSeizure` operationId).
+	CreateSeizureWithBody(ctx context.Context, params *CreateSeizureParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateSeizure Enter a seizure
+	//
+	// It belongs to your agency. A request that comes again with the same Idempotency-Key makes it once. Needs the permission records.amend, which these roles have: technician, chemist, reviewer, operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/seizures (the `CreateSeizure` operationId).
+	CreateSeizure(ctx context.Context, params *CreateSeizureParams, body CreateSeizureJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSeizure One seizure as it is now
+	//
+	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/seizures/{id} (the `GetSeizure` operationId).
+	GetSeizure(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AmendSeizureWithBody Amend a seizure
+	//
+	// Nothing is overwritten: the amendment is stored as the next version with who, when and why, and every version before it stays readable. If-Match names the version that is amended; when somebody was faster the answer is 412, says who and when, and nothing is stored. A field that is left out stays as it is. Needs the permission records.amend, which these roles have: technician, chemist, reviewer, operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/seizures/{id}/amendments (the `AmendSeizure` operationId).
+	AmendSeizureWithBody(ctx context.Context, id string, params *AmendSeizureParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AmendSeizure Amend a seizure
+	//
+	// Nothing is overwritten: the amendment is stored as the next version with who, when and why, and every version before it stays readable. If-Match names the version that is amended; when somebody was faster the answer is 412, says who and when, and nothing is stored. A field that is left out stays as it is. Needs the permission records.amend, which these roles have: technician, chemist, reviewer, operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/seizures/{id}/amendments (the `AmendSeizure` operationId).
+	AmendSeizure(ctx context.Context, id string, params *AmendSeizureParams, body AmendSeizureJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SeizureExhibits List the exhibits of a seizure
+	//
+	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/seizures/{id}/exhibits (the `SeizureExhibits` operationId).
+	SeizureExhibits(ctx context.Context, id string, params *SeizureExhibitsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateExhibitWithBody Enter an exhibit of a seizure
+	//
+	// Its label is there once in the seizure (409). A request that comes again with the same Idempotency-Key makes it once. Needs the permission records.amend, which these roles have: technician, chemist, reviewer, operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/seizures/{id}/exhibits (the `CreateExhibit` operationId).
+	CreateExhibitWithBody(ctx context.Context, id string, params *CreateExhibitParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateExhibit Enter an exhibit of a seizure
+	//
+	// Its label is there once in the seizure (409). A request that comes again with the same Idempotency-Key makes it once. Needs the permission records.amend, which these roles have: technician, chemist, reviewer, operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/seizures/{id}/exhibits (the `CreateExhibit` operationId).
+	CreateExhibit(ctx context.Context, id string, params *CreateExhibitParams, body CreateExhibitJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SeizureScans Scans of the exhibits of a seizure
+	//
+	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/seizures/{id}/scans (the `SeizureScans` operationId).
+	SeizureScans(ctx context.Context, id string, params *SeizureScansParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SeizureVersions All versions of a seizure
+	//
+	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/seizures/{id}/versions (the `SeizureVersions` operationId).
+	SeizureVersions(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListTokens Own access tokens
 	//
@@ -1697,6 +2637,13 @@ type ClientInterface interface {
 	//
 	// Corresponds with DELETE /v1/tokens/{id} (the `DeleteToken` operationId).
 	DeleteToken(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Workers Programs that take jobs from this database
+	//
+	// Needs the permission jobs.manage, which these roles have: reviewer, administrator, operator.
+	//
+	// Corresponds with GET /v1/workers (the `Workers` operationId).
+	Workers(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // About Which version answers, with what library, and what time it is there
@@ -2040,6 +2987,199 @@ func (c *Client) ReadAlert(ctx context.Context, id string, reqEditors ...Request
 	return c.Client.Do(req)
 }
 
+// Batches Batches, and how far they are
+//
+// GET /v1/events tells whenever one of them has changed. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/batches (the `Batches` operationId).
+func (c *Client) Batches(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBatchesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateBatchWithBody Begin a batch: files that are handed in together
+//
+// What is said here of the circumstances holds for all its files. Put files into it one by one (POST /v1/batches/{id}/files), in pieces or as ZIP (POST /v1/uploads/ with the metadata batch). A file that was acknowledged is on the disk; it is answered in the background. Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/batches (the `CreateBatch` operationId).
+func (c *Client) CreateBatchWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateBatchRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateBatch Begin a batch: files that are handed in together
+//
+// What is said here of the circumstances holds for all its files. Put files into it one by one (POST /v1/batches/{id}/files), in pieces or as ZIP (POST /v1/uploads/ with the metadata batch). A file that was acknowledged is on the disk; it is answered in the background. Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/batches (the `CreateBatch` operationId).
+func (c *Client) CreateBatch(ctx context.Context, body CreateBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateBatchRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Batch One batch, and how far it is
+//
+// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/batches/{id} (the `Batch` operationId).
+func (c *Client) Batch(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBatchRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelBatch End a batch; what is answered is kept
+//
+// Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
+//
+// Corresponds with POST /v1/batches/{id}/cancel (the `CancelBatch` operationId).
+func (c *Client) CancelBatch(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelBatchRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BatchFiles The files of a batch, and what became of each
+//
+// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/batches/{id}/files (the `BatchFiles` operationId).
+func (c *Client) BatchFiles(ctx context.Context, id string, params *BatchFilesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBatchFilesRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddBatchFileWithBody Put a file into a batch
+//
+// The body is the bytes of the file. Idempotent by their SHA-256: 201 when it was added, 200 when it is there already. In either case it is on the disk. Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/batches/{id}/files (the `AddBatchFile` operationId).
+func (c *Client) AddBatchFileWithBody(ctx context.Context, id string, params *AddBatchFileParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddBatchFileRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetryBatch Try again to answer the files of a batch that failed, or were left when it was cancelled
+//
+// Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
+//
+// Corresponds with POST /v1/batches/{id}/retry (the `RetryBatch` operationId).
+func (c *Client) RetryBatch(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetryBatchRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BatchSums SHA-256 of the files that are in a batch already
+//
+// Who was cut off while sending a folder asks this and sends what is missing. Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
+//
+// Corresponds with GET /v1/batches/{id}/sums (the `BatchSums` operationId).
+func (c *Client) BatchSums(ctx context.Context, id string, params *BatchSumsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBatchSumsRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BatchTableCsv The files of a batch as a table (csv), with the columns of fentrace batch
+//
+// One row for each spectrum; a file that failed has one with the column error. Filters and order are those of the page. Texts that begin with = + - or @ have an apostrophe before them, so that no spreadsheet takes them for a formula. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/batches/{id}/table.csv (the `BatchTableCsv` operationId).
+func (c *Client) BatchTableCsv(ctx context.Context, id string, params *BatchTableCsvParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBatchTableCsvRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BatchTableParquet The files of a batch as a table (parquet), with the columns of fentrace batch
+//
+// One row for each spectrum; a file that failed has one with the column error. Filters and order are those of the page. Texts that begin with = + - or @ have an apostrophe before them, so that no spreadsheet takes them for a formula. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/batches/{id}/table.parquet (the `BatchTableParquet` operationId).
+func (c *Client) BatchTableParquet(ctx context.Context, id string, params *BatchTableParquetParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBatchTableParquetRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // Device State of the spectrometer
 //
 // Needs the permission scans.take, which these roles have: technician, chemist, reviewer, operator.
@@ -2148,11 +3288,117 @@ func (c *Client) ListDisseminations(ctx context.Context, params *ListDisseminati
 
 // Events Live events: one per stored scan, and frames while the spectrometer works
 //
-// Each event of a scan has an increasing id, the name scan and the data {"id","verdict"}. Events named queue have no id; their data is the state of the queue of unsent scans, without its files: first as it is, then whenever it has changed. Events named alerts, without id, say in the same way how many alerts nobody has read: {"unread"}. Events named rescreen, without id, are looks through the past, each as GET /v1/rescreens lists it: first those that run, then whenever one has begun, got further or ended; one of another program on the same database is told a little later. Events named frame, without id and not kept, are what the detector sees, thinned out. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+// Each event of a scan has an increasing id, the name scan and the data {"id","verdict"}. Events named queue have no id; their data is the state of the queue of unsent scans, without its files: first as it is, then whenever it has changed. Events named alerts, without id, say in the same way how many alerts nobody has read: {"unread"}. Events named rescreen, without id, are looks through the past, each as GET /v1/rescreens lists it: first those that run, then whenever one has begun, got further or ended; one of another program on the same database is told a little later. Events named batch, without id, are batches as GET /v1/batches lists them: first those that are worked on, then whenever one has changed, twice a second at most. Events named jobs, without id, say how many jobs there are: {"waiting","running","failing","dead"}. Events named frame, without id and not kept, are what the detector sees, thinned out. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/events (the `Events` operationId).
 func (c *Client) Events(ctx context.Context, params *EventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewEventsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListExhibits List exhibits as they are now
+//
+// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/exhibits (the `ListExhibits` operationId).
+func (c *Client) ListExhibits(ctx context.Context, params *ListExhibitsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListExhibitsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetExhibit One exhibit as it is now
+//
+// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/exhibits/{id} (the `GetExhibit` operationId).
+func (c *Client) GetExhibit(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetExhibitRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AmendExhibitWithBody Amend an exhibit
+//
+// Nothing is overwritten: the amendment is stored as the next version with who, when and why, and every version before it stays readable. If-Match names the version that is amended; when somebody was faster the answer is 412, says who and when, and nothing is stored. A field that is left out stays as it is. Needs the permission records.amend, which these roles have: technician, chemist, reviewer, operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/exhibits/{id}/amendments (the `AmendExhibit` operationId).
+func (c *Client) AmendExhibitWithBody(ctx context.Context, id string, params *AmendExhibitParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAmendExhibitRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AmendExhibit Amend an exhibit
+//
+// Nothing is overwritten: the amendment is stored as the next version with who, when and why, and every version before it stays readable. If-Match names the version that is amended; when somebody was faster the answer is 412, says who and when, and nothing is stored. A field that is left out stays as it is. Needs the permission records.amend, which these roles have: technician, chemist, reviewer, operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/exhibits/{id}/amendments (the `AmendExhibit` operationId).
+func (c *Client) AmendExhibit(ctx context.Context, id string, params *AmendExhibitParams, body AmendExhibitJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAmendExhibitRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExhibitScans Scans of an exhibit
+//
+// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/exhibits/{id}/scans (the `ExhibitScans` operationId).
+func (c *Client) ExhibitScans(ctx context.Context, id string, params *ExhibitScansParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExhibitScansRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExhibitVersions All versions of an exhibit
+//
+// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/exhibits/{id}/versions (the `ExhibitVersions` operationId).
+func (c *Client) ExhibitVersions(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExhibitVersionsRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -2218,6 +3464,40 @@ func (c *Client) Identify(ctx context.Context, params *IdentifyParams, body Iden
 	return c.Client.Do(req)
 }
 
+// Indexes The prepared references of the library, for workers
+//
+// Needs the permission library.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/index (the `Indexes` operationId).
+func (c *Client) Indexes(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIndexesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Index One file of prepared references, by the SHA-256 of its content
+//
+// Needs the permission library.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/index/{hash} (the `Index` operationId).
+func (c *Client) Index(ctx context.Context, hash string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewIndexRequest(c.Server, hash)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // FirstSeen Where and when each substance was seen first
 //
 // Rests on findings, never on mere candidates. What was seen before the window is not new in it. With no scan in the region before, first seen says only first looked. Needs the permission intelligence.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
@@ -2225,6 +3505,108 @@ func (c *Client) Identify(ctx context.Context, params *IdentifyParams, body Iden
 // Corresponds with GET /v1/intelligence/first-seen (the `FirstSeen` operationId).
 func (c *Client) FirstSeen(ctx context.Context, params *FirstSeenParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewFirstSeenRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Jobs What is done in the background
+//
+// Jobs hold ids, never what is behind them. One that fails is tried again after growing waits; one that has failed too often is given up (state discarded) and kept until somebody tries it again or takes it away. GET /v1/events tells, as events named jobs, when their numbers have changed. Needs the permission jobs.manage, which these roles have: reviewer, administrator, operator.
+//
+// Corresponds with GET /v1/jobs (the `Jobs` operationId).
+func (c *Client) Jobs(ctx context.Context, params *JobsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewJobsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeadJobs Jobs that were given up, each with its error
+//
+// Needs the permission jobs.manage, which these roles have: reviewer, administrator, operator.
+//
+// Corresponds with GET /v1/jobs/dead (the `DeadJobs` operationId).
+func (c *Client) DeadJobs(ctx context.Context, params *DeadJobsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeadJobsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Job One job
+//
+// Needs the permission jobs.manage, which these roles have: reviewer, administrator, operator.
+//
+// Corresponds with GET /v1/jobs/{id} (the `Job` operationId).
+func (c *Client) Job(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewJobRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelJob End a job; what it has stored is kept
+//
+// Needs the permission jobs.manage, which these roles have: reviewer, administrator, operator.
+//
+// Corresponds with POST /v1/jobs/{id}/cancel (the `CancelJob` operationId).
+func (c *Client) CancelJob(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelJobRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DiscardJob Take a job away that has ended or waits
+//
+// Needs the permission jobs.manage, which these roles have: reviewer, administrator, operator.
+//
+// Corresponds with POST /v1/jobs/{id}/discard (the `DiscardJob` operationId).
+func (c *Client) DiscardJob(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDiscardJobRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetryJob Try a job again now
+//
+// Needs the permission jobs.manage, which these roles have: reviewer, administrator, operator.
+//
+// Corresponds with POST /v1/jobs/{id}/retry (the `RetryJob` operationId).
+func (c *Client) RetryJob(ctx context.Context, id int64, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetryJobRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -2898,6 +4280,23 @@ func (c *Client) CancelRescreen(ctx context.Context, id string, reqEditors ...Re
 	return c.Client.Do(req)
 }
 
+// WaitingReviews What waits for a second person
+//
+// Scans of which nobody has reviewed the laboratory result that counts, or, where there is none, the presumptive answer. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/reviews (the `WaitingReviews` operationId).
+func (c *Client) WaitingReviews(ctx context.Context, params *WaitingReviewsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWaitingReviewsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListScans List scans
 //
 // Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
@@ -2960,6 +4359,61 @@ func (c *Client) CreateScan(ctx context.Context, params *CreateScanParams, body 
 // Corresponds with GET /v1/scans/{id} (the `GetScan` operationId).
 func (c *Client) GetScan(ctx context.Context, id string, params *GetScanParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetScanRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ScanAmendments The circumstances of a scan, as they were and are
+//
+// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/scans/{id}/amendments (the `ScanAmendments` operationId).
+func (c *Client) ScanAmendments(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewScanAmendmentsRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AmendScanWithBody Amend the circumstances of a scan
+//
+// Place, case, exhibit, officer, marking, and the exhibit it is linked to; never its bytes, its spectrum or its presumptive answer. Nothing is overwritten: the amendment is stored as the next version with who, when and why, and every version before it stays readable. If-Match names the version that is amended; when somebody was faster the answer is 412, says who and when, and nothing is stored. A field that is left out stays as it is. Lists, filters, maps and reports follow it at once. Needs the permission records.amend, which these roles have: technician, chemist, reviewer, operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/scans/{id}/amendments (the `AmendScan` operationId).
+func (c *Client) AmendScanWithBody(ctx context.Context, id string, params *AmendScanParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAmendScanRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AmendScan Amend the circumstances of a scan
+//
+// Place, case, exhibit, officer, marking, and the exhibit it is linked to; never its bytes, its spectrum or its presumptive answer. Nothing is overwritten: the amendment is stored as the next version with who, when and why, and every version before it stays readable. If-Match names the version that is amended; when somebody was faster the answer is 412, says who and when, and nothing is stored. A field that is left out stays as it is. Lists, filters, maps and reports follow it at once. Needs the permission records.amend, which these roles have: technician, chemist, reviewer, operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/scans/{id}/amendments (the `AmendScan` operationId).
+func (c *Client) AmendScan(ctx context.Context, id string, params *AmendScanParams, body AmendScanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAmendScanRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3101,6 +4555,42 @@ func (c *Client) EnterLaboratoryResult(ctx context.Context, id string, body Ente
 	return c.Client.Do(req)
 }
 
+// GetLaboratoryReport The laboratory's report on a result, as it came
+//
+// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/scans/{id}/laboratory-results/{result}/report (the `GetLaboratoryReport` operationId).
+func (c *Client) GetLaboratoryReport(ctx context.Context, id string, result string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetLaboratoryReportRequest(c.Server, id, result)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddLaboratoryReportWithBody Add the laboratory's report to a result, as a file
+//
+// The body is the file. A result has one report at most (409 for another one), which is kept as it came, by its SHA-256; the same bytes again change nothing (200). Needs the permission results.enter, which these roles have: chemist, reviewer, operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/scans/{id}/laboratory-results/{result}/report (the `AddLaboratoryReport` operationId).
+func (c *Client) AddLaboratoryReportWithBody(ctx context.Context, id string, result string, params *AddLaboratoryReportParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddLaboratoryReportRequestWithBody(c.Server, id, result, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetOverlay Scan and references, prepared for plotting
 //
 // Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
@@ -3125,6 +4615,61 @@ func (c *Client) GetOverlay(ctx context.Context, id string, reqEditors ...Reques
 // Corresponds with GET /v1/scans/{id}/raw (the `GetRaw` operationId).
 func (c *Client) GetRaw(ctx context.Context, id string, params *GetRawParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetRawRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ScanReviews Reviews of a scan, and what you may review
+//
+// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/scans/{id}/reviews (the `ScanReviews` operationId).
+func (c *Client) ScanReviews(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewScanReviewsRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReviewScanWithBody Review a presumptive answer or a laboratory result
+//
+// Whoever brought the scan, or entered the result, cannot review it; where no other account may, the same person may with alone and a reason, which is recorded. Reviews are kept for good: of several about the same the last one counts. 201 when stored, 200 when the same person has said the very same last. Needs the permission reviews.make, which these roles have: reviewer, operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/scans/{id}/reviews (the `ReviewScan` operationId).
+func (c *Client) ReviewScanWithBody(ctx context.Context, id string, params *ReviewScanParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReviewScanRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReviewScan Review a presumptive answer or a laboratory result
+//
+// Whoever brought the scan, or entered the result, cannot review it; where no other account may, the same person may with alone and a reason, which is recorded. Reviews are kept for good: of several about the same the last one counts. 201 when stored, 200 when the same person has said the very same last. Needs the permission reviews.make, which these roles have: reviewer, operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/scans/{id}/reviews (the `ReviewScan` operationId).
+func (c *Client) ReviewScan(ctx context.Context, id string, params *ReviewScanParams, body ReviewScanJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReviewScanRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3176,6 +4721,205 @@ func (c *Client) GetSpectrum(ctx context.Context, id string, reqEditors ...Reque
 // Corresponds with GET /v1/scans/{id}/stix (the `GetStix` operationId).
 func (c *Client) GetStix(ctx context.Context, id string, params *GetStixParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetStixRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListSeizures List seizures as they are now
+//
+// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/seizures (the `ListSeizures` operationId).
+func (c *Client) ListSeizures(ctx context.Context, params *ListSeizuresParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSeizuresRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateSeizureWithBody Enter a seizure
+//
+// It belongs to your agency. A request that comes again with the same Idempotency-Key makes it once. Needs the permission records.amend, which these roles have: technician, chemist, reviewer, operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/seizures (the `CreateSeizure` operationId).
+func (c *Client) CreateSeizureWithBody(ctx context.Context, params *CreateSeizureParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateSeizureRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateSeizure Enter a seizure
+//
+// It belongs to your agency. A request that comes again with the same Idempotency-Key makes it once. Needs the permission records.amend, which these roles have: technician, chemist, reviewer, operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/seizures (the `CreateSeizure` operationId).
+func (c *Client) CreateSeizure(ctx context.Context, params *CreateSeizureParams, body CreateSeizureJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateSeizureRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSeizure One seizure as it is now
+//
+// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/seizures/{id} (the `GetSeizure` operationId).
+func (c *Client) GetSeizure(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSeizureRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AmendSeizureWithBody Amend a seizure
+//
+// Nothing is overwritten: the amendment is stored as the next version with who, when and why, and every version before it stays readable. If-Match names the version that is amended; when somebody was faster the answer is 412, says who and when, and nothing is stored. A field that is left out stays as it is. Needs the permission records.amend, which these roles have: technician, chemist, reviewer, operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/seizures/{id}/amendments (the `AmendSeizure` operationId).
+func (c *Client) AmendSeizureWithBody(ctx context.Context, id string, params *AmendSeizureParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAmendSeizureRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AmendSeizure Amend a seizure
+//
+// Nothing is overwritten: the amendment is stored as the next version with who, when and why, and every version before it stays readable. If-Match names the version that is amended; when somebody was faster the answer is 412, says who and when, and nothing is stored. A field that is left out stays as it is. Needs the permission records.amend, which these roles have: technician, chemist, reviewer, operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/seizures/{id}/amendments (the `AmendSeizure` operationId).
+func (c *Client) AmendSeizure(ctx context.Context, id string, params *AmendSeizureParams, body AmendSeizureJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAmendSeizureRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SeizureExhibits List the exhibits of a seizure
+//
+// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/seizures/{id}/exhibits (the `SeizureExhibits` operationId).
+func (c *Client) SeizureExhibits(ctx context.Context, id string, params *SeizureExhibitsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSeizureExhibitsRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateExhibitWithBody Enter an exhibit of a seizure
+//
+// Its label is there once in the seizure (409). A request that comes again with the same Idempotency-Key makes it once. Needs the permission records.amend, which these roles have: technician, chemist, reviewer, operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/seizures/{id}/exhibits (the `CreateExhibit` operationId).
+func (c *Client) CreateExhibitWithBody(ctx context.Context, id string, params *CreateExhibitParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateExhibitRequestWithBody(c.Server, id, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateExhibit Enter an exhibit of a seizure
+//
+// Its label is there once in the seizure (409). A request that comes again with the same Idempotency-Key makes it once. Needs the permission records.amend, which these roles have: technician, chemist, reviewer, operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/seizures/{id}/exhibits (the `CreateExhibit` operationId).
+func (c *Client) CreateExhibit(ctx context.Context, id string, params *CreateExhibitParams, body CreateExhibitJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateExhibitRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SeizureScans Scans of the exhibits of a seizure
+//
+// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/seizures/{id}/scans (the `SeizureScans` operationId).
+func (c *Client) SeizureScans(ctx context.Context, id string, params *SeizureScansParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSeizureScansRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SeizureVersions All versions of a seizure
+//
+// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/seizures/{id}/versions (the `SeizureVersions` operationId).
+func (c *Client) SeizureVersions(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSeizureVersionsRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -3240,6 +4984,23 @@ func (c *Client) CreateToken(ctx context.Context, body CreateTokenJSONRequestBod
 // Corresponds with DELETE /v1/tokens/{id} (the `DeleteToken` operationId).
 func (c *Client) DeleteToken(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteTokenRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Workers Programs that take jobs from this database
+//
+// Needs the permission jobs.manage, which these roles have: reviewer, administrator, operator.
+//
+// Corresponds with GET /v1/workers (the `Workers` operationId).
+func (c *Client) Workers(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWorkersRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -3781,6 +5542,626 @@ func NewReadAlertRequest(server string, id string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewBatchesRequest constructs an http.Request for the Batches method
+func NewBatchesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/batches")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateBatchRequest calls the generic CreateBatch builder with application/json body
+func NewCreateBatchRequest(server string, body CreateBatchJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateBatchRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCreateBatchRequestWithBody constructs an http.Request for the CreateBatch method, with any body, and a specified content type
+func NewCreateBatchRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/batches")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewBatchRequest constructs an http.Request for the Batch method
+func NewBatchRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/batches/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCancelBatchRequest constructs an http.Request for the CancelBatch method
+func NewCancelBatchRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/batches/%s/cancel", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewBatchFilesRequest constructs an http.Request for the BatchFiles method
+func NewBatchFilesRequest(server string, id string, params *BatchFilesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/batches/%s/files", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Verdict != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "verdict", *params.Verdict, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddBatchFileRequestWithBody constructs an http.Request for the AddBatchFile method, with any body, and a specified content type
+func NewAddBatchFileRequestWithBody(server string, id string, params *AddBatchFileParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/batches/%s/files", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Filename != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "filename", *params.Filename, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRetryBatchRequest constructs an http.Request for the RetryBatch method
+func NewRetryBatchRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/batches/%s/retry", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewBatchSumsRequest constructs an http.Request for the BatchSums method
+func NewBatchSumsRequest(server string, id string, params *BatchSumsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/batches/%s/sums", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.After != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "after", *params.After, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewBatchTableCsvRequest constructs an http.Request for the BatchTableCsv method
+func NewBatchTableCsvRequest(server string, id string, params *BatchTableCsvParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/batches/%s/table.csv", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Verdict != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "verdict", *params.Verdict, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Descending != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "descending", *params.Descending, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewBatchTableParquetRequest constructs an http.Request for the BatchTableParquet method
+func NewBatchTableParquetRequest(server string, id string, params *BatchTableParquetParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/batches/%s/table.parquet", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Verdict != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "verdict", *params.Verdict, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Descending != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "descending", *params.Descending, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewDeviceRequest constructs an http.Request for the Device method
 func NewDeviceRequest(server string) (*http.Request, error) {
 	var err error
@@ -4082,6 +6463,506 @@ func NewEventsRequest(server string, params *EventsParams) (*http.Request, error
 	return req, nil
 }
 
+// NewListExhibitsRequest constructs an http.Request for the ListExhibits method
+func NewListExhibitsRequest(server string, params *ListExhibitsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/exhibits")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.As != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as", *params.As, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Form != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "form", *params.Form, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Simulated != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "simulated", *params.Simulated, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Accept != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Accept", *params.Accept, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Accept", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetExhibitRequest constructs an http.Request for the GetExhibit method
+func NewGetExhibitRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/exhibits/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAmendExhibitRequest calls the generic AmendExhibit builder with application/json body
+func NewAmendExhibitRequest(server string, id string, params *AmendExhibitParams, body AmendExhibitJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAmendExhibitRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewAmendExhibitRequestWithBody constructs an http.Request for the AmendExhibit method, with any body, and a specified content type
+func NewAmendExhibitRequestWithBody(server string, id string, params *AmendExhibitParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/exhibits/%s/amendments", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewExhibitScansRequest constructs an http.Request for the ExhibitScans method
+func NewExhibitScansRequest(server string, id string, params *ExhibitScansParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/exhibits/%s/scans", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Verdict != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "verdict", *params.Verdict, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Technique != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "technique", *params.Technique, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Substance != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "substance", *params.Substance, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Class != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "class", *params.Class, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.County != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "county", *params.County, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Simulated != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "simulated", *params.Simulated, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reviewed != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reviewed", *params.Reviewed, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Seizure != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "seizure", *params.Seizure, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExhibitId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "exhibit_id", *params.ExhibitId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sha256 != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sha256", *params.Sha256, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewExhibitVersionsRequest constructs an http.Request for the ExhibitVersions method
+func NewExhibitVersionsRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/exhibits/%s/versions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewIdentificationsGeojsonRequest constructs an http.Request for the IdentificationsGeojson method
 func NewIdentificationsGeojsonRequest(server string, params *IdentificationsGeojsonParams) (*http.Request, error) {
 	var err error
@@ -4218,6 +7099,42 @@ func NewIdentificationsGeojsonRequest(server string, params *IdentificationsGeoj
 
 		}
 
+		if params.Reviewed != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reviewed", *params.Reviewed, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Seizure != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "seizure", *params.Seizure, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExhibitId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "exhibit_id", *params.ExhibitId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Sha256 != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sha256", *params.Sha256, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -4335,6 +7252,67 @@ func NewIdentifyRequestWithBody(server string, params *IdentifyParams, contentTy
 	return req, nil
 }
 
+// NewIndexesRequest constructs an http.Request for the Indexes method
+func NewIndexesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/index")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewIndexRequest constructs an http.Request for the Index method
+func NewIndexRequest(server string, hash string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "hash", hash, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/index/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewFirstSeenRequest constructs an http.Request for the FirstSeen method
 func NewFirstSeenRequest(server string, params *FirstSeenParams) (*http.Request, error) {
 	var err error
@@ -4430,6 +7408,310 @@ func NewFirstSeenRequest(server string, params *FirstSeenParams) (*http.Request,
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewJobsRequest constructs an http.Request for the Jobs method
+func NewJobsRequest(server string, params *JobsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/jobs")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Kind != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "kind", *params.Kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Before != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "before", *params.Before, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeadJobsRequest constructs an http.Request for the DeadJobs method
+func NewDeadJobsRequest(server string, params *DeadJobsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/jobs/dead")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Kind != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "kind", *params.Kind, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Before != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "before", *params.Before, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewJobRequest constructs an http.Request for the Job method
+func NewJobRequest(server string, id int64) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/jobs/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCancelJobRequest constructs an http.Request for the CancelJob method
+func NewCancelJobRequest(server string, id int64) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/jobs/%s/cancel", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDiscardJobRequest constructs an http.Request for the DiscardJob method
+func NewDiscardJobRequest(server string, id int64) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/jobs/%s/discard", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRetryJobRequest constructs an http.Request for the RetryJob method
+func NewRetryJobRequest(server string, id int64) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int64"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/jobs/%s/retry", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -5523,6 +8805,42 @@ func NewMapRequest(server string, params *MapParams) (*http.Request, error) {
 
 		}
 
+		if params.Reviewed != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reviewed", *params.Reviewed, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Seizure != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "seizure", *params.Seizure, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExhibitId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "exhibit_id", *params.ExhibitId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Sha256 != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sha256", *params.Sha256, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -6053,6 +9371,240 @@ func NewCancelRescreenRequest(server string, id string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewWaitingReviewsRequest constructs an http.Request for the WaitingReviews method
+func NewWaitingReviewsRequest(server string, params *WaitingReviewsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/reviews")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Verdict != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "verdict", *params.Verdict, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Technique != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "technique", *params.Technique, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Substance != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "substance", *params.Substance, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Class != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "class", *params.Class, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.County != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "county", *params.County, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Simulated != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "simulated", *params.Simulated, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reviewed != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reviewed", *params.Reviewed, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Seizure != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "seizure", *params.Seizure, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExhibitId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "exhibit_id", *params.ExhibitId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sha256 != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sha256", *params.Sha256, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListScansRequest constructs an http.Request for the ListScans method
 func NewListScansRequest(server string, params *ListScansParams) (*http.Request, error) {
 	var err error
@@ -6180,6 +9732,42 @@ func NewListScansRequest(server string, params *ListScansParams) (*http.Request,
 		if params.Simulated != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "simulated", *params.Simulated, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reviewed != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reviewed", *params.Reviewed, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Seizure != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "seizure", *params.Seizure, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExhibitId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "exhibit_id", *params.ExhibitId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -6398,6 +9986,18 @@ func NewCreateScanRequestWithBody(server string, params *CreateScanParams, conte
 
 		}
 
+		if params.ExhibitId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "exhibit_id", *params.ExhibitId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.Tlp != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "tlp", *params.Tlp, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
@@ -6557,6 +10157,102 @@ func NewGetScanRequest(server string, id string, params *GetScanParams) (*http.R
 			}
 
 			req.Header.Set("If-None-Match", headerParam1)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewScanAmendmentsRequest constructs an http.Request for the ScanAmendments method
+func NewScanAmendmentsRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/scans/%s/amendments", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAmendScanRequest calls the generic AmendScan builder with application/json body
+func NewAmendScanRequest(server string, id string, params *AmendScanParams, body AmendScanJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAmendScanRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewAmendScanRequestWithBody constructs an http.Request for the AmendScan method, with any body, and a specified content type
+func NewAmendScanRequestWithBody(server string, id string, params *AmendScanParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/scans/%s/amendments", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
 		}
 
 	}
@@ -6790,6 +10486,117 @@ func NewEnterLaboratoryResultRequestWithBody(server string, id string, contentTy
 	return req, nil
 }
 
+// NewGetLaboratoryReportRequest constructs an http.Request for the GetLaboratoryReport method
+func NewGetLaboratoryReportRequest(server string, id string, result string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "result", result, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/scans/%s/laboratory-results/%s/report", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddLaboratoryReportRequestWithBody constructs an http.Request for the AddLaboratoryReport method, with any body, and a specified content type
+func NewAddLaboratoryReportRequestWithBody(server string, id string, result string, params *AddLaboratoryReportParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "result", result, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/scans/%s/laboratory-results/%s/report", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Filename != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "filename", *params.Filename, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewGetOverlayRequest constructs an http.Request for the GetOverlay method
 func NewGetOverlayRequest(server string, id string) (*http.Request, error) {
 	var err error
@@ -6866,6 +10673,102 @@ func NewGetRawRequest(server string, id string, params *GetRawParams) (*http.Req
 			}
 
 			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewScanReviewsRequest constructs an http.Request for the ScanReviews method
+func NewScanReviewsRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/scans/%s/reviews", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReviewScanRequest calls the generic ReviewScan builder with application/json body
+func NewReviewScanRequest(server string, id string, params *ReviewScanParams, body ReviewScanJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReviewScanRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewReviewScanRequestWithBody constructs an http.Request for the ReviewScan method, with any body, and a specified content type
+func NewReviewScanRequestWithBody(server string, id string, params *ReviewScanParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/scans/%s/reviews", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
 		}
 
 	}
@@ -7053,6 +10956,819 @@ func NewGetStixRequest(server string, id string, params *GetStixParams) (*http.R
 	return req, nil
 }
 
+// NewListSeizuresRequest constructs an http.Request for the ListSeizures method
+func NewListSeizuresRequest(server string, params *ListSeizuresParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/seizures")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.As != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as", *params.As, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Case != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "case", *params.Case, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.County != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "county", *params.County, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Officer != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "officer", *params.Officer, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Simulated != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "simulated", *params.Simulated, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Accept != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Accept", *params.Accept, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Accept", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewCreateSeizureRequest calls the generic CreateSeizure builder with application/json body
+func NewCreateSeizureRequest(server string, params *CreateSeizureParams, body CreateSeizureJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateSeizureRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreateSeizureRequestWithBody constructs an http.Request for the CreateSeizure method, with any body, and a specified content type
+func NewCreateSeizureRequestWithBody(server string, params *CreateSeizureParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/seizures")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetSeizureRequest constructs an http.Request for the GetSeizure method
+func NewGetSeizureRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/seizures/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAmendSeizureRequest calls the generic AmendSeizure builder with application/json body
+func NewAmendSeizureRequest(server string, id string, params *AmendSeizureParams, body AmendSeizureJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAmendSeizureRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewAmendSeizureRequestWithBody constructs an http.Request for the AmendSeizure method, with any body, and a specified content type
+func NewAmendSeizureRequestWithBody(server string, id string, params *AmendSeizureParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/seizures/%s/amendments", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewSeizureExhibitsRequest constructs an http.Request for the SeizureExhibits method
+func NewSeizureExhibitsRequest(server string, id string, params *SeizureExhibitsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/seizures/%s/exhibits", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.As != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "as", *params.As, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Form != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "form", *params.Form, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Simulated != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "simulated", *params.Simulated, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.Accept != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Accept", *params.Accept, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Accept", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewCreateExhibitRequest calls the generic CreateExhibit builder with application/json body
+func NewCreateExhibitRequest(server string, id string, params *CreateExhibitParams, body CreateExhibitJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateExhibitRequestWithBody(server, id, params, "application/json", bodyReader)
+}
+
+// NewCreateExhibitRequestWithBody constructs an http.Request for the CreateExhibit method, with any body, and a specified content type
+func NewCreateExhibitRequestWithBody(server string, id string, params *CreateExhibitParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/seizures/%s/exhibits", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewSeizureScansRequest constructs an http.Request for the SeizureScans method
+func NewSeizureScansRequest(server string, id string, params *SeizureScansParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/seizures/%s/scans", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Verdict != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "verdict", *params.Verdict, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Technique != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "technique", *params.Technique, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Substance != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "substance", *params.Substance, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Class != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "class", *params.Class, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.County != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "county", *params.County, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Simulated != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "simulated", *params.Simulated, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reviewed != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reviewed", *params.Reviewed, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Seizure != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "seizure", *params.Seizure, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExhibitId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "exhibit_id", *params.ExhibitId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sha256 != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sha256", *params.Sha256, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSeizureVersionsRequest constructs an http.Request for the SeizureVersions method
+func NewSeizureVersionsRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/seizures/%s/versions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewListTokensRequest constructs an http.Request for the ListTokens method
 func NewListTokensRequest(server string) (*http.Request, error) {
 	var err error
@@ -7147,6 +11863,33 @@ func NewDeleteTokenRequest(server string, id string) (*http.Request, error) {
 	}
 
 	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewWorkersRequest constructs an http.Request for the Workers method
+func NewWorkersRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/workers")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -7258,6 +12001,48 @@ func (o Operations) ReadAlert(ctx context.Context, id string) error {
 	return nothing(rsp, err)
 }
 
+// Batches: Batches, and how far they are.
+func (o Operations) Batches(ctx context.Context) (BatchesBody, error) {
+	rsp, err := o.Client.Batches(ctx)
+	return answer[BatchesBody](rsp, err)
+}
+
+// CreateBatch: Begin a batch: files that are handed in together.
+func (o Operations) CreateBatch(ctx context.Context, body CreateBatchJSONRequestBody) (Batch, error) {
+	rsp, err := o.Client.CreateBatch(ctx, body)
+	return answer[Batch](rsp, err)
+}
+
+// Batch: One batch, and how far it is.
+func (o Operations) Batch(ctx context.Context, id string) (Batch, error) {
+	rsp, err := o.Client.Batch(ctx, id)
+	return answer[Batch](rsp, err)
+}
+
+// CancelBatch: End a batch; what is answered is kept.
+func (o Operations) CancelBatch(ctx context.Context, id string) error {
+	rsp, err := o.Client.CancelBatch(ctx, id)
+	return nothing(rsp, err)
+}
+
+// BatchFiles: The files of a batch, and what became of each.
+func (o Operations) BatchFiles(ctx context.Context, id string, params *BatchFilesParams) (FilesBody, error) {
+	rsp, err := o.Client.BatchFiles(ctx, id, params)
+	return answer[FilesBody](rsp, err)
+}
+
+// RetryBatch: Try again to answer the files of a batch that failed, or were left when it was cancelled.
+func (o Operations) RetryBatch(ctx context.Context, id string) (RetriedBody, error) {
+	rsp, err := o.Client.RetryBatch(ctx, id)
+	return answer[RetriedBody](rsp, err)
+}
+
+// BatchSums: SHA-256 of the files that are in a batch already.
+func (o Operations) BatchSums(ctx context.Context, id string, params *BatchSumsParams) (SumsBody, error) {
+	rsp, err := o.Client.BatchSums(ctx, id, params)
+	return answer[SumsBody](rsp, err)
+}
+
 // Device: State of the spectrometer.
 func (o Operations) Device(ctx context.Context) (DeviceStatus, error) {
 	rsp, err := o.Client.Device(ctx)
@@ -7288,16 +12073,88 @@ func (o Operations) ListDisseminations(ctx context.Context, params *ListDissemin
 	return answer[DisseminationsOutputBody](rsp, err)
 }
 
+// ListExhibits: List exhibits as they are now.
+func (o Operations) ListExhibits(ctx context.Context, params *ListExhibitsParams) (ExhibitList, error) {
+	rsp, err := o.Client.ListExhibits(ctx, params)
+	return answer[ExhibitList](rsp, err)
+}
+
+// GetExhibit: One exhibit as it is now.
+func (o Operations) GetExhibit(ctx context.Context, id string) (Exhibit, error) {
+	rsp, err := o.Client.GetExhibit(ctx, id)
+	return answer[Exhibit](rsp, err)
+}
+
+// AmendExhibit: Amend an exhibit.
+func (o Operations) AmendExhibit(ctx context.Context, id string, params *AmendExhibitParams, body AmendExhibitJSONRequestBody) (Exhibit, error) {
+	rsp, err := o.Client.AmendExhibit(ctx, id, params, body)
+	return answer[Exhibit](rsp, err)
+}
+
+// ExhibitScans: Scans of an exhibit.
+func (o Operations) ExhibitScans(ctx context.Context, id string, params *ExhibitScansParams) (ListOutputBody, error) {
+	rsp, err := o.Client.ExhibitScans(ctx, id, params)
+	return answer[ListOutputBody](rsp, err)
+}
+
+// ExhibitVersions: All versions of an exhibit.
+func (o Operations) ExhibitVersions(ctx context.Context, id string) (VersionsOutputExhibitBody, error) {
+	rsp, err := o.Client.ExhibitVersions(ctx, id)
+	return answer[VersionsOutputExhibitBody](rsp, err)
+}
+
 // Identify: Answer a spectrum file and store nothing.
 func (o Operations) Identify(ctx context.Context, params *IdentifyParams, body IdentifyJSONRequestBody) (Identified, error) {
 	rsp, err := o.Client.Identify(ctx, params, body)
 	return answer[Identified](rsp, err)
 }
 
+// Indexes: The prepared references of the library, for workers.
+func (o Operations) Indexes(ctx context.Context) (IndexFilesBody, error) {
+	rsp, err := o.Client.Indexes(ctx)
+	return answer[IndexFilesBody](rsp, err)
+}
+
 // FirstSeen: Where and when each substance was seen first.
 func (o Operations) FirstSeen(ctx context.Context, params *FirstSeenParams) (FirstSeenOutputBody, error) {
 	rsp, err := o.Client.FirstSeen(ctx, params)
 	return answer[FirstSeenOutputBody](rsp, err)
+}
+
+// Jobs: What is done in the background.
+func (o Operations) Jobs(ctx context.Context, params *JobsParams) (JobsOutputBody, error) {
+	rsp, err := o.Client.Jobs(ctx, params)
+	return answer[JobsOutputBody](rsp, err)
+}
+
+// DeadJobs: Jobs that were given up, each with its error.
+func (o Operations) DeadJobs(ctx context.Context, params *DeadJobsParams) (JobsOutputBody, error) {
+	rsp, err := o.Client.DeadJobs(ctx, params)
+	return answer[JobsOutputBody](rsp, err)
+}
+
+// Job: One job.
+func (o Operations) Job(ctx context.Context, id int64) (Job, error) {
+	rsp, err := o.Client.Job(ctx, id)
+	return answer[Job](rsp, err)
+}
+
+// CancelJob: End a job; what it has stored is kept.
+func (o Operations) CancelJob(ctx context.Context, id int64) (Job, error) {
+	rsp, err := o.Client.CancelJob(ctx, id)
+	return answer[Job](rsp, err)
+}
+
+// DiscardJob: Take a job away that has ended or waits.
+func (o Operations) DiscardJob(ctx context.Context, id int64) error {
+	rsp, err := o.Client.DiscardJob(ctx, id)
+	return nothing(rsp, err)
+}
+
+// RetryJob: Try a job again now.
+func (o Operations) RetryJob(ctx context.Context, id int64) (Job, error) {
+	rsp, err := o.Client.RetryJob(ctx, id)
+	return answer[Job](rsp, err)
 }
 
 // Library: What the library holds and lacks.
@@ -7480,6 +12337,12 @@ func (o Operations) CancelRescreen(ctx context.Context, id string) error {
 	return nothing(rsp, err)
 }
 
+// WaitingReviews: What waits for a second person.
+func (o Operations) WaitingReviews(ctx context.Context, params *WaitingReviewsParams) (WaitingReviewsBody, error) {
+	rsp, err := o.Client.WaitingReviews(ctx, params)
+	return answer[WaitingReviewsBody](rsp, err)
+}
+
 // ListScans: List scans.
 func (o Operations) ListScans(ctx context.Context, params *ListScansParams) (ListOutputBody, error) {
 	rsp, err := o.Client.ListScans(ctx, params)
@@ -7496,6 +12359,18 @@ func (o Operations) CreateScan(ctx context.Context, params *CreateScanParams, bo
 func (o Operations) GetScan(ctx context.Context, id string, params *GetScanParams) (Scan, error) {
 	rsp, err := o.Client.GetScan(ctx, id, params)
 	return answer[Scan](rsp, err)
+}
+
+// ScanAmendments: The circumstances of a scan, as they were and are.
+func (o Operations) ScanAmendments(ctx context.Context, id string) (ScanVersionsBody, error) {
+	rsp, err := o.Client.ScanAmendments(ctx, id)
+	return answer[ScanVersionsBody](rsp, err)
+}
+
+// AmendScan: Amend the circumstances of a scan.
+func (o Operations) AmendScan(ctx context.Context, id string, params *AmendScanParams, body AmendScanJSONRequestBody) (ScanChange, error) {
+	rsp, err := o.Client.AmendScan(ctx, id, params, body)
+	return answer[ScanChange](rsp, err)
 }
 
 // SetHold: Keep a scan from being erased.
@@ -7516,10 +12391,28 @@ func (o Operations) EnterLaboratoryResult(ctx context.Context, id string, body E
 	return answer[LaboratoryResult](rsp, err)
 }
 
+// GetLaboratoryReport: The laboratory's report on a result, as it came.
+func (o Operations) GetLaboratoryReport(ctx context.Context, id string, result string) ([]byte, error) {
+	rsp, err := o.Client.GetLaboratoryReport(ctx, id, result)
+	return answer[[]byte](rsp, err)
+}
+
 // GetOverlay: Scan and references, prepared for plotting.
 func (o Operations) GetOverlay(ctx context.Context, id string) (Overlay, error) {
 	rsp, err := o.Client.GetOverlay(ctx, id)
 	return answer[Overlay](rsp, err)
+}
+
+// ScanReviews: Reviews of a scan, and what you may review.
+func (o Operations) ScanReviews(ctx context.Context, id string) (ScanReviewsBody, error) {
+	rsp, err := o.Client.ScanReviews(ctx, id)
+	return answer[ScanReviewsBody](rsp, err)
+}
+
+// ReviewScan: Review a presumptive answer or a laboratory result.
+func (o Operations) ReviewScan(ctx context.Context, id string, params *ReviewScanParams, body ReviewScanJSONRequestBody) (Review, error) {
+	rsp, err := o.Client.ReviewScan(ctx, id, params, body)
+	return answer[Review](rsp, err)
 }
 
 // SimilarScans: Stored scans that look like this one.
@@ -7532,6 +12425,54 @@ func (o Operations) SimilarScans(ctx context.Context, id string, params *Similar
 func (o Operations) GetSpectrum(ctx context.Context, id string) (Spectrum, error) {
 	rsp, err := o.Client.GetSpectrum(ctx, id)
 	return answer[Spectrum](rsp, err)
+}
+
+// ListSeizures: List seizures as they are now.
+func (o Operations) ListSeizures(ctx context.Context, params *ListSeizuresParams) (SeizureList, error) {
+	rsp, err := o.Client.ListSeizures(ctx, params)
+	return answer[SeizureList](rsp, err)
+}
+
+// CreateSeizure: Enter a seizure.
+func (o Operations) CreateSeizure(ctx context.Context, params *CreateSeizureParams, body CreateSeizureJSONRequestBody) (Seizure, error) {
+	rsp, err := o.Client.CreateSeizure(ctx, params, body)
+	return answer[Seizure](rsp, err)
+}
+
+// GetSeizure: One seizure as it is now.
+func (o Operations) GetSeizure(ctx context.Context, id string) (Seizure, error) {
+	rsp, err := o.Client.GetSeizure(ctx, id)
+	return answer[Seizure](rsp, err)
+}
+
+// AmendSeizure: Amend a seizure.
+func (o Operations) AmendSeizure(ctx context.Context, id string, params *AmendSeizureParams, body AmendSeizureJSONRequestBody) (Seizure, error) {
+	rsp, err := o.Client.AmendSeizure(ctx, id, params, body)
+	return answer[Seizure](rsp, err)
+}
+
+// SeizureExhibits: List the exhibits of a seizure.
+func (o Operations) SeizureExhibits(ctx context.Context, id string, params *SeizureExhibitsParams) (ExhibitList, error) {
+	rsp, err := o.Client.SeizureExhibits(ctx, id, params)
+	return answer[ExhibitList](rsp, err)
+}
+
+// CreateExhibit: Enter an exhibit of a seizure.
+func (o Operations) CreateExhibit(ctx context.Context, id string, params *CreateExhibitParams, body CreateExhibitJSONRequestBody) (Exhibit, error) {
+	rsp, err := o.Client.CreateExhibit(ctx, id, params, body)
+	return answer[Exhibit](rsp, err)
+}
+
+// SeizureScans: Scans of the exhibits of a seizure.
+func (o Operations) SeizureScans(ctx context.Context, id string, params *SeizureScansParams) (ListOutputBody, error) {
+	rsp, err := o.Client.SeizureScans(ctx, id, params)
+	return answer[ListOutputBody](rsp, err)
+}
+
+// SeizureVersions: All versions of a seizure.
+func (o Operations) SeizureVersions(ctx context.Context, id string) (VersionsOutputSeizureBody, error) {
+	rsp, err := o.Client.SeizureVersions(ctx, id)
+	return answer[VersionsOutputSeizureBody](rsp, err)
 }
 
 // ListTokens: Own access tokens.
@@ -7550,4 +12491,10 @@ func (o Operations) CreateToken(ctx context.Context, body CreateTokenJSONRequest
 func (o Operations) DeleteToken(ctx context.Context, id string) error {
 	rsp, err := o.Client.DeleteToken(ctx, id)
 	return nothing(rsp, err)
+}
+
+// Workers: Programs that take jobs from this database.
+func (o Operations) Workers(ctx context.Context) (WorkersBody, error) {
+	rsp, err := o.Client.Workers(ctx)
+	return answer[WorkersBody](rsp, err)
 }
