@@ -229,7 +229,7 @@ func TestEveryRouteIsClosedWithoutLogin(t *testing.T) {
 	r.do("GET", "/openapi.json", nil).want(t, http.StatusOK).into(t, &doc)
 	for path, methods := range doc.Paths {
 		for method := range methods {
-			if method = strings.ToUpper(method); method+" "+path == "POST /v1/login" {
+			if method = strings.ToUpper(method); open[method+" "+path] {
 				continue
 			}
 			r.send(method, strings.ReplaceAll(path, "{id}", sc.ID), nil, nil).want(t, http.StatusUnauthorized)
