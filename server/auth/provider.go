@@ -131,5 +131,10 @@ func (s *Service) roleOf(who oidc.Identity) (string, error) {
 	return "", fmt.Errorf("%w: none of your groups there has a role here", ErrNoAccount)
 }
 
-// ForgetFailures opens again what failed log-ins have closed.
-func (s *Service) ForgetFailures() { s.throttle.forgetAll() }
+// ForgetFailures opens again what failed log-ins, and too many requests of strangers, have closed.
+func (s *Service) ForgetFailures() {
+	s.throttle.forgetAll()
+	s.limits.mu.Lock()
+	defer s.limits.mu.Unlock()
+	s.limits.of.Purge()
+}
