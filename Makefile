@@ -8,7 +8,7 @@ TAGS  := -tags webdist
 WEBSRC := $(shell find $(WEB)/src $(WEB)/public -type f 2>/dev/null) $(wildcard $(WEB)/*.html $(WEB)/*.json $(WEB)/*.ts)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test setup lint web fuzz bench bench-accuracy bench-calibration bench-instruments bench-interferogram bench-speed bench-server test-faults deb readme picture core clean
+.PHONY: help run build test setup lint web fuzz fuzz-http vuln bench bench-accuracy bench-calibration bench-instruments bench-interferogram bench-speed bench-server test-faults deb readme picture core clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -58,6 +58,19 @@ fuzz: ## run every fuzz target for FUZZTIME (10m)
 	@set -e; for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
 	  for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]+' $$pkg/*_test.go | sed 's/func //'); do \
 	    echo "== $$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$pkg; done; done
+
+fuzz-http: ## send requests made from the OpenAPI document to a server for FUZZTIME (10m)
+	FENTRACE_HTTPFUZZ=$(FUZZTIME) CGO_ENABLED=1 $(GO) test -count=1 -timeout 0 -run '^TestHTTPFuzz$$' -v ./server
+
+# The vulnerability database is one of the Go modules, so that this works where vuln.go.dev cannot be reached.
+VULNDB      := golang.org/x/vulndb@v0.0.0-20261105234957-e22db6528018
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+vuln: ## look for known vulnerabilities in what is called; GOVULNDB=URL uses another database than that pinned here
+	@if [ -n "$$GOVULNDB" ]; then $(GO) run $(GOVULNCHECK) -db "$$GOVULNDB" ./...; else \
+	  dir=$$($(GO) mod download -json $(VULNDB) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p') && [ -d "$$dir/data/osv" ] \
+	   || { echo "the vulnerability database ($(VULNDB)) cannot be had: nothing was checked"; exit 1; }; \
+	  db=$$(mktemp -d) && trap 'rm -rf "$$db"' EXIT && (cd "$$dir" && $(GO) run ./cmd/indexdb -vulns data/osv -out "$$db") \
+	   && echo "database of $(VULNDB)" && $(GO) run $(GOVULNCHECK) -db "file://$$db" ./...; fi
 
 bench: bench-accuracy bench-calibration bench-instruments bench-interferogram ## measure everything
 

@@ -41,18 +41,6 @@ type ask struct {
 
 // asks are how every route is asked, by method and path of the OpenAPI document or of the router. A route that is not here fails the test.
 var asks = map[string]ask{
-	"GET /v1/scans":                                          {about: everything},
-	"POST /v1/scans":                                         {body: "not a file", also: []int{422}},
-	"GET /v1/scans/{id}":                                     {about: one, path: "/v1/scans/{scan}"},
-	"GET /v1/scans/{id}/spectrum":                            {about: one, path: "/v1/scans/{scan}/spectrum"},
-	"GET /v1/scans/{id}/overlay":                             {about: one, path: "/v1/scans/{scan}/overlay"},
-	"GET /v1/scans/{id}/raw":                                 {about: one, path: "/v1/scans/{scan}/raw"},
-	"GET /v1/scans/{id}/stix":                                {about: handed, path: "/v1/scans/{scan}/stix"},
-	"GET /v1/scans/{id}/similar":                             {about: one, path: "/v1/scans/{scan}/similar"},
-	"POST /v1/scans/{id}/laboratory-result":                  {about: change, path: "/v1/scans/{scan}/laboratory-result", body: `{"result":"refuted","technique":"GC-MS","laboratory":"L"}`},
-	"GET /v1/scans/{id}/evidence":                            {about: handed, path: "/v1/scans/{scan}/evidence"},
-	"POST /v1/scans/{id}/hold":                               {about: change, path: "/v1/scans/{scan}/hold", body: `{"reason":"a court asks"}`, also: []int{409}},
-	"POST /v1/scans/{id}/hold/release":                       {about: change, path: "/v1/scans/{scan}/hold/release", body: `{"reason":"the case is closed"}`, also: []int{409}},
 	"GET /v1/seizures":                                       {},
 	"POST /v1/seizures":                                      {body: `{"seized":"yesterday"}`, also: []int{422}},
 	"GET /v1/seizures/{id}":                                  {about: one, path: "/v1/seizures/{seizure}"},
@@ -73,6 +61,18 @@ var asks = map[string]ask{
 	"GET /v1/reviews":                                        {about: everything},
 	"GET /v1/scans/{id}/laboratory-results/{result}/report":  {about: one, path: "/v1/scans/{scan}/laboratory-results/{result}/report", also: []int{404}},
 	"POST /v1/scans/{id}/laboratory-results/{result}/report": {about: change, path: "/v1/scans/{scan}/laboratory-results/{result}/report", body: "a file"},
+	"GET /v1/scans":                                          {about: everything},
+	"POST /v1/scans":                                         {body: "not a file", also: []int{422}},
+	"GET /v1/scans/{id}":                                     {about: one, path: "/v1/scans/{scan}"},
+	"GET /v1/scans/{id}/spectrum":                            {about: one, path: "/v1/scans/{scan}/spectrum"},
+	"GET /v1/scans/{id}/overlay":                             {about: one, path: "/v1/scans/{scan}/overlay"},
+	"GET /v1/scans/{id}/raw":                                 {about: one, path: "/v1/scans/{scan}/raw"},
+	"GET /v1/scans/{id}/stix":                                {about: handed, path: "/v1/scans/{scan}/stix"},
+	"GET /v1/scans/{id}/similar":                             {about: one, path: "/v1/scans/{scan}/similar"},
+	"POST /v1/scans/{id}/laboratory-result":                  {about: change, path: "/v1/scans/{scan}/laboratory-result", body: `{"result":"refuted","technique":"GC-MS","laboratory":"L"}`},
+	"GET /v1/scans/{id}/evidence":                            {about: handed, path: "/v1/scans/{scan}/evidence"},
+	"POST /v1/scans/{id}/hold":                               {about: change, path: "/v1/scans/{scan}/hold", body: `{"reason":"a court asks"}`, also: []int{409}},
+	"POST /v1/scans/{id}/hold/release":                       {about: change, path: "/v1/scans/{scan}/hold/release", body: `{"reason":"the case is closed"}`, also: []int{409}},
 	"GET /v1/disseminations":                                 {},
 	"POST /v1/identify":                                      {body: "not a file", also: []int{422}},
 	"GET /v1/about":                                          {},
@@ -102,6 +102,9 @@ var asks = map[string]ask{
 	"POST /v1/device/scan":                                   {also: []int{409}},
 	"GET /v1/queue":                                          {},
 	"POST /v1/queue/retry":                                   {},
+	"GET /v1/login":                                          {},
+	"GET /v1/login/provider":                                 {also: []int{404}},
+	"GET /v1/login/provider/return":                          {also: []int{404}},
 	"POST /v1/login":                                         {body: `{"code":"x"}`, also: []int{401, 429}},
 	"POST /v1/logout":                                        {},
 	"GET /v1/log":                                            {},
@@ -182,7 +185,7 @@ func (w *world) routes() []route {
 			documented[strings.NewReplacer("{", ":", "}", "").Replace(key)] = true
 		}
 	}
-	plain := map[string]auth.Permission{"/login": auth.Open, "/assets/*": auth.Open, "/healthz": auth.Open, "/readyz": auth.Open, "/*": auth.Account,
+	plain := map[string]auth.Permission{"/login": auth.Open, "/assets/*": auth.Open, "/healthz": auth.Open, "/readyz": auth.Open, "/*": auth.Account, "/v1/login/provider": auth.Open, "/v1/login/provider/return": auth.Open,
 		"/v1/uploads": auth.ScansTake, "/v1/uploads/*": auth.ScansTake}
 	for _, r := range w.echo.Routes() {
 		key := r.Method + " " + r.Path

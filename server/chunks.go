@@ -24,7 +24,13 @@ func (s *Server) newChunked() (*chunked.Uploads, error) {
 			c, _ := auth.From(ctx)
 			return c.User
 		},
-		Check: func(said map[string]string) error {
+		Check: func(ctx context.Context, said map[string]string) error {
+			if id, _, err := batchOf(said); err != nil || id != "" {
+				if err == nil {
+					err = s.openForUpload(ctx, id)
+				}
+				return err
+			}
 			_, _, err := api.Said(said)
 			return err
 		},
@@ -35,6 +41,12 @@ func (s *Server) newChunked() (*chunked.Uploads, error) {
 					return "", err
 				}
 				ctx = store.As(ctx, auth.Principal(u, ""))
+			}
+			if id, name, err := batchOf(f.Said); err != nil || id != "" {
+				if err == nil {
+					err = s.receiveForBatch(ctx, id, name, f.Raw)
+				}
+				return "", err
 			}
 			name, fields, err := api.Said(f.Said)
 			if err != nil {

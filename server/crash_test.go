@@ -36,6 +36,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(crashDir); dir != "" {
 		fieldWithoutEnd(dir)
 	}
+	if dir := os.Getenv(jobsDir); dir != "" {
+		jobsWithoutEnd(dir)
+	}
 	os.Exit(m.Run())
 }
 

@@ -46,7 +46,7 @@ func (s *Server) receive(ctx context.Context, u api.Upload, dev *store.Device) (
 	if u.Fields.TLP == "" {
 		u.Fields.TLP = s.cfg.UploadTLP
 	}
-	arrival := store.Arrival{Key: u.Key, Answers: u.Answers, Queue: s.sendsOn(ctx)}
+	arrival := store.Arrival{Key: u.Key, Answers: u.Answers, Batch: u.Batch, Queue: s.sendsOn(ctx)}
 	if sc, created, found, err := s.known(ctx, u.Raw, arrival, now); found || err != nil {
 		return sc, created, err
 	}

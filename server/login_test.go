@@ -264,5 +264,10 @@ func TestHeadersKeepOtherSitesOut(t *testing.T) {
 			!strings.Contains(csp, "frame-ancestors 'none'") || h.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: headers %v", path, h)
 		}
+		cached := strings.Contains(h.Get("Cache-Control"), "no-store") || strings.HasPrefix(path, "/assets/")
+		if h.Get("Referrer-Policy") != "no-referrer" || h.Get("X-Frame-Options") != "DENY" || !cached || h.Get("Access-Control-Allow-Origin") != "" ||
+			h.Get("Cross-Origin-Opener-Policy") != "same-origin" || h.Get("Strict-Transport-Security") != "" {
+			t.Errorf("%s: headers %v", path, h)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"fentrace/library/archive"
@@ -29,11 +30,9 @@ func ArchivePath(dataDir string, st *store.Store) string {
 	return filepath.Join(dataDir, ArchiveFolder)
 }
 
-// looking is one look-back that runs or waits.
+// looking is one look-back that runs here.
 type looking struct {
-	id     string
 	cancel context.CancelFunc
-	ctx    context.Context
 	done   chan struct{}
 }
 
@@ -74,15 +73,11 @@ func (s *Server) forgetErased(ctx context.Context) error {
 	return nil
 }
 
-// startLookingBack goes on with look-backs that were cut off and keeps the archive up to date.
+// startLookingBack goes on with look-backs that were cut off and belong to no job, and keeps the archive up to date.
 func (s *Server) startLookingBack(ctx context.Context) {
 	ctx = store.ByProgram(ctx, "look-back")
-	unfinished, err := s.store.Unfinished(ctx)
-	if err != nil {
+	if err := s.lookOn(ctx); err != nil {
 		s.cfg.Logger.ErrorContext(ctx, "look-backs that were cut off are not gone on with", slog.Any("error", err))
-	}
-	for _, r := range unfinished {
-		s.lookLater(r)
 	}
 	s.works.Go(func() {
 		for s.background.Err() == nil {
@@ -96,6 +91,26 @@ func (s *Server) startLookingBack(ctx context.Context) {
 			}
 		}
 	})
+}
+
+// lookOn gives look-backs to jobs that were begun but are in none: the program ended in between, or was fentrace rescreen.
+func (s *Server) lookOn(ctx context.Context) error {
+	unfinished, err := s.store.Unfinished(ctx)
+	if err != nil {
+		return err
+	}
+	in, err := s.jobs.LookBacks(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range unfinished {
+		if !slices.Contains(in, r.ID) {
+			if err := s.lookLater(ctx, r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Rescreen looks through the past with references of the library, one after the other, in the background. by is who asks. Errors
@@ -113,64 +128,53 @@ func (s *Server) Rescreen(ctx context.Context, references []string, by string) (
 		if err != nil {
 			return out, err
 		}
-		s.lookLater(r)
+		if err := s.lookLater(ctx, r); err != nil {
+			return out, err
+		}
 		s.announce()
 		out = append(out, r)
 	}
 	return out, nil
 }
 
-// lookLater puts a look-back behind those that wait, unless it is among them.
-func (s *Server) lookLater(r store.Rescreen) {
-	s.looks.Lock()
-	defer s.looks.Unlock()
-	before := s.looks.of[r.ID]
-	if before != nil && before.ctx.Err() == nil || s.background.Err() != nil {
-		return // the next start goes on with it
-	}
-	ctx, cancel := context.WithCancel(s.background)
-	run := &looking{id: r.ID, ctx: ctx, cancel: cancel, done: make(chan struct{})}
-	s.looks.of[r.ID] = run
-	s.works.Go(func() {
-		if before != nil {
-			<-before.done // it was cancelled and is about to end
-		}
-		s.takeTurn(run)
-	})
+// lookLater puts a look-back behind those that wait.
+func (s *Server) lookLater(ctx context.Context, r store.Rescreen) error {
+	return s.store.InsertLookBack(context.WithoutCancel(ctx), r.ID, s.jobs.LookBackQueue())
 }
 
-// takeTurn waits until no other look-back runs, or run is cancelled, and then runs it.
-func (s *Server) takeTurn(run *looking) {
-	select {
-	case s.looks.turn <- struct{}{}:
-		defer func() { <-s.looks.turn }()
-	case <-run.ctx.Done():
-	}
-	s.look(run)
-	s.looks.Lock()
-	if s.looks.of[run.id] == run {
-		delete(s.looks.of, run.id)
-	}
-	s.looks.Unlock()
-	run.cancel()
-	close(run.done)
-}
-
-// look is one look-back, with the library as it is when its turn comes. It was cut off when the server ends: the next start goes on.
-func (s *Server) look(run *looking) {
+// lookBackJob is one look-back, with the library as it is when its turn comes. When it is cut off, the job goes on later.
+func (s *Server) lookBackJob(ctx context.Context, j store.LookBackJob) error {
 	defer s.announce()
-	r, err := s.store.Rescreen(s.background, run.id)
-	if err == nil && r.State == store.RescreenRunning { // else it was cancelled while it waited
-		k := s.know()
-		r, err = s.looker.Rescreen(run.ctx, k.lib, k.id, r, func(int, int) { s.announce() })
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.background, cancel)()
+	run := &looking{cancel: cancel, done: make(chan struct{})}
+	defer close(run.done)
+	s.looks.Lock()
+	s.looks.of[j.Rescreen] = run
+	s.looks.Unlock()
+	defer func() {
+		s.looks.Lock()
+		defer s.looks.Unlock()
+		if s.looks.of[j.Rescreen] == run {
+			delete(s.looks.of, j.Rescreen)
+		}
+	}()
+	r, err := s.store.Rescreen(ctx, j.Rescreen)
+	if err != nil || r.State != store.RescreenRunning { // cancelled while it waited, or done
+		return err
 	}
-	switch {
-	case run.ctx.Err() != nil:
-	case err != nil:
-		s.cfg.Logger.Error("a look-back is cut off; the next start goes on with it", slog.String("id", run.id), slog.Any("error", err))
-	case r.State == store.RescreenFailed:
+	k := s.know()
+	if r, err = s.looker.Rescreen(ctx, k.lib, k.id, r, func(int, int) { s.announce() }); err != nil {
+		if now, gone := s.store.Rescreen(context.WithoutCancel(ctx), j.Rescreen); gone == nil && now.State == store.RescreenCancelled {
+			return nil
+		}
+		return fmt.Errorf("look-back %s is cut off and goes on later: %w", j.Rescreen, err)
+	}
+	if r.State == store.RescreenFailed {
 		s.cfg.Logger.Error("a look-back failed", slog.String("reference", r.ReferenceID), slog.String("error", r.Error))
 	}
+	return nil
 }
 
 // CancelRescreen ends a look-back, also one of another program on this database; what it has found is kept, and asking again goes
@@ -184,7 +188,7 @@ func (s *Server) CancelRescreen(ctx context.Context, id string) error {
 	run := s.looks.of[id]
 	s.looks.Unlock()
 	if run == nil {
-		return nil // whoever runs it sees that soon
+		return nil // whoever runs it sees that soon, and whoever takes its job at once
 	}
 	run.cancel()
 	select {

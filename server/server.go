@@ -30,6 +30,7 @@ import (
 	"fentrace/server/auth"
 	"fentrace/server/chunked"
 	"fentrace/server/forward"
+	"fentrace/server/jobs"
 	"fentrace/server/lookback"
 	"fentrace/server/observe"
 	"fentrace/server/seal"
@@ -44,6 +45,8 @@ const (
 	DefaultListen = "127.0.0.1:8080"
 	// DefaultMaxUpload is the largest file accepted, in bytes.
 	DefaultMaxUpload = 32 << 20
+	// DefaultWriteStall is how long a write of an answer may wait for whoever reads it.
+	DefaultWriteStall = 2 * time.Minute
 	// DefaultUser is who a log-in link is for when nobody is named.
 	DefaultUser = "operator"
 
@@ -109,10 +112,26 @@ type Config struct {
 	Certificate, Key string
 	// RequireReason: nothing leaves as evidence pack, STIX or report unless it is said who is given it and why.
 	RequireReason bool
+	// AutoTLS has certificates issued and renewed in place of Certificate; nil: it does not.
+	AutoTLS *AutoTLS
+	// PublicURL is how browsers know this server, such as https://fentrace.example.org; that of the first name of AutoTLS, else URL,
+	// when empty.
+	PublicURL string
+	// LoginProvider lets people log in with OpenID Connect as well; nil: it does not.
+	LoginProvider *LoginProvider
 	// SessionIdle is after how long a browser that does nothing has to log in again; 0: not before auth.SessionLife.
 	SessionIdle time.Duration
 	// MetricsListen is host:port of a second listener, without log-in, that answers Prometheus under /metrics; "": there is none.
 	MetricsListen string
+	// Worker takes jobs by Work, on a Database that servers use, and does nothing else.
+	Worker bool
+	// IndexFrom is a server that prepared references are fetched from, where it has them; nil: they are made here.
+	IndexFrom *IndexSource
+	// JobBeat is how often a program says that it lives to the others that take jobs from the same database, JobWait how long a job
+	// waits after it has failed the first time; jobs.DefaultBeat and jobs.DefaultFirstWait when 0.
+	JobBeat, JobWait time.Duration
+	// WriteStall is after how long somebody who reads nothing of an answer is hung up on; DefaultWriteStall when 0.
+	WriteStall time.Duration
 	// Version of the program, for metrics.
 	Version string
 	// Clock and Logger default to time.Now and slog.Default.
@@ -129,6 +148,7 @@ type Server struct {
 	http       *http.Server
 	chunks     *chunked.Uploads
 	metrics    *observe.Metrics
+	auto       *autoTLS     // nil: certificates come from files, or none does
 	scraped    *http.Server // of metrics; nil: there is none
 	instrument *instrument
 	knows      atomic.Pointer[knowledge] // what scans are answered with; replaced as a whole
@@ -140,9 +160,10 @@ type Server struct {
 	looker     *lookback.Looker
 	looks      struct {
 		sync.Mutex
-		of   map[string]*looking // those that run or wait, by id
-		turn chan struct{}       // full while one runs
+		of map[string]*looking // those that run here, by id
 	}
+	jobs      *jobs.Runner
+	prepared  indexes
 	sender    *forward.Sender // nil: scans stay here
 	sending   sync.WaitGroup
 	logKey    logKey
@@ -164,7 +185,11 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	if cfg.NewIdentifier == nil {
 		cfg.NewIdentifier = func(lib *library.Stack) (Identifier, error) {
-			return identify.New(lib, identify.Options{IndexDir: filepath.Join(cfg.DataDir, IndexFolder)})
+			index := filepath.Join(cfg.DataDir, IndexFolder)
+			if cfg.IndexFrom != nil {
+				fetchIndex(context.WithoutCancel(ctx), cfg.IndexFrom, index, lib.Version(), cfg.Logger)
+			}
+			return identify.New(lib, identify.Options{IndexDir: index})
 		}
 	}
 	if cfg.Listen == "" {
@@ -172,6 +197,9 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	if cfg.MaxUpload <= 0 {
 		cfg.MaxUpload = DefaultMaxUpload
+	}
+	if cfg.WriteStall <= 0 {
+		cfg.WriteStall = DefaultWriteStall
 	}
 	if cfg.Organisation == "" {
 		cfg.Organisation = "Fentrace"
@@ -195,7 +223,8 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	st.Clock = cfg.Clock
 	s := &Server{cfg: cfg, store: st, auth: auth.New(st, cfg.Clock, cfg.SessionIdle), instrument: newInstrument(cfg),
 		packing: make(chan struct{}, 1), ending: make(chan struct{}), stored: make(chan struct{})}
-	s.looks.of, s.looks.turn = map[string]*looking{}, make(chan struct{}, 1)
+	s.prepared = indexes{dir: filepath.Join(cfg.DataDir, IndexFolder), of: map[string]summed{}}
+	s.looks.of = map[string]*looking{}
 	s.background, s.endWork = context.WithCancel(store.ByProgram(context.WithoutCancel(ctx), "server"))
 	if err := s.load(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start server: %w", err), st.Close())
@@ -206,8 +235,14 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err := s.openArchive(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start server: %w", err), st.Close())
 	}
+	if s.jobs, err = s.newJobs(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start server: %w", err), s.looker.Archive.Close(), st.Close())
+	}
 	s.sender = s.newSender()
 	if s.chunks, err = s.newChunked(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start server: %w", err), s.looker.Archive.Close(), st.Close())
+	}
+	if err := errors.Join(s.useProvider(), s.useAutoTLS()); err != nil {
 		return nil, errors.Join(fmt.Errorf("start server: %w", err), s.looker.Archive.Close(), st.Close())
 	}
 	s.metrics = s.newMetrics()
@@ -286,9 +321,6 @@ func headers(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// Now is the time of this server.
-func (s *Server) Now() time.Time { return s.cfg.Clock() }
-
 // Handler returns the whole server as one handler, for use without Run.
 func (s *Server) Handler() http.Handler { return s.echo }
 
@@ -303,7 +335,11 @@ func (s *Server) Listen() error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w (is another Fentrace running? choose another address)", s.cfg.Listen, err)
 	}
-	if s.cfg.Certificate != "" {
+	l = stallListener{l, s.cfg.WriteStall}
+	switch {
+	case s.auto != nil:
+		l = tls.NewListener(l, s.auto.config())
+	case s.cfg.Certificate != "":
 		config, err := tlsConfig(s.cfg.Certificate, s.cfg.Key)
 		if err != nil {
 			return errors.Join(err, l.Close())
@@ -322,6 +358,13 @@ func (s *Server) URL() string {
 	if s.listening != nil {
 		addr = s.listening.Addr().String()
 	}
+	if s.auto != nil {
+		_, port, _ := net.SplitHostPort(addr)
+		if port == "443" {
+			return "https://" + s.cfg.AutoTLS.Names[0]
+		}
+		return "https://" + net.JoinHostPort(s.cfg.AutoTLS.Names[0], port)
+	}
 	if s.cfg.Certificate != "" {
 		return "https://" + addr
 	}
@@ -339,7 +382,10 @@ func (s *Server) Run(ctx context.Context) error {
 	s.startLookingBack(ctx)
 	s.startChunked()
 	s.startCheckpoints()
-	if err := s.startMetrics(); err != nil {
+	if err := s.startJobs(ctx); err != nil {
+		return errors.Join(err, s.Close())
+	}
+	if err := errors.Join(s.startMetrics(), s.startChallenges()); err != nil {
 		return errors.Join(err, s.Close())
 	}
 	failed := make(chan error, 1)
@@ -363,10 +409,13 @@ func (s *Server) Close() error {
 		s.mu.Lock()
 		close(s.ending)
 		s.mu.Unlock()
+		s.jobs.Ending()
 		s.endWork()
 		s.sending.Wait()
 		ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 		defer cancel()
+		stopped := make(chan error, 1)
+		go func() { stopped <- s.jobs.Stop(ctx) }()
 		preview := s.instrument.stopPreview(ctx)
 		err := s.http.Shutdown(ctx)
 		if err != nil {
@@ -380,8 +429,11 @@ func (s *Server) Close() error {
 		if s.scraped != nil {
 			err = errors.Join(err, s.scraped.Close())
 		}
+		if s.auto != nil && s.auto.challenges != nil {
+			err = errors.Join(err, s.auto.challenges.Close())
+		}
 		s.works.Wait()
-		s.closeErr = errors.Join(preview, err, s.instrument.close(), s.looker.Archive.Close(), s.store.Close())
+		s.closeErr = errors.Join(preview, err, <-stopped, s.instrument.close(), s.looker.Archive.Close(), s.store.Close())
 	})
 	return s.closeErr
 }

@@ -40,6 +40,7 @@ type commands struct {
 	Device        deviceCommands       `cmd:"" help:"Find, question or emulate a spectrometer."`
 	Laser         laserCommands        `cmd:"" help:"Switch a laser off."`
 	Serve         serveCommand         `cmd:"" help:"Serve the pages and the programming interface to browsers."`
+	Worker        workerCommand        `cmd:"" help:"Answer batches that were handed to a server, on another machine."`
 	Rescreen      rescreenCommand      `cmd:"" help:"Look through all stored scans: with a new reference, or for what looked like one of them."`
 	Queue         queueCommand         `cmd:"" help:"List the scans that wait to be sent to another server."`
 	Send          sendCommand          `cmd:"" help:"Send the scans that wait to another server."`

@@ -11,6 +11,7 @@ import (
 	"fentrace/library/identify"
 	"fentrace/server/api"
 	"fentrace/server/client/rest"
+	"fentrace/server/exchange/rows"
 	"fentrace/server/store"
 )
 
@@ -48,18 +49,18 @@ var scanColumns = []struct {
 	name string
 	of   func(store.Scan) string
 }{
-	{"id", func(s store.Scan) string { return text(s.ID) }},
+	{"id", func(s store.Scan) string { return rows.Text(s.ID) }},
 	{"acquired", func(s store.Scan) string { return s.Acquired.UTC().Format(time.RFC3339) }},
-	{"file", func(s store.Scan) string { return text(s.Filename) }},
-	{"sha256", func(s store.Scan) string { return text(s.SHA256) }},
-	{"technique", func(s store.Scan) string { return text(s.Technique) }},
-	{"verdict", func(s store.Scan) string { return text(string(s.Verdict)) }},
-	{"headline", func(s store.Scan) string { return text(s.Headline) }},
-	{"county", func(s store.Scan) string { return text(placeOf(s).County) }},
-	{"state", func(s store.Scan) string { return text(placeOf(s).State) }},
-	{"case", func(s store.Scan) string { return text(s.Case) }},
-	{"exhibit", func(s store.Scan) string { return text(s.Exhibit) }},
-	{"officer", func(s store.Scan) string { return text(s.Officer) }},
+	{"file", func(s store.Scan) string { return rows.Text(s.Filename) }},
+	{"sha256", func(s store.Scan) string { return rows.Text(s.SHA256) }},
+	{"technique", func(s store.Scan) string { return rows.Text(s.Technique) }},
+	{"verdict", func(s store.Scan) string { return rows.Text(string(s.Verdict)) }},
+	{"headline", func(s store.Scan) string { return rows.Text(s.Headline) }},
+	{"county", func(s store.Scan) string { return rows.Text(placeOf(s).County) }},
+	{"state", func(s store.Scan) string { return rows.Text(placeOf(s).State) }},
+	{"case", func(s store.Scan) string { return rows.Text(s.Case) }},
+	{"exhibit", func(s store.Scan) string { return rows.Text(s.Exhibit) }},
+	{"officer", func(s store.Scan) string { return rows.Text(s.Officer) }},
 	{"simulated", func(s store.Scan) string {
 		if s.Simulated {
 			return simulatedTag

@@ -42,6 +42,7 @@ type serveCommand struct {
 	TLSKey    string        `name:"tls-key" placeholder:"FILE.pem" help:"The key of the certificate."`
 	Reasons   bool          `name:"require-dissemination-reason" help:"Hand out evidence packs, STIX and reports only if it is said who is given them and why."`
 	Metrics   string        `placeholder:"HOST:PORT" help:"Answer Prometheus under /metrics there, without log-in."`
+	doorFlags
 	dataFlags
 	upstreamFlags
 	portFlags
@@ -81,8 +82,10 @@ func (c *serveCommand) Run(env *environment) error {
 		return usagef("--session-idle %v: a time such as 30m is needed", c.Idle)
 	case c.TokenDays < 0 || time.Duration(c.TokenDays)*24*time.Hour > auth.MaxTokenLife:
 		return usagef("--token-days %d: from 1 to %d", c.TokenDays, int(auth.MaxTokenLife.Hours()/24))
-	case c.User != "" && !c.NewLogin && c.NewToken == "":
+	case c.User != "" && !c.NewLogin && c.NewToken == "" && c.Subject == "":
 		return usagef("--user %s: say with --new-login or --new-token what to make for this person", c.User)
+	case c.Subject != "" && c.User == "":
+		return usagef("--oidc-subject: say with --user whose account it opens")
 	case c.Role != "" && c.User == "":
 		return usagef("--role %s: say with --user whose role it is", c.Role)
 	case c.User == "" && (c.Agency != "" || c.Clearance != ""):
@@ -106,6 +109,9 @@ func (c *serveCommand) Run(env *environment) error {
 		if err := c.setAgency(env.ctx, s); err != nil {
 			return err
 		}
+	}
+	if c.Subject != "" {
+		return s.BindLogin(env.ctx, c.User, c.Subject)
 	}
 	if c.NewLogin {
 		return printLogin(env, s, c.User)
@@ -208,6 +214,9 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 		DataDir: dir, Database: database, Keys: ring, RequireReason: c.Reasons, UploadTLP: mark, Agency: c.Of, Upstream: upstream, Listen: c.Listen, Library: stack, MaxUpload: size,
 		Acquire: c.settings(c.portFlags), Logger: c.logger(env.stderr), MetricsListen: c.Metrics, Certificate: c.TLSCert, Key: c.TLSKey, SessionIdle: c.idle(), Version: programVersion().Version,
 	}
+	if err := c.doors(&config); err != nil {
+		return server.Config{}, err
+	}
 	if c.Port != "" {
 		config.OpenDevice = func(ctx context.Context) (device.Spectrometer, error) { return c.openDevice(ctx, env) }
 		config.Calibration = func(info device.Info) (*calibrated.Calibration, error) { return c.calibration(info, c.Relative) }
@@ -254,7 +263,7 @@ func (c *serveCommand) warnings(env *environment) {
 			fmt.Fprintf(env.stderr, "Warning: the key %s lies in the folder that it protects: move it to another place.\n", plain(path))
 		}
 	}
-	if c.TLSCert != "" {
+	if c.TLSCert != "" || len(c.AutoNames) > 0 {
 		return
 	}
 	host, _, err := net.SplitHostPort(c.Listen)

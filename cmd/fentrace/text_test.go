@@ -76,17 +76,6 @@ func TestARamanLineIsDrawnWhereItIs(t *testing.T) {
 	}
 }
 
-func TestCellsOfATableAreNoFormulas(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{
-		"=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", "\t=1": "'=1", "\r\n@x": "'@x", "a=b": "a=b", "": "", "a\nb": "a b",
-	} {
-		if got := text(in); got != want {
-			t.Errorf("%q became %q, not %q", in, got, want)
-		}
-	}
-}
-
 func TestAnAbsurdlyLargeFileIsRefusedUnread(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "huge.csv")

@@ -217,3 +217,12 @@ func (ix *Index) close() (err error) {
 	}
 	return err
 }
+
+// IndexNames are the names, in the folder of indexes, of the files that hold the index of a library with that version.
+func IndexNames(version string) []string {
+	var out []string
+	for _, t := range techniques() {
+		out = append(out, filepath.Base(indexPath("", version, t)))
+	}
+	return out
+}

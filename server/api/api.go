@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"fentrace/server/lookback"
 	"fentrace/server/report"
 	"fentrace/server/store"
+	"fentrace/server/tlp"
 	"fentrace/spectra"
 )
 
@@ -74,6 +76,23 @@ type Backend interface {
 	ReadAlert(ctx context.Context, id, by string) error
 	// Similar are stored scans that agree with a stored scan, best first. Errors: store.ErrNotFound, search.ErrNotSearchable.
 	Similar(ctx context.Context, scanID string, least float64, limit int) ([]lookback.Similar, error)
+	// NewBatch begins a batch; an empty level is the server's own. Errors: store.ErrInvalid.
+	NewBatch(ctx context.Context, name string, f store.Fields, level tlp.Level) (store.Batch, error)
+	// AddToBatch stores files in a batch and has them answered in the background; added is how many were not in it. Errors:
+	// store.ErrNotFound, store.ErrNotNow, store.ErrFull.
+	AddToBatch(ctx context.Context, id string, files ...store.File) (added int, err error)
+	// CancelBatch ends a batch. Errors: store.ErrNotFound, store.ErrNotNow.
+	CancelBatch(ctx context.Context, id string) error
+	// RetryBatch lets the files of a batch wait again that have no answer. Errors: store.ErrNotFound.
+	RetryBatch(ctx context.Context, id string) (files int, err error)
+	// Jobs are those of the database.
+	Jobs() Jobs
+	// Indexes are the files that hold the prepared references of the library.
+	Indexes() ([]IndexFile, error)
+	// OpenIndex opens one by the SHA-256 of its content. Errors: store.ErrNotFound.
+	OpenIndex(sum string) (*os.File, error)
+	// Now is the time of the server.
+	Now() time.Time
 	// Evidence makes a pack of scans for somebody, and notes that. Errors: those of store.ForExport, store.ErrErased,
 	// store.ErrInvalid, evidence.ErrTooLarge.
 	Evidence(ctx context.Context, ids []string, to store.Release) (pack []byte, name string, err error)
@@ -95,8 +114,6 @@ type Backend interface {
 	Verification() VerificationState
 	// OwnMachine reports whether this machine, its spectrometer and its queue, is that of the agency of who asks.
 	OwnMachine(ctx context.Context) bool
-	// Now is the time of this server.
-	Now() time.Time
 	// Stored returns a channel that is closed when, after this call, a scan is stored or sent on.
 	Stored() <-chan struct{}
 	// Ending is closed when the server ends; long answers end with it.
@@ -114,6 +131,8 @@ type Upload struct {
 	Key store.Key
 	// Answers were given to the spectra before they came here.
 	Answers []store.FieldAnswer
+	// Batch is the file of a batch that this is; nil: it is none.
+	Batch *store.BatchPart
 }
 
 // Limits bound what one request may cost.
@@ -128,6 +147,7 @@ const MaxBody = 64 << 10
 // API is the registered interface.
 type API struct {
 	backend Backend
+	jobs    Jobs
 	store   *store.Store
 	auth    *auth.Service
 	log     *slog.Logger
@@ -149,9 +169,10 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 		"token":   {Type: "http", Scheme: "bearer"},
 	}
 	cfg.Security = []map[string][]string{{"session": {}}, {"token": {}}}
-	a := &API{backend: b, store: st, auth: au, log: log, limits: l, uploads: semaphore.NewWeighted(int64(max(1, l.Uploads)) * l.MaxUpload)}
+	a := &API{backend: b, jobs: b.Jobs(), store: st, auth: au, log: log, limits: l, uploads: semaphore.NewWeighted(int64(max(1, l.Uploads)) * l.MaxUpload)}
 	a.huma = humaecho.New(e, cfg)
 	a.registerLogin()
+	a.registerProvider(e)
 	a.registerUpload()
 	a.registerIdentify()
 	a.registerScans()
@@ -164,6 +185,9 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 	a.registerValidation()
 	a.registerLookBack()
 	a.registerRecords()
+	a.registerBatches()
+	a.registerJobs()
+	a.registerIndex()
 	a.registerEvidence()
 	a.registerEvents()
 	a.registerAdmin()
@@ -171,6 +195,7 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 	for _, path := range []string{cfg.OpenAPIPath + ".json", cfg.OpenAPIPath + "-3.0.json", cfg.OpenAPIPath + ".yaml", cfg.OpenAPIPath + "-3.0.yaml"} {
 		au.Needs(http.MethodGet, path, auth.Account)
 	}
+	allowNull(a.huma.OpenAPI().Components.Schemas)
 	return a
 }
 

@@ -29,6 +29,9 @@ var audits = map[string]string{
 	// Asked for again and again by pages that are open, or about the account and the machine itself: no records.
 	"events": auditNone, "me": auditNone, "device": auditNone, "list-tokens": auditNone,
 	"library": auditNone, "library-substances": auditNone, "library-validation": auditNone,
+	// Counts of batches, for pages that are open; jobs by their ids.
+	"batches": auditNone, "batch": auditNone, "batch-sums": auditNone, "jobs": auditNone, "dead-jobs": auditNone, "job": auditNone, "workers": auditNone,
+	"indexes": auditNone, "index": auditNone,
 	// Hashes and signatures.
 	"log-checkpoint": auditNone, "log-key": auditNone, "log-inclusion": auditNone, "log-consistency": auditNone, "verification": auditNone,
 	// Switch a lamp, ask again, log in and out: in the log by themselves, or nothing of a record.

@@ -35,6 +35,8 @@ func (a *API) registerEvents() {
 			"Events named alerts, without id, say in the same way how many alerts nobody has read: {\"unread\"}. " +
 			"Events named rescreen, without id, are looks through the past, each as GET /v1/rescreens lists it: first those that run, then whenever one has begun, " +
 			"got further or ended; one of another program on the same database is told a little later. " +
+			"Events named batch, without id, are batches as GET /v1/batches lists them: first those that are worked on, then whenever one has changed, twice a second at " +
+			"most. Events named jobs, without id, say how many jobs there are: {\"waiting\",\"running\",\"failing\",\"dead\"}. " +
 			"Events named frame, without id and not kept, are what the detector sees, thinned out.",
 		Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{
 			"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}}}
@@ -86,7 +88,7 @@ func (a *API) stream(hc huma.Context, last int64) {
 	seen, _ := a.backend.Live() // what is past is not shown
 	// An id without data is no event, but where a reader goes on that is cut off before the first one.
 	ok := send(": listening\nid: %d\n\n", last)
-	queue, unread, rescreens := "", 0, followed{}
+	queue, unread, rescreens, batches := "", 0, followed{}, toldBatches{}
 	who, _ := auth.From(ctx)
 	machine := who.May(auth.ScansTake) && a.backend.OwnMachine(ctx)
 	for ok && a.auth.Same(ctx, who) { // else it begins anew, as what it is now
@@ -123,10 +125,14 @@ func (a *API) stream(hc huma.Context, last int64) {
 		if who.May(auth.IntelligenceRead) && (!a.sendAlerts(ctx, &unread, send) || !a.sendRescreens(ctx, &rescreens, send)) {
 			return
 		}
+		if who.May(auth.RecordsRead) && !a.sendBatches(ctx, &batches, send) || who.May(auth.JobsManage) && !a.sendJobs(ctx, &batches, send) {
+			return
+		}
 		select {
 		case <-stored:
 		case <-next:
 		case <-rescreens.again():
+		case <-batches.again():
 		case <-beat.C:
 			ok = send(": still here\n\n")
 		case <-a.backend.Ending():

@@ -56,6 +56,8 @@ type TokenInfo struct {
 	Scope   string     `json:"scope" enum:"all,read,upload" doc:"what it may be used for, besides what the role of its user allows"`
 	Created time.Time  `json:"created"`
 	Expires *time.Time `json:"expires" doc:"null: not by itself"`
+	Used    *time.Time `json:"used" doc:"when it was used last, to a minute; null: never"`
+	From    string     `json:"used_from" doc:"the address it was used from then"`
 }
 
 func (a *API) registerLogin() {

@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -59,6 +61,7 @@ var statuses = []struct {
 	{store.ErrExists, http.StatusConflict},
 	{store.ErrKeyUsed, http.StatusUnprocessableEntity},
 	{store.ErrClosed, http.StatusConflict},
+	{store.ErrNotNow, http.StatusConflict},
 	{store.ErrElsewhere, http.StatusForbidden},
 	{store.ErrMarked, http.StatusForbidden},
 	{store.ErrWithheld, http.StatusUnprocessableEntity}, // not a conflict, which whoever sends on would try again
@@ -211,13 +214,18 @@ func ErrorHandler(log *slog.Logger) echo.HTTPErrorHandler {
 	}
 }
 
+// echoPath is a path as Echo names its parameters.
+func echoPath(path string) string {
+	return strings.NewReplacer("{", ":", "}", "").Replace(path)
+}
+
 // LimitBody refuses bodies that are too large: at once when Content-Length says so, else as soon as the limit has
-// been read. maxUpload applies to POST /v1/scans and /v1/identify, to laboratory reports and to pieces of uploads, MaxBody to everything else.
+// been read. maxUpload applies to POST /v1/scans and /v1/identify, to laboratory reports, to files of batches and to pieces of uploads, MaxBody to everything else.
 func LimitBody(maxUpload int64) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r, limit := c.Request(), int64(MaxBody)
-			if r.Method == http.MethodPost && (c.Path() == uploadPath || c.Path() == IdentifyPath || c.Path() == reportRoute) || strings.HasPrefix(r.URL.Path, chunked.Path) {
+			if r.Method == http.MethodPost && (c.Path() == uploadPath || c.Path() == IdentifyPath || c.Path() == echoPath(batchFilesPath) || c.Path() == echoPath(reportPath)) || strings.HasPrefix(r.URL.Path, chunked.Path) {
 				limit = maxUpload
 			}
 			if r.ContentLength > limit {
@@ -226,9 +234,34 @@ func LimitBody(maxUpload int64) echo.MiddlewareFunc {
 				return echo.NewHTTPError(http.StatusRequestEntityTooLarge, tooLarge(limit))
 			}
 			r.Body = http.MaxBytesReader(c.Response(), r.Body, limit)
+			if limit > MaxBody {
+				return next(c)
+			}
+			// Read here, a body that breaks off is the caller's mistake and not ours.
+			body, err := io.ReadAll(r.Body)
+			var tooBig *http.MaxBytesError
+			switch {
+			case errors.As(err, &tooBig):
+				return err
+			case err != nil:
+				return echo.NewHTTPError(http.StatusBadRequest, "the body could not be read to its end: "+bodyError(err))
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
 			return next(c)
 		}
 	}
+}
+
+// bodyError says why a body broke off, without the addresses that errors of the network name.
+func bodyError(err error) string {
+	var away net.Error
+	switch {
+	case errors.As(err, &away) && away.Timeout():
+		return "it took too long"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "it is shorter than was announced"
+	}
+	return "it is not sent as HTTP says"
 }
 
 // CheckQuery refuses what would otherwise be dropped in silence: query strings that do not parse and parameters

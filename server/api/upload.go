@@ -129,6 +129,14 @@ func (a *API) registerUpload() {
 	op.Responses["200"] = &huma.Response{Description: "The content was stored before", Content: op.Responses["201"].Content}
 }
 
+// readBody reads the bytes of a file, which may take their time.
+func readBody(request huma.Context) ([]byte, error) {
+	// A recorder in a test knows no deadlines; a connection does.
+	_ = request.SetReadDeadline(time.Now().Add(uploadTime))
+	defer func() { _ = request.SetReadDeadline(time.Time{}) }()
+	return readAll(request.BodyReader())
+}
+
 // leastWeight of an upload, bytes: what is made of it takes memory too.
 const leastWeight = 1 << 20
 

@@ -14,7 +14,9 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	lru "github.com/hashicorp/golang-lru/v2"
 
+	"fentrace/server/oidc"
 	"fentrace/server/store"
 )
 
@@ -47,14 +49,17 @@ type Service struct {
 	idle     time.Duration // 0: sessions that are not used stay open as long as others
 	throttle *throttle
 	limits   *limits
-	hashing  chan struct{}         // bounds the memory that concurrent password checks take
-	needs    map[string]Permission // by method and route; complete before the first request
+	provider *oidc.Provider // nil: there is none
+	rules    ProviderRules
+	touched  *lru.Cache[string, time.Time] // hashes of access tokens, since when it is known that they were used
+	hashing  chan struct{}                 // bounds the memory that concurrent password checks take
+	needs    map[string]Permission         // by method and route; complete before the first request
 	refusals refusals
 }
 
 // New returns a Service over st; clock tells the time. Sessions that are not used for idle, to a minute, end; 0: they do not.
 func New(st *store.Store, clock func() time.Time, idle time.Duration) *Service {
-	return &Service{store: st, clock: clock, idle: idle, throttle: newThrottle(clock), limits: newLimits(), hashing: make(chan struct{}, 2), needs: map[string]Permission{}, refusals: refusals{of: map[store.Refusal]*counted{}}}
+	return &Service{store: st, clock: clock, idle: idle, throttle: newThrottle(clock), limits: newLimits(), touched: newTouched(), hashing: make(chan struct{}, 2), needs: map[string]Permission{}, refusals: refusals{of: map[store.Refusal]*counted{}}}
 }
 
 // NewCode makes a one-time log-in code for user, creating the account, as an operator's, when there is none. It opens

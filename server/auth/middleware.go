@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/labstack/echo/v4"
 
 	"fentrace/server/observe"
@@ -103,6 +104,9 @@ func (s *Service) let(next echo.HandlerFunc) echo.HandlerFunc {
 		ctx := context.WithValue(r.Context(), callerKey{}, caller)
 		c.SetRequest(r.WithContext(store.As(ctx, store.Principal{User: caller.User, Role: caller.Role, Agency: caller.Agency, Clearance: caller.Clearance,
 			Request: observe.RequestID(ctx), Address: Host(r.RemoteAddr)})))
+		if caller.Session == "" {
+			s.touch(ctx, caller.token, Host(r.RemoteAddr))
+		}
 		if caller.Session == "" && !allows(caller.Scope, r.Method, c.Path()) {
 			return echo.NewHTTPError(http.StatusForbidden, fmt.Sprintf("this access token is for %q only", caller.Scope))
 		}
@@ -174,6 +178,23 @@ func (s *Service) sessionUser(ctx context.Context, session string) (store.User, 
 		}
 	}
 	return u, err
+}
+
+// touch notes, once a minute, that an access token is used. It is for whoever looks at the list of tokens: a request is answered also
+// when it cannot be written, as on a full disk.
+func (s *Service) touch(ctx context.Context, token []byte, from string) {
+	now := s.clock()
+	if at, ok := s.touched.Get(string(token)); ok && now.Sub(at) < touchEvery {
+		return
+	}
+	if s.store.TouchToken(ctx, token, from, now, touchEvery) == nil {
+		s.touched.Add(string(token), now)
+	}
+}
+
+func newTouched() *lru.Cache[string, time.Time] {
+	c, _ := lru.New[string, time.Time](maxLimited) // fails for a size below 1 only
+	return c
 }
 
 // tooMany tells an address that it asks too often without being logged in.

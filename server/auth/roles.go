@@ -61,6 +61,8 @@ const (
 	ReviewsMake Permission = "reviews.make"
 	// LookBack: look through the past with a reference.
 	LookBack Permission = "lookback.run"
+	// JobsManage: see what is done in the background, by ids only, try again what was given up, and take it away.
+	JobsManage Permission = "jobs.manage"
 	// Export: have records in the forms that partners' programs read: STIX, GeoJSON. Nothing that is marked AMBER+STRICT or RED, and of
 	// another agency nothing that is AMBER, is handed out whoever asks.
 	Export Permission = "records.export"
@@ -85,13 +87,13 @@ const (
 var Permissions = map[string][]Permission{
 	RoleTechnician:    {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, RecordsAmend},
 	RoleChemist:       {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, RecordsAmend, ResultsEnter},
-	RoleReviewer:      {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, RecordsAmend, ResultsEnter, ReviewsMake, ReferencesDecide, LookBack, ReleasesRead, HoldsSet},
+	RoleReviewer:      {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, RecordsAmend, ResultsEnter, ReviewsMake, ReferencesDecide, LookBack, JobsManage, ReleasesRead, HoldsSet},
 	RoleAnalyst:       {Account, LibraryRead, RecordsRead, IntelligenceRead, LookBack},
 	RoleDisseminator:  {Account, LibraryRead, RecordsRead, IntelligenceRead, Export, ReleasesRead},
 	RoleAuditor:       {Account, AuditRead},
-	RoleAdministrator: {Account, PeopleManage, SharesManage, AgenciesManage},
+	RoleAdministrator: {Account, JobsManage, PeopleManage, SharesManage, AgenciesManage},
 	RolePublic:        {Account, LibraryRead, RecordsRead, IntelligenceRead},
-	RoleOperator: {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, RecordsAmend, ResultsEnter, ReviewsMake, ReferencesDecide, LookBack, Export, ReleasesRead, HoldsSet,
+	RoleOperator: {Account, LibraryRead, RecordsRead, IntelligenceRead, ScansTake, RecordsAmend, ResultsEnter, ReviewsMake, ReferencesDecide, LookBack, JobsManage, Export, ReleasesRead, HoldsSet,
 		PeopleManage, SharesManage, AuditRead},
 }
 

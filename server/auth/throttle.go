@@ -94,3 +94,10 @@ func (t *throttle) forget(now time.Time) {
 		delete(t.failures, k)
 	}
 }
+
+// forgetAll opens every door again.
+func (t *throttle) forgetAll() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	clear(t.failures)
+}

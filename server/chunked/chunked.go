@@ -58,8 +58,8 @@ type Config struct {
 	// User is who sends a request.
 	User func(context.Context) string
 	// Check reports what is wrong with what a sender says of a file, before it is sent.
-	Check func(said map[string]string) error
-	// Receive stores a file and returns its scan. When it has returned the file is on the disk.
+	Check func(ctx context.Context, said map[string]string) error
+	// Receive stores a file and returns its scan; empty when it is answered later. When it has returned the file is on the disk.
 	Receive func(context.Context, File) (scanID string, err error)
 	// Told is the HTTP status of an error, of Check, of Receive or of the disk, and what a sender is told of it.
 	Told func(error) (status int, text string)
@@ -144,7 +144,7 @@ func (u *Uploads) begin(h handler.HookEvent) (handler.HTTPResponse, handler.File
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	user, said := u.User(h.Context), said(h.Upload)
-	if err := u.Check(said); err != nil {
+	if err := u.Check(h.Context, said); err != nil {
 		return handler.HTTPResponse{}, handler.FileInfoChanges{}, u.refusal(err)
 	}
 	n := 0
@@ -178,6 +178,9 @@ func (u *Uploads) finish(h handler.HookEvent) (handler.HTTPResponse, error) {
 	id, err := u.receive(h.Context, h.Upload)
 	if err != nil {
 		return handler.HTTPResponse{}, u.refusal(err)
+	}
+	if id == "" {
+		return handler.HTTPResponse{}, nil
 	}
 	return handler.HTTPResponse{Header: handler.HTTPHeader{ScanHeader: id}}, nil
 }

@@ -23,6 +23,8 @@ type Arrival struct {
 	Key Key
 	// Answers are kept beside the answers given here.
 	Answers []FieldAnswer
+	// Batch, unless nil, is the file of a batch that is answered with this.
+	Batch *BatchPart
 	// Queue puts the file at the end of the outbox unless it was ever in it.
 	Queue bool
 }
@@ -52,6 +54,11 @@ func arrive(ctx context.Context, tx queries, agency, sum string, a Arrival, isNe
 	}
 	if err := insertFieldAnswers(ctx, tx, agency, sum, a.Answers); err != nil {
 		return false, err
+	}
+	if a.Batch != nil {
+		if err := finishFile(ctx, tx, sum, *a.Batch, now); err != nil {
+			return false, err
+		}
 	}
 	if a.Queue {
 		if _, err := enqueue(ctx, tx, "h.agency = ? AND h.sha256 = ?", agency, sum); err != nil {

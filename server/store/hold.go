@@ -55,7 +55,7 @@ func (s *Store) SetHold(ctx context.Context, scanID, reason, by string, now time
 	return h, err
 }
 
-// ReleaseHold lets a scan be erased again. Errors wrap ErrNotFound when it is not held, and ErrInvalid.
+// ReleaseHold lets a scan be erased again. Errors wrap ErrNotFound when it is not held, ErrElsewhere and ErrInvalid.
 func (s *Store) ReleaseHold(ctx context.Context, scanID, why, by string, now time.Time) error {
 	if err := needReason(why); err != nil {
 		return err
@@ -77,13 +77,16 @@ func (s *Store) ReleaseHold(ctx context.Context, scanID, why, by string, now tim
 
 // holdable reports why holds on a scan are not for whoever asks to set or to release.
 func holdable(ctx context.Context, tx queries, scanID string) error {
-	may, args, err := own(ctx, "s")
+	see, args, err := visible(ctx, "s")
 	if err != nil {
 		return err
 	}
-	var key string
-	err = tx.QueryRowContext(ctx, "SELECT s.spectrum_key FROM scans s WHERE s.id = ? AND "+may, append([]any{scanID}, args...)...).Scan(&key)
-	return found(err, key, scanID)
+	var agency, key string
+	err = tx.QueryRowContext(ctx, "SELECT s.agency, s.spectrum_key FROM scans s WHERE s.id = ? AND "+see, append([]any{scanID}, args...)...).Scan(&agency, &key)
+	if err := found(err, key, scanID); err != nil {
+		return err
+	}
+	return mine(ctx, agency)
 }
 
 func needReason(text string) error {

@@ -11,13 +11,21 @@ import (
 
 // notLogged are the functions that write what says nothing of what somebody did to a record or an account, and why.
 var notLogged = map[string]string{
+	"SpendToken":      "the session that follows is logged",
+	"TouchToken":      "when a token was used last is kept beside it; what it was used for is logged",
 	"AddCheckpoint":   "it is about the log itself",
 	"NotSent":         "nothing left, and it is tried again and again",
 	"TouchSession":    "it is used all the time",
 	"UseFactor":       "the log-in is in the log",
-	"SaveRescreen":    "how far a look-back is; its beginning and its end are in the log",
 	"BeginComparison": "how far a comparison is; the change of the library and its end are in the log",
 	"AddTruthAnswer":  "the same",
+	"openQueue":       "it makes the tables of the job queue",
+	"InsertLookBack":  "the beginning of the look-back is in the log",
+	"Gather":          "it shares out files of a batch that are in the log",
+	"Single":          "the same",
+	"MoveJobs":        "what a job does is in the log",
+	"Beat":            "it says all the time that a program lives",
+	"RemoveWorker":    "it forgets a program that has ended",
 }
 
 // Whatever writes to the database, by itself or by what it calls, notes in the log what was done.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 )
@@ -64,10 +65,16 @@ func OpenPostgres(ctx context.Context, address string, options ...Option) (*Stor
 	}
 	reading := maps.Clone(session)
 	reading["default_transaction_read_only"] = "on"
+	listen, err := listenPool(ctx, config)
+	if err != nil {
+		return nil, err
+	}
 	var bound patience // set once the tables are up to date: that may take long
 	asking := config.Copy()
 	asking.DialFunc = bound.dial
-	s, err := newStore(ctx, postgres, openPool(asking, session), openPool(asking, reading), options)
+	jobs := openPool(asking, session)
+	jobs.SetMaxOpenConns(riverConnections)
+	s, err := newStore(ctx, postgres, openPool(asking, session), openPool(asking, reading), queue{on: jobs, listen: listen}, options)
 	if err != nil {
 		return nil, fmt.Errorf("open database %s of %s on %s, port %d: %w", config.Database, config.User, config.Host, config.Port, err)
 	}
@@ -140,6 +147,17 @@ func openPool(config *pgx.ConnConfig, settings map[string]string) *sql.DB {
 		_, err := conn.Exec(ctx, "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")
 		return err
 	}))
+}
+
+// listenPool has the one connection that hears of new jobs; it is opened when there is somebody to tell.
+func listenPool(ctx context.Context, config *pgx.ConnConfig) (*pgxpool.Pool, error) {
+	c, err := pgxpool.ParseConfig("")
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrAddress, err)
+	}
+	c.ConnConfig = config.Copy()
+	c.MinConns, c.MaxConns = 0, 1
+	return pgxpool.NewWithConfig(ctx, c)
 }
 
 // migrating lets one program at a time change the tables, and none write meanwhile.

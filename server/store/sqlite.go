@@ -45,7 +45,7 @@ func Open(ctx context.Context, dir string, options ...Option) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s for reading: %w", path, err), w.Close())
 	}
-	s, err := newStore(ctx, sqlite, w, r, options)
+	s, err := newStore(ctx, sqlite, w, r, queue{on: w}, options)
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}

@@ -27,6 +27,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrExists   = errors.New("exists already")
 	ErrInvalid  = errors.New("cannot be stored")
+	// ErrNotNow: what is to be changed is in a state in which it cannot be.
+	ErrNotNow = errors.New("not possible now")
 	// ErrAddress: of a PostgreSQL database (see OpenPostgres).
 	ErrAddress = errors.New("the address of the database cannot be used")
 	// ErrFull: nothing of the transaction was stored, everything stored before is kept.
@@ -59,6 +61,7 @@ type Store struct {
 	bound *patience
 	keys  *seal.Ring // nil: what comes is stored plain
 
+	queue queue
 	// Clock tells the time for the log; time.Now when nil. It is set before the store is used.
 	Clock func() time.Time
 
@@ -82,8 +85,8 @@ func OpenDatabase(ctx context.Context, dir, address string, options ...Option) (
 	return OpenPostgres(ctx, address, options...)
 }
 
-// newStore brings the tables up to date and puts a store together; it closes w and pool when it cannot.
-func newStore(ctx context.Context, d *dialect, w, pool *sql.DB, options []Option) (*Store, error) {
+// newStore brings the tables up to date and puts a store together; it closes w, pool and q when it cannot.
+func newStore(ctx context.Context, d *dialect, w, pool *sql.DB, q queue, options []Option) (*Store, error) {
 	w.SetMaxOpenConns(1)
 	pool.SetMaxOpenConns(readers)
 	pool.SetMaxIdleConns(readers)
@@ -91,7 +94,7 @@ func newStore(ctx context.Context, d *dialect, w, pool *sql.DB, options []Option
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{recent: recent, d: d, w: w, pool: pool, r: queries{on: pool, d: d}}
+	s := &Store{recent: recent, d: d, w: w, pool: pool, r: queries{on: pool, d: d}, queue: q}
 	for _, o := range options {
 		o(s)
 	}
@@ -100,6 +103,9 @@ func newStore(ctx context.Context, d *dialect, w, pool *sql.DB, options []Option
 	}
 	if err := d.migrate(ctx, w); err != nil {
 		return nil, errors.Join(fmt.Errorf("bring tables up to date: %w", d.named(ctx, err)), s.Close())
+	}
+	if err := s.openQueue(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("bring tables up to date: %w", err), s.Close())
 	}
 	if err := s.noteKey(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("note the encryption key: %w", err), s.Close())
@@ -159,7 +165,7 @@ func (d *dialect) up(ctx context.Context, db *sql.DB) error {
 // Close closes all connections; the store cannot be used after.
 func (s *Store) Close() error {
 	s.together.ended.Wait()
-	return errors.Join(s.pool.Close(), s.w.Close())
+	return errors.Join(s.queue.close(s.w), s.pool.Close(), s.w.Close())
 }
 
 func micros(t time.Time) int64 { return t.UnixMicro() }

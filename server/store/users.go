@@ -32,6 +32,8 @@ type Token struct {
 	Scope    string // what it may be used for
 	Created  time.Time
 	Expires  *time.Time // nil: not by itself
+	Used     *time.Time // when it was used last, to a minute; nil: never
+	From     string     // the address it was used from then
 }
 
 // MaxTokens is how many access tokens one user may hold.
@@ -208,7 +210,7 @@ func (s *Store) AddToken(ctx context.Context, t Token, user string, hash []byte)
 
 // Tokens returns the user's access tokens, oldest first, those that have expired as well.
 func (s *Store) Tokens(ctx context.Context, user string) ([]Token, error) {
-	rows, err := s.r.QueryContext(ctx, `SELECT id, name, scope, created, expires FROM tokens WHERE "user" = ? ORDER BY created, id`, user)
+	rows, err := s.r.QueryContext(ctx, `SELECT id, name, scope, created, expires, used, used_from FROM tokens WHERE "user" = ? ORDER BY created, id`, user)
 	if err != nil {
 		return nil, fmt.Errorf("read tokens: %w", err)
 	}
@@ -217,13 +219,17 @@ func (s *Store) Tokens(ctx context.Context, user string) ([]Token, error) {
 	for rows.Next() {
 		var t Token
 		var created int64
-		var expires *int64
-		if err := rows.Scan(&t.ID, &t.Name, &t.Scope, &created, &expires); err != nil {
+		var expires, used *int64
+		if err := rows.Scan(&t.ID, &t.Name, &t.Scope, &created, &expires, &used, &t.From); err != nil {
 			return nil, fmt.Errorf("read tokens: %w", err)
 		}
 		if t.Created = fromMicros(created); expires != nil {
 			at := fromMicros(*expires)
 			t.Expires = &at
+		}
+		if used != nil {
+			at := fromMicros(*used)
+			t.Used = &at
 		}
 		out = append(out, t)
 	}

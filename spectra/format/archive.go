@@ -182,6 +182,9 @@ func (a *archive) zip(prefix, name string, raw []byte, depth int) error {
 	return nil
 }
 
+// IsArchive tells by its name whether a file is an archive of files.
+func IsArchive(name string) bool { return strings.EqualFold(path.Ext(name), ".zip") }
+
 // zipName is what a zip archive that cannot be opened is by its extension.
 func zipName(name string) string {
 	switch ext := strings.ToLower(path.Ext(name)); ext {

@@ -158,6 +158,12 @@ type CreatedBody struct {
 
 	// Token shown this once
 	Token string `json:"token"`
+
+	// Used when it was used last, to a minute; null: never
+	Used *time.Time `json:"used"`
+
+	// UsedFrom the address it was used from then
+	UsedFrom string `json:"used_from"`
 }
 
 // Decision defines model for Decision.
@@ -555,6 +561,12 @@ type Verification = store.Verification
 
 // VerificationState defines model for VerificationState.
 type VerificationState = api.VerificationState
+
+// WaysOutputBody defines model for WaysOutputBody.
+type WaysOutputBody struct {
+	// Provider name of the log-in provider that /v1/login/provider leads to; empty: there is none
+	Provider string `json:"provider"`
+}
 
 // AlertsParams defines parameters for Alerts.
 type AlertsParams struct {
@@ -1397,6 +1409,11 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/log/verification (the `BeginVerification` operationId).
 	BeginVerification(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LoginWays How one may log in besides by code and password
+	//
+	// Corresponds with GET /v1/login (the `LoginWays` operationId).
+	LoginWays(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// LoginWithBody Log in with a one-time code, or with name and password
 	//
@@ -2535,6 +2552,21 @@ func (c *Client) Verification(ctx context.Context, reqEditors ...RequestEditorFn
 // Corresponds with POST /v1/log/verification (the `BeginVerification` operationId).
 func (c *Client) BeginVerification(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewBeginVerificationRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LoginWays How one may log in besides by code and password
+//
+// Corresponds with GET /v1/login (the `LoginWays` operationId).
+func (c *Client) LoginWays(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLoginWaysRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -5261,6 +5293,33 @@ func NewBeginVerificationRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewLoginWaysRequest constructs an http.Request for the LoginWays method
+func NewLoginWaysRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/login")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewLoginRequest calls the generic Login builder with application/json body
 func NewLoginRequest(server string, body LoginJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -7335,6 +7394,12 @@ func (o Operations) Verification(ctx context.Context) (VerificationState, error)
 func (o Operations) BeginVerification(ctx context.Context) (VerificationState, error) {
 	rsp, err := o.Client.BeginVerification(ctx)
 	return answer[VerificationState](rsp, err)
+}
+
+// LoginWays: How one may log in besides by code and password.
+func (o Operations) LoginWays(ctx context.Context) (WaysOutputBody, error) {
+	rsp, err := o.Client.LoginWays(ctx)
+	return answer[WaysOutputBody](rsp, err)
 }
 
 // Login: Log in with a one-time code, or with name and password.

@@ -413,6 +413,68 @@ export interface Rescreen {
   hits: number;
 }
 
+/** Files that were handed in together. */
+export interface Batch {
+  id: string;
+  name: string;
+  created: string;
+  created_by: string;
+  tlp: string;
+  cancelled: string | null;
+  files: number;
+  waiting: number;
+  done: number;
+  failed: number;
+  left: number;
+  scans: number;
+  rate: number;
+  seconds_to_go: number | null;
+}
+
+export interface BatchFile {
+  number: number;
+  sha256: string;
+  name: string;
+  state: "waiting" | "done" | "failed" | "cancelled";
+  error: string;
+  scans: number;
+  scan_id: string;
+  verdict: string;
+  headline: string;
+  simulated: boolean;
+}
+
+/** What is done in the background; discarded: given up. */
+export interface Job {
+  id: number;
+  kind: string;
+  title: string;
+  state: string;
+  about: Record<string, unknown>;
+  attempt: number;
+  max_attempts: number;
+  created: string;
+  scheduled: string;
+  tried: string | null;
+  by: string;
+  error: string;
+}
+
+export interface JobNumbers {
+  waiting: number;
+  running: number;
+  failing: number;
+  dead: number;
+}
+
+export interface JobWorker {
+  id: string;
+  server: boolean;
+  host: string;
+  library: string;
+  started: string;
+}
+
 export interface SimilarScan {
   scan_id: string;
   score: number;
@@ -594,6 +656,7 @@ export const api = {
     const name = /filename="?([^";]+)"?/.exec(response.headers.get("Content-Disposition") ?? "")?.[1] ?? "fentrace";
     download(name, await response.blob());
   },
+  loginWays: () => getJSON<{ provider: string }>("/v1/login"),
   login: (body: { code: string } | { user: string; password: string; second?: string }) => postJSON("/v1/login", body),
   logout: () => request("/v1/logout", { method: "POST" }),
   me: () => getJSON<Me>("/v1/me"),
@@ -662,6 +725,21 @@ export const api = {
   onAlerts: (callback: (alerts: { unread: number }) => void): (() => void) => onEvent("alerts", callback),
   /** The same for each step of a look through the past; at first for those that run. */
   onRescreen: (callback: (rescreen: Rescreen) => void): (() => void) => onEvent("rescreen", callback),
+  batches: async (signal?: AbortSignal) => (await getJSON<{ batches: Batch[] | null }>("/v1/batches", signal)).batches ?? [],
+  batch: (id: string, signal?: AbortSignal) => getJSON<Batch>(`/v1/batches/${encodeURIComponent(id)}`, signal),
+  newBatch: async (name: string) => (await (await postJSON("/v1/batches", { name })).json()) as Batch,
+  batchFiles: (id: string, after: number, signal?: AbortSignal) => getJSON<{ files: BatchFile[] | null; next: number }>(`/v1/batches/${encodeURIComponent(id)}/files?limit=1000&after=${after}`, signal),
+  batchSums: (id: string, after: string) => getJSON<{ sha256: string[] | null; next: string }>(`/v1/batches/${encodeURIComponent(id)}/sums?after=${after}`),
+  addToBatch: (id: string, name: string, file: Blob) => request(`/v1/batches/${encodeURIComponent(id)}/files?filename=${encodeURIComponent(name)}`, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file }),
+  cancelBatch: (id: string) => postJSON(`/v1/batches/${encodeURIComponent(id)}/cancel`, {}),
+  retryBatch: (id: string) => postJSON(`/v1/batches/${encodeURIComponent(id)}/retry`, {}),
+  jobs: (state: string, signal?: AbortSignal) => getJSON<{ jobs: Job[] | null; next: number; counts: Record<string, Record<string, number>> }>(state === "discarded" ? "/v1/jobs/dead" : `/v1/jobs${state ? `?state=${state}` : ""}`, signal),
+  workers: async (signal?: AbortSignal) => (await getJSON<{ workers: JobWorker[] | null }>("/v1/workers", signal)).workers ?? [],
+  changeJob: (id: number, how: "retry" | "discard" | "cancel") => postJSON(`/v1/jobs/${id}/${how}`, {}),
+  /** The same whenever a batch has changed, twice a second at most. */
+  onBatch: (callback: (batch: Batch) => void): (() => void) => onEvent("batch", callback),
+  /** The same whenever the numbers of jobs have changed. */
+  onJobs: (callback: (jobs: JobNumbers) => void): (() => void) => onEvent("jobs", callback),
   /** The same for each frame while the spectrometer works. */
   onFrame: (callback: (frame: LiveFrame) => void): (() => void) => onEvent("frame", callback),
 };

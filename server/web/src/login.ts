@@ -57,6 +57,22 @@ document.getElementById("app")!.append(
     h("p", { class: "hint" }, presumptive)),
 );
 
+// Log-in with a provider is offered only where one is set up, and says what came of the last attempt.
+const failures: Record<string, string> = {
+  unavailable: "The log-in provider cannot be reached now. A code or a password works as ever.",
+  refused: "The log-in at the provider was not accepted. Begin again; it works once, in the browser it was begun in.",
+  second: "A second factor is needed, and the provider did not ask for it.",
+  account: "The provider knows you, but no account here is yours. An administrator makes or binds one.",
+  throttled: "There were too many failed log-ins. Wait a minute, then try again.",
+};
+const failed = failures[new URLSearchParams(location.search).get("failed") ?? ""];
+if (failed) message.replaceChildren(h("p", { role: "alert" }, failed));
+void api.loginWays().then(({ provider }) => {
+  if (!provider) return;
+  const next = encodeURIComponent(nextPath(location.search));
+  message.after(h("a", { class: "button primary", href: `/v1/login/provider?next=${next}` }, `Log in with ${provider}`));
+}, () => undefined); // the forms are there all the same
+
 // The code leaves the address bar and the history at once: it must not be copied along with a link.
 const printed = new URLSearchParams(location.hash.slice(1)).get("code");
 if (printed) {

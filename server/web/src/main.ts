@@ -7,6 +7,8 @@ import "./styles/print.css";
 import { h } from "./dom";
 import { accountPage } from "./pages/account";
 import { adminPage } from "./pages/admin";
+import { batchPage, batchesPage } from "./pages/batch";
+import { jobsPage } from "./pages/jobs";
 import { libraryPage } from "./pages/library";
 import { logPage } from "./pages/log";
 import { mapPage } from "./pages/map";
@@ -34,6 +36,9 @@ function match(path: string[]): { page: Page; title: string } {
   if (path[0] === "reviews" && path.length === 1) return { page: reviewsPage, title: "Reviews" };
   if (path[0] === "map" && path.length === 1) return { page: mapPage, title: "Map" };
   if (path[0] === "library" && path.length === 1) return { page: libraryPage, title: "Library" };
+  if (path[0] === "batches" && path.length === 1) return { page: batchesPage, title: "Batches" };
+  if (path[0] === "batches" && path.length === 2) return { page: batchPage, title: "Batch" };
+  if (path[0] === "jobs" && path.length === 1) return { page: jobsPage, title: "Jobs" };
   if (path[0] === "queue" && path.length === 1) return { page: queuePage, title: "Unsent scans" };
   if (path[0] === "log" && path.length === 1) return { page: logPage, title: "Log" };
   if (path[0] === "admin" && path.length === 1) return { page: adminPage, title: "Admin" };

@@ -1,0 +1,47 @@
+// What is done in the background: how much waits, and what was given up, with its error and a way to try it again.
+import { api, type Job, type JobWorker } from "../api";
+import { h } from "../dom";
+import { count, instant } from "../format";
+import { problemBox } from "../problem";
+import type { Page } from "../router";
+
+const states: [string, string][] = [["discarded", "Given up"], ["retryable", "Failed, tried again later"], ["running", "Running"], ["available", "Waiting"], ["completed", "Done"], ["cancelled", "Cancelled"]];
+
+export const jobsPage: Page = (host) => {
+  const left = new AbortController();
+  let state = "discarded";
+  const body = h("div", {});
+  const problems = h("div", {});
+  const failed = (cause: unknown) => { if (!left.signal.aborted) problems.replaceChildren(problemBox(cause, "The job stays as it was.")); };
+  const load = async () => {
+    try {
+      const [page, workers] = await Promise.all([api.jobs(state, left.signal), api.workers(left.signal)]);
+      const total = (s: string) => Object.values(page.counts).reduce((n, by) => n + (by[s] ?? 0), 0);
+      body.replaceChildren(
+        h("div", { class: "list-tools", role: "group", "aria-label": "Which jobs" }, ...states.map(([s, words]) =>
+          h("button", { type: "button", class: "small", "aria-pressed": String(s === state), onclick: () => { state = s; void load(); } }, `${words}: ${count(total(s))}`))),
+        table(page.jobs ?? [], (j, how) => { api.changeJob(j.id, how).then(() => load(), failed); }),
+        page.next ? h("p", { class: "hint" }, "Only the newest are listed.") : "", workerList(workers));
+    } catch (cause) {
+      failed(cause);
+    }
+  };
+  host.append(h("div", { class: "page" }, h("h1", {}, "Jobs"), h("p", { class: "hint" }, "A job that fails is tried again after growing waits; one that fails too often is given up and stays here until somebody decides."), problems, body));
+  void load();
+  const unsubscribe = api.onJobs(() => void load());
+  return () => { unsubscribe(); left.abort(); };
+};
+
+function table(jobs: Job[], change: (j: Job, how: "retry" | "discard" | "cancel") => void): HTMLElement {
+  if (jobs.length === 0) return h("p", { class: "empty" }, "None.");
+  const button = (j: Job, how: "retry" | "discard" | "cancel", words: string) => h("button", { type: "button", class: "small", onclick: () => change(j, how) }, words);
+  return h("div", { class: "table-scroll" }, h("table", { "data-testid": "jobs" }, h("thead", {}, h("tr", {}, ...["Job", "What", "Tries", "Last try", "Error", ""].map((t) => h("th", { scope: "col" }, t)))),
+    h("tbody", {}, ...jobs.map((j) => h("tr", {}, h("th", { scope: "row", class: "number" }, String(j.id)), h("td", {}, j.title, typeof j.about.batch === "string" ? h("span", {}, " ", h("a", { href: `/batches/${encodeURIComponent(j.about.batch)}` }, "batch")) : null),
+      h("td", { class: "number" }, `${j.attempt} of ${j.max_attempts}`), h("td", { class: "number" }, j.tried ? instant(j.tried) : "not yet"), h("td", { class: "break" }, j.error),
+      h("td", {}, ["discarded", "cancelled", "retryable"].includes(j.state) ? button(j, "retry", "Try again") : null, ["discarded", "cancelled", "completed"].includes(j.state) ? button(j, "discard", "Take away") : null,
+        ["available", "running", "retryable", "scheduled"].includes(j.state) ? button(j, "cancel", "Cancel") : null))))));
+}
+
+function workerList(workers: JobWorker[]): HTMLElement {
+  return h("section", { class: "card" }, h("h2", {}, "Who takes jobs"), h("ul", {}, ...workers.map((w) => h("li", {}, `${w.server ? "Server" : "Worker"} on ${w.host}, since ${instant(w.started)}, library ${w.library}`))));
+}
