@@ -135,7 +135,7 @@ func (s *Server) fileJob(ctx context.Context, j store.FileJob, last bool) error 
 // fileGivenUp notes why a file of a batch is not answered.
 func (s *Server) fileGivenUp(ctx context.Context, j store.FileJob, why string) error {
 	defer s.announce()
-	return s.store.FailFile(ctx, store.BatchPart{Batch: j.Batch, File: j.File}, firstLine(why), s.cfg.Clock())
+	return s.store.FailFile(ctx, store.BatchPart(j), firstLine(why), s.cfg.Clock())
 }
 
 // answerFile answers one file of a batch on behalf of its submitter. One that cannot be read has failed, which is no error here; one that

@@ -321,9 +321,6 @@ func headers(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// Now is the time of this server.
-func (s *Server) Now() time.Time { return s.cfg.Clock() }
-
 // Handler returns the whole server as one handler, for use without Run.
 func (s *Server) Handler() http.Handler { return s.echo }
 

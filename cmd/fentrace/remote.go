@@ -35,7 +35,7 @@ var onlyRemote = []string{"scans list", "scans get", "result"}
 // localCommands are those that only make sense on this machine.
 var localCommands = []string{"interferogram", "calibrate axis", "calibrate intensity", "calibrate check", "calibrate apply", "calibrate show",
 	"library import", "library learn", "library export", "library verify", "device list", "device info", "device emulate", "laser off",
-	"serve", "backup", "restore", "export evidence", "verify", "purge", "key new", "key list", "key rotate", "demo", "version"}
+	"serve", "worker", "backup", "restore", "export evidence", "verify", "purge", "key new", "key list", "key rotate", "demo", "version"}
 
 // connect prepares the client when the command is for a server. Nothing is asked yet. A server from the environment or a settings file
 // is a default that commands of this machine do not heed.

@@ -154,8 +154,7 @@ func (a *API) waiting(ctx context.Context, sc store.Scan) (w WaitingReview, err 
 
 // reportPath is where the file of a laboratory's report is; see LimitBody.
 const (
-	reportPath  = "/v1/scans/{id}/laboratory-results/{result}/report"
-	reportRoute = "/v1/scans/:id/laboratory-results/:result/report" // as the router writes it
+	reportPath = "/v1/scans/{id}/laboratory-results/{result}/report"
 )
 
 type ReportInput struct {

@@ -329,7 +329,7 @@ func (s *Store) BatchFiles(ctx context.Context, id string, q FilesQuery) ([]Batc
 		cond, args = cond+" AND s.verdict = ?", append(args, q.Verdict)
 	}
 	if q.Text != "" {
-		like := containing(q.Text)
+		like := likeText(q.Text)
 		cond += ` AND (lower(f.name) LIKE ? ESCAPE '\' OR lower(coalesce(s.headline, '')) LIKE ? ESCAPE '\' OR lower(f.error) LIKE ? ESCAPE '\')`
 		args = append(args, like, like, like)
 	}

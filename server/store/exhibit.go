@@ -327,7 +327,7 @@ func (s *Store) Exhibits(ctx context.Context, f ExhibitFilter, limit int, cursor
 		add("z.simulated = ?", *f.Simulated)
 	}
 	if f.Text != "" {
-		like := containing(f.Text)
+		like := likeText(f.Text)
 		var ors []string
 		for _, c := range []string{"x.label", "x.expected_as", "x.packaging", "x.note", "z.case_number"} {
 			ors, args = append(ors, "lower("+c+`) LIKE ? ESCAPE '\'`), append(args, like)

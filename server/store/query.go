@@ -50,7 +50,7 @@ func (f Filter) where(ctx context.Context) (string, []any, error) {
 		add("s.simulated = ?", *f.Simulated)
 	}
 	if f.Text != "" {
-		like := containing(f.Text)
+		like := likeText(f.Text)
 		var ors []string
 		for _, c := range []string{"filename", "case_number", "exhibit", "officer", "county", "state", "headline", "device_serial"} {
 			ors, args = append(ors, "lower(s."+c+`) LIKE ? ESCAPE '\'`), append(args, like)
@@ -64,6 +64,11 @@ func (f Filter) where(ctx context.Context) (string, []any, error) {
 	}
 	said, saidArgs, err := f.RecordFilter.where(ctx)
 	return strings.Join(append(conds, said...), " AND "), append(args, saidArgs...), err
+}
+
+// likeText is the pattern, for LIKE with the escape character \, of what has text in it.
+func likeText(text string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(asciiLower(text)) + "%"
 }
 
 // Page is one part of a list, newest acquired first.

@@ -169,8 +169,3 @@ func after(cond string, args []any, cursor, alias, column string) (string, []any
 	at, id, err := parseCursor(cursor)
 	return cond + " AND (" + alias + "." + column + ", " + alias + ".id) < (?, ?)", append(slices.Clone(args), at, id), err
 }
-
-// containing is the pattern of LIKE for texts that hold part, without regard to case; the escape character is a backslash.
-func containing(part string) string {
-	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(asciiLower(part)) + "%"
-}

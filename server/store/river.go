@@ -110,6 +110,7 @@ func (s *Store) openQueue(ctx context.Context) (err error) {
 			break
 		}
 		err = s.write(ctx, func(tx queries) error {
+			//lint:ignore SA1019 it is discouraged for several versions in one transaction; here each has its own, behind the lock of whoever writes
 			_, err := m.MigrateTx(ctx, tx.on.(*sql.Tx), rivermigrate.DirectionUp, &rivermigrate.MigrateOpts{MaxSteps: 1})
 			return err
 		})

@@ -291,7 +291,7 @@ func (f SeizureFilter) where() (string, []any) {
 		add("z.simulated = ?", *f.Simulated)
 	}
 	if f.Text != "" {
-		like := containing(f.Text)
+		like := likeText(f.Text)
 		var ors []string
 		for _, c := range []string{"case_number", "officer", "county", "state", "note"} {
 			ors, args = append(ors, "lower(z."+c+`) LIKE ? ESCAPE '\'`), append(args, like)

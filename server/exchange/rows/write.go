@@ -75,13 +75,13 @@ var schema = func() *parquet.Schema {
 
 // Parquet writes rows as Apache Parquet.
 type Parquet struct {
-	w    *parquet.Writer
+	w    *parquet.GenericWriter[any]
 	held int
 }
 
 // NewParquet writes to w.
 func NewParquet(w io.Writer) *Parquet {
-	return &Parquet{w: parquet.NewWriter(w, schema, parquet.Compression(&parquet.Zstd))}
+	return &Parquet{w: parquet.NewGenericWriter[any](w, schema, parquet.Compression(&parquet.Zstd))}
 }
 
 // Add appends a row.
