@@ -227,7 +227,7 @@ func LimitBody(maxUpload int64) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r, limit := c.Request(), int64(MaxBody)
-			upload := []string{uploadPath, IdentifyPath, echoPath(batchFilesPath), reportRoute}
+			upload := []string{uploadPath, IdentifyPath, echoPath(batchFilesPath), echoPath(reportPath)}
 			if r.Method == http.MethodPost && slices.Contains(upload, c.Path()) || strings.HasPrefix(r.URL.Path, chunked.Path) {
 				limit = maxUpload
 			}

@@ -27,6 +27,8 @@ var unasked = map[string]bool{
 	"BindSubject": true, "SubjectUser": true, "SpendToken": true, "TouchToken": true, "NoteRefusals": true,
 	// With which keys how much is encrypted, and when something was erased last: numbers, for whoever has the keys.
 	"KeysInUse": true, "Rotate": true, "Scrub": true, "LastErasure": true,
+	// The queue of jobs, which holds ids only, and who takes from it; what jobs note of their own work.
+	"JobDriver": true, "JobCounts": true, "Beat": true, "FailFile": true, "Gather": true, "InsertLookBack": true, "RemoveWorker": true, "Workers": true,
 	// What the program notes of its own work; it tells nothing.
 	"Sent": true, "NotSent": true, "Park": true, "RaiseAlert": true, "BeginComparison": true, "EndComparison": true, "AddTruthAnswer": true, "SaveRescreen": true, "EndRescreen": true,
 }
@@ -47,6 +49,10 @@ func TestWithoutAPrincipalNothingIsToldOfRecords(t *testing.T) {
 			}
 			asked++
 			method := store.Method(i)
+			if method.Type().NumIn() == 0 {
+				t.Errorf("%s cannot be asked on anybody's behalf; a method that tells nothing of records belongs into unasked", name)
+				continue
+			}
 			args := []reflect.Value{reflect.ValueOf(context.Background())}
 			for k := 1; k < method.Type().NumIn(); k++ {
 				args = append(args, argument(t, method.Type().In(k)))
