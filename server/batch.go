@@ -60,6 +60,9 @@ func (s *Server) RetryBatch(ctx context.Context, id string) (int, error) {
 // Jobs are those of the database.
 func (s *Server) Jobs() api.Jobs { return s.jobs }
 
+// Now is the time of this server.
+func (s *Server) Now() time.Time { return s.cfg.Clock() }
+
 // gatherJob waits a moment for more files and gives those that have come to jobs.
 func (s *Server) gatherJob(ctx context.Context, j store.GatherJob) error {
 	wait := time.NewTimer(gatherWait)

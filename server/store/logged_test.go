@@ -11,6 +11,7 @@ import (
 
 // notLogged are the functions that write what says nothing of what somebody did to a record or an account, and why.
 var notLogged = map[string]string{
+	"SpendToken":      "that of a log-in by a provider opens once; the log-in itself is in the log",
 	"AddCheckpoint":   "it is about the log itself",
 	"NotSent":         "nothing left, and it is tried again and again",
 	"TouchSession":    "it is used all the time",
