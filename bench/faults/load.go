@@ -189,6 +189,13 @@ func (l *load) count() int {
 	return len(l.acked)
 }
 
+// wrong is how much that must not happen was noted since that was taken over last.
+func (l *load) wrong() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.bad)
+}
+
 // told returns how requests were refused since it was asked last.
 func (l *load) told() map[string]int {
 	l.mu.Lock()

@@ -144,7 +144,7 @@ func (t *trial) endure(ctx context.Context, h hardship) error {
 		return err
 	}
 	t.out.endured = append(t.out.endured, report.Exact(fmt.Sprintf("%s under load, %s: until SIMULATED scans are acknowledged again", h.name, t.name), "s", again.Seconds(), during-before, "", 0, command))
-	fmt.Fprintf(t.log, "%s: %s for %.1f s, %d scans acknowledged meanwhile; again after %.2f s; %d things wrong so far; callers were told:\n", t.name, h.name, lasted.Seconds(), during-before, again.Seconds(), len(t.out.bad)+len(t.load.bad))
+	fmt.Fprintf(t.log, "%s: %s for %.1f s, %d scans acknowledged meanwhile; again after %.2f s; %d things wrong so far; callers were told:\n", t.name, h.name, lasted.Seconds(), during-before, again.Seconds(), len(t.out.bad)+t.load.wrong())
 	for _, s := range slices.Sorted(maps.Keys(said)) {
 		fmt.Fprintf(t.log, "    %d times: %s\n", said[s], s)
 	}

@@ -187,7 +187,7 @@ func (t *trial) check(ctx context.Context) error {
 	t.load.gate.Lock()
 	defer t.load.gate.Unlock()
 	from := max(0, t.checked-100) // some of the earlier ones as well
-	t.checked = len(t.load.acked)
+	t.checked = t.load.count()
 	return t.look(ctx, from)
 }
 
