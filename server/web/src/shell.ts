@@ -8,7 +8,7 @@ import { presumptive } from "./verdict";
 import logoURL from "./icon.svg?url";
 
 const pages: [path: string, name: string, permission: string][] = [
-  ["/", "Scan", "scans.take"], ["/scans", "Scans", "records.read"], ["/seizures", "Seizures", "records.read"], ["/batches", "Batches", "records.read"], ["/library", "Library", "library.read"], ["/map", "Map", "intelligence.read"], ["/jobs", "Jobs", "jobs.manage"], ["/admin", "Admin", "people.manage"],
+  ["/", "Scan", "scans.take"], ["/scans", "Scans", "records.read"], ["/seizures", "Seizures", "records.read"], ["/batches", "Batches", "records.read"], ["/library", "Library", "library.read"], ["/map", "Map", "intelligence.read"], ["/admin", "Admin", "people.manage"], ["/jobs", "Jobs", "jobs.manage"],
   ["/log", "Log", "audit.read"],
 ];
 /** Shown only once it is known that one may: few may. */
