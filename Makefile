@@ -45,6 +45,7 @@ test: setup lint build ## everything CI runs: linters, unit tests with the race 
 	cd $(WEB) && $(NPM) test
 	FENTRACE_REQUIRE_POSTGRES=1 CGO_ENABLED=1 $(GO) test -race $(TAGS) -parallel 8 -timeout 20m ./...
 	$(GO) test -run Damaged ./spectra/format # what measures memory
+	$(GO) test -run UnpacksToFarMore ./server
 	$(GO) test -run 'Promised|StatedLimit' ./bench/accuracy/... # whole measurements, too slow for the race detector
 
 lint: $(DIST) ## gofmt, go vet, staticcheck, type check of the pages

@@ -82,7 +82,7 @@ var asks = map[string]ask{
 	"POST /v1/device/scan":                                   {also: []int{409}},
 	"GET /v1/queue":                                          {},
 	"GET /v1/batches":                                        {},
-	"POST /v1/batches":                                       {body: `{"name":"a batch"}`},
+	"POST /v1/batches":                                       {body: `{"name":"a batch","tlp":"clear"}`},
 	"GET /v1/batches/{id}":                                   {path: "/v1/batches/{none}", also: []int{404}},
 	"GET /v1/batches/{id}/files":                             {path: "/v1/batches/{none}/files", also: []int{404}},
 	"GET /v1/batches/{id}/sums":                              {path: "/v1/batches/{none}/sums", also: []int{404}},

@@ -29,7 +29,7 @@ const (
 	crashDir   = "FENTRACE_TEST_FIELD_DIR"
 	crashURL   = "FENTRACE_TEST_FIELD_UPSTREAM"
 	crashToken = "FENTRACE_TEST_FIELD_TOKEN"
-	crashLimit = "FENTRACE_TEST_FIELD_LIMIT" // with it no file grows beyond 2 MB, and it ends at the first failure
+	crashLimit = "FENTRACE_TEST_FIELD_LIMIT" // with it no file grows beyond 4 MB, and it ends at the first failure
 )
 
 func TestMain(m *testing.M) {
@@ -66,7 +66,7 @@ func fieldWithoutEnd(dir string) {
 	cfg := testConfig(dir, up)
 	cfg.Queue = true
 	if os.Getenv(crashLimit) != "" {
-		fail(syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 2 << 20, Max: 2 << 20}))
+		fail(syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 4 << 20, Max: 4 << 20}))
 	}
 	s, err := New(ctx, cfg)
 	fail(err)

@@ -46,8 +46,7 @@ func asTimeout(err error, to *net.Error) bool {
 }
 
 func TestWhoSendsSlowlyIsHungUpOnAndHoldsUpNobody(t *testing.T) {
-	r := start(t)
-	r.http.ReadHeaderTimeout, r.http.ReadTimeout = 500*time.Millisecond, time.Second // of connections from now on
+	r := startTuned(t, func(s *Server) { s.http.ReadHeaderTimeout, s.http.ReadTimeout = 500*time.Millisecond, time.Second })
 	var slow []net.Conn
 	for i := range 200 {
 		c := r.dial()
@@ -126,6 +125,9 @@ func TestWhoNeverReadsAnAnswerHoldsUpNobodyAndIsHungUpOn(t *testing.T) {
 }
 
 func TestAnArchiveThatUnpacksToFarMoreIsRefusedWithFlatMemory(t *testing.T) {
+	if underRace {
+		t.Skip("memory is measured without the race detector, which takes some of its own: see make test")
+	}
 	r := start(t)
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)

@@ -89,6 +89,12 @@ func onEach(t *testing.T, f func(t *testing.T, db func(*Config))) {
 
 func start(t *testing.T, change ...func(*Config)) *running {
 	t.Helper()
+	return startTuned(t, func(*Server) {}, change...)
+}
+
+// startTuned is start with what cannot be set by Config.
+func startTuned(t *testing.T, tune func(*Server), change ...func(*Config)) *running {
+	t.Helper()
 	c := &clock{t: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)}
 	cfg := testConfig(t.TempDir(), nil)
 	cfg.Clock = c.now
@@ -99,6 +105,7 @@ func start(t *testing.T, change ...func(*Config)) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
+	tune(s)
 	if err := s.Listen(); err != nil {
 		t.Fatal(err)
 	}

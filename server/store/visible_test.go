@@ -22,7 +22,7 @@ var unasked = map[string]bool{
 	"Shares": true, "Share": true, "AddShare": true, "RevokeShare": true,
 	// The log, which only those read who may read all of it.
 	"Checkpoints": true, "LastCheckpoint": true, "Log": true, "LogAbout": true, "LogFrom": true, "LogKeys": true, "LogRoot": true, "LogSize": true, "LogTree": true, "Note": true,
-	"NoteLogKey": true, "Verify": true, "AddCheckpoint": true, "LogStart": true,
+	"NoteLogKey": true, "Verify": true, "AddCheckpoint": true,
 	// Whose a log-in by a provider is, when a token was used, which links were, and what was refused.
 	"BindSubject": true, "SubjectUser": true, "SpendToken": true, "TouchToken": true, "NoteRefusals": true,
 	// With which keys how much is encrypted, and when something was erased last: numbers, for whoever has the keys.
