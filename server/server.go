@@ -2,23 +2,19 @@
 package server
 
 import (
+	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"github.com/labstack/echo/v4/middleware"
 
 	"fentrace/device"
 	"fentrace/device/acquire"
@@ -26,7 +22,6 @@ import (
 	"fentrace/device/gps"
 	"fentrace/library"
 	"fentrace/library/identify"
-	"fentrace/server/api"
 	"fentrace/server/auth"
 	"fentrace/server/chunked"
 	"fentrace/server/forward"
@@ -36,7 +31,6 @@ import (
 	"fentrace/server/seal"
 	"fentrace/server/store"
 	"fentrace/server/tlp"
-	"fentrace/server/web"
 	"fentrace/spectra"
 )
 
@@ -157,6 +151,7 @@ type Server struct {
 	background context.Context           // ends with the server
 	endWork    context.CancelFunc
 	works      sync.WaitGroup // on background
+	starting   sync.Mutex     // held while they are started
 	looker     *lookback.Looker
 	looks      struct {
 		sync.Mutex
@@ -192,30 +187,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 			return identify.New(lib, identify.Options{IndexDir: index})
 		}
 	}
-	if cfg.Listen == "" {
-		cfg.Listen = DefaultListen
-	}
-	if cfg.MaxUpload <= 0 {
-		cfg.MaxUpload = DefaultMaxUpload
-	}
-	if cfg.WriteStall <= 0 {
-		cfg.WriteStall = DefaultWriteStall
-	}
-	if cfg.Organisation == "" {
-		cfg.Organisation = "Fentrace"
-	}
-	if cfg.UploadTLP == "" {
-		cfg.UploadTLP = tlp.Amber
-	}
-	if cfg.Agency == "" {
-		cfg.Agency = store.LocalAgency
-	}
-	if cfg.Clock == nil {
-		cfg.Clock = time.Now
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
+	cfg.defaults()
 	st, err := store.OpenDatabase(ctx, cfg.DataDir, cfg.Database, store.WithKeys(cfg.Keys))
 	if err != nil {
 		return nil, fmt.Errorf("start server: %w", err)
@@ -226,149 +198,58 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	s.prepared = indexes{dir: filepath.Join(cfg.DataDir, IndexFolder), of: map[string]summed{}}
 	s.looks.of = map[string]*looking{}
 	s.background, s.endWork = context.WithCancel(store.ByProgram(context.WithoutCancel(ctx), "server"))
-	if err := s.load(ctx); err != nil {
+	if err := s.assemble(ctx); err != nil {
+		if s.looker != nil {
+			err = errors.Join(err, s.looker.Archive.Close())
+		}
 		return nil, errors.Join(fmt.Errorf("start server: %w", err), st.Close())
 	}
-	if s.logKey, err = openLogKey(cfg.DataDir); err != nil {
-		return nil, errors.Join(fmt.Errorf("start server: %w", err), st.Close())
+	return s, nil
+}
+
+// defaults fills in what is left out and does not depend on anything else.
+func (cfg *Config) defaults() {
+	cfg.Listen = cmp.Or(cfg.Listen, DefaultListen)
+	cfg.Organisation = cmp.Or(cfg.Organisation, "Fentrace")
+	cfg.UploadTLP = cmp.Or(cfg.UploadTLP, tlp.Amber)
+	cfg.Agency = cmp.Or(cfg.Agency, store.LocalAgency)
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
+	if cfg.MaxUpload <= 0 {
+		cfg.MaxUpload = DefaultMaxUpload
+	}
+	if cfg.WriteStall <= 0 {
+		cfg.WriteStall = DefaultWriteStall
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+}
+
+// assemble puts together what the server consists of, on its open database.
+func (s *Server) assemble(ctx context.Context) (err error) {
+	if err := s.load(ctx); err != nil {
+		return err
+	}
+	if s.logKey, err = openLogKey(s.cfg.DataDir); err != nil {
+		return err
 	}
 	if err := s.openArchive(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("start server: %w", err), st.Close())
+		return err
 	}
 	if s.jobs, err = s.newJobs(); err != nil {
-		return nil, errors.Join(fmt.Errorf("start server: %w", err), s.looker.Archive.Close(), st.Close())
+		return err
 	}
 	s.sender = s.newSender()
 	if s.chunks, err = s.newChunked(); err != nil {
-		return nil, errors.Join(fmt.Errorf("start server: %w", err), s.looker.Archive.Close(), st.Close())
+		return err
 	}
 	if err := errors.Join(s.useProvider(), s.useAutoTLS()); err != nil {
-		return nil, errors.Join(fmt.Errorf("start server: %w", err), s.looker.Archive.Close(), st.Close())
+		return err
 	}
 	s.metrics = s.newMetrics()
 	s.echo = s.routes()
 	s.http = s.newHTTP(s.echo)
-	return s, nil
-}
-
-func (s *Server) newHTTP(h http.Handler) *http.Server {
-	return &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       5 * time.Minute, // the largest file over a slow mobile network
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelWarn),
-	}
-}
-
-func (s *Server) routes() *echo.Echo {
-	e := echo.New()
-	e.HideBanner, e.HidePort = true, true
-	e.HTTPErrorHandler = api.ErrorHandler(s.cfg.Logger)
-	e.Use(
-		observe.Log(s.cfg.Logger, func(ctx context.Context) string { c, _ := auth.From(ctx); return c.User }),
-		s.metrics.Middleware,
-		middleware.RecoverWithConfig(middleware.RecoverConfig{LogErrorFunc: func(_ echo.Context, err error, stack []byte) error {
-			return fmt.Errorf("panic: %w\n%s", err, stack)
-		}}),
-		headers,
-		middleware.GzipWithConfig(middleware.GzipConfig{MinLength: 1024, Skipper: func(c echo.Context) bool {
-			return strings.HasPrefix(c.Path(), "/v1/events") // a stream must not wait for a block to fill
-		}}),
-		s.auth.Middleware,
-		api.LimitBody(s.cfg.MaxUpload),
-		api.CheckQuery,
-	)
-	api.Register(e, s, s.store, s.auth, s.cfg.Logger, api.Limits{MaxUpload: s.cfg.MaxUpload, Uploads: maxUploadsAtOnce})
-	e.Match(chunkMethods, strings.TrimSuffix(chunked.Path, "/"), echo.WrapHandler(s.chunks))
-	e.Match(chunkMethods, chunked.Path+"*", echo.WrapHandler(s.chunks))
-	for _, method := range chunkMethods {
-		s.auth.Needs(method, strings.TrimSuffix(chunked.Path, "/"), auth.ScansTake)
-		s.auth.Needs(method, chunked.Path+"*", auth.ScansTake)
-	}
-	web.Register(e)
-	observe.Register(e, s.checks(), func(name string, err error) {
-		s.cfg.Logger.Warn("not ready", slog.String("check", name), slog.Any("error", err))
-	})
-	for _, path := range []string{"/login", "/assets/*", "/healthz", "/readyz"} {
-		s.auth.Needs(http.MethodGet, path, auth.Open)
-	}
-	s.auth.Needs(http.MethodGet, "/*", auth.Account) // the pages, without what they show
-	s.auth.CheckRoutes(e)
-	return e
-}
-
-// contentPolicy lets pages load from this server only. The map keeps its pictures as data and blobs.
-const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; " +
-	"connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-
-func headers(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		h := c.Response().Header()
-		h.Set("Content-Security-Policy", contentPolicy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "geolocation=(self), camera=(), microphone=()")
-		h.Set("Cache-Control", "no-store")
-		if c.IsTLS() {
-			h.Set("Strict-Transport-Security", "max-age=31536000")
-		}
-		return next(c)
-	}
-}
-
-// Handler returns the whole server as one handler, for use without Run.
-func (s *Server) Handler() http.Handler { return s.echo }
-
-// Listen takes the address; Run does it when it was not done before. URL is known after.
-func (s *Server) Listen() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.listening != nil {
-		return nil
-	}
-	l, err := net.Listen("tcp", s.cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("listen on %s: %w (is another Fentrace running? choose another address)", s.cfg.Listen, err)
-	}
-	l = stallListener{l, s.cfg.WriteStall}
-	switch {
-	case s.auto != nil:
-		l = tls.NewListener(l, s.auto.config())
-	case s.cfg.Certificate != "":
-		config, err := tlsConfig(s.cfg.Certificate, s.cfg.Key)
-		if err != nil {
-			return errors.Join(err, l.Close())
-		}
-		l = tls.NewListener(l, config)
-	}
-	s.listening = l
 	return nil
-}
-
-// URL is where the server is reached, without a trailing slash.
-func (s *Server) URL() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	addr := s.cfg.Listen
-	if s.listening != nil {
-		addr = s.listening.Addr().String()
-	}
-	if s.auto != nil {
-		_, port, _ := net.SplitHostPort(addr)
-		if port == "443" {
-			return "https://" + s.cfg.AutoTLS.Names[0]
-		}
-		return "https://" + net.JoinHostPort(s.cfg.AutoTLS.Names[0], port)
-	}
-	if s.cfg.Certificate != "" {
-		return "https://" + addr
-	}
-	return "http://" + addr
 }
 
 // Run serves until ctx ends, then lets running requests finish and closes everything. It returns nil after an
@@ -377,15 +258,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if err := s.Listen(); err != nil {
 		return errors.Join(err, s.Close())
 	}
-	s.startSending()
-	s.startLearning(ctx)
-	s.startLookingBack(ctx)
-	s.startChunked()
-	s.startCheckpoints()
-	if err := s.startJobs(ctx); err != nil {
-		return errors.Join(err, s.Close())
-	}
-	if err := errors.Join(s.startMetrics(), s.startChallenges()); err != nil {
+	if err := s.startWork(ctx); err != nil {
 		return errors.Join(err, s.Close())
 	}
 	failed := make(chan error, 1)
@@ -403,6 +276,24 @@ func (s *Server) Run(ctx context.Context) error {
 	return errors.Join(err, s.Close())
 }
 
+// startWork starts what goes on in the background, unless the server was closed meanwhile.
+func (s *Server) startWork(ctx context.Context) error {
+	s.starting.Lock()
+	defer s.starting.Unlock()
+	if s.background.Err() != nil {
+		return nil
+	}
+	s.startSending()
+	s.startLearning(ctx)
+	s.startLookingBack(ctx)
+	s.startChunked()
+	s.startCheckpoints()
+	if err := s.startJobs(ctx); err != nil {
+		return err
+	}
+	return errors.Join(s.startMetrics(), s.startChallenges())
+}
+
 // Close ends live streams, sending and comparisons, waits for running requests and closes device and database. It may be called twice.
 func (s *Server) Close() error {
 	s.endOnce.Do(func() {
@@ -411,6 +302,8 @@ func (s *Server) Close() error {
 		s.mu.Unlock()
 		s.jobs.Ending()
 		s.endWork()
+		s.starting.Lock() // what is being started is to be waited for as well
+		defer s.starting.Unlock()
 		s.sending.Wait()
 		ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
 		defer cancel()
@@ -436,71 +329,6 @@ func (s *Server) Close() error {
 		s.closeErr = errors.Join(preview, err, <-stopped, s.instrument.close(), s.looker.Archive.Close(), s.store.Close())
 	})
 	return s.closeErr
-}
-
-// NewLoginCode makes a one-time code for user ("": DefaultUser), creating the account when there is none.
-func (s *Server) NewLoginCode(ctx context.Context, user string) (string, error) {
-	if user == "" {
-		user = DefaultUser
-	}
-	return s.auth.NewCode(ctx, user)
-}
-
-// HasUser tells whether there is an account of this name.
-func (s *Server) HasUser(ctx context.Context, user string) (bool, error) {
-	_, err := s.store.User(ctx, user)
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// SetRole gives user ("": DefaultUser) one of auth.Roles, creating the account when there is none.
-func (s *Server) SetRole(ctx context.Context, user, role string) error {
-	if user == "" {
-		user = DefaultUser
-	}
-	if !slices.Contains(auth.Roles, role) {
-		return fmt.Errorf("give %s the role %q: use one of %s", user, role, strings.Join(auth.Roles, ", "))
-	}
-	if err := store.ValidText("user", user); err != nil {
-		return fmt.Errorf("give a role: %w", err)
-	}
-	if err := s.store.SetRole(ctx, user, role, auth.Clearance(role), s.cfg.Clock()); err != nil {
-		return fmt.Errorf("give %s the role %s: %w", user, role, err)
-	}
-	return nil
-}
-
-// ChangePerson changes the account of a user as whoever runs the machine may.
-func (s *Server) ChangePerson(ctx context.Context, user string, c store.PersonChange) error {
-	return s.store.ChangePerson(ctx, user, c, s.cfg.Clock())
-}
-
-// NewToken makes an access token, called name, for user ("": DefaultUser), creating the account when there is none; scope and life
-// are those of auth.Service.NewToken. The token is returned this once and not stored.
-func (s *Server) NewToken(ctx context.Context, user, name, scope string, life time.Duration) (string, error) {
-	if user == "" {
-		user = DefaultUser
-	}
-	if err := s.store.EnsureUser(ctx, user, auth.RoleOperator, auth.Clearance(auth.RoleOperator), s.cfg.Clock()); err != nil {
-		return "", fmt.Errorf("make access token for %s: %w", user, err)
-	}
-	if err := store.ValidText("name", name); err != nil {
-		return "", fmt.Errorf("make access token: %w", err)
-	}
-	_, token, err := s.auth.NewToken(ctx, user, name, scope, life)
-	return token, err
-}
-
-// LoginLink returns an address that logs user in once. The code is in the fragment, which browsers do not send
-// and servers do not log.
-func (s *Server) LoginLink(ctx context.Context, user string) (string, error) {
-	code, err := s.NewLoginCode(ctx, user)
-	if err != nil {
-		return "", err
-	}
-	return s.URL() + "/login#code=" + url.QueryEscape(code), nil
 }
 
 // Count returns how many scans are stored.

@@ -66,7 +66,7 @@ func (c *Client) once(req *http.Request) (*http.Response, error) {
 	one.Header.Set("User-Agent", "fentrace")
 	res, err := c.cfg.HTTP.Do(one)
 	if err != nil {
-		err = cause(ctx, err)
+		err = Cause(ctx, err)
 		cancel()
 		return nil, err
 	}
@@ -152,8 +152,8 @@ func passing(err error) bool {
 	return true
 }
 
-// cause drops what the message says anyway: method, address, and that a deadline is one.
-func cause(ctx context.Context, err error) error {
+// Cause drops what the message says anyway: method, address, and that a deadline is one.
+func Cause(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -166,30 +166,18 @@ func (s *Sender) attempt(ctx context.Context, u store.Unsent) (id string, err er
 	req.Header.Set("User-Agent", "fentrace")
 	res, err := s.cfg.Client.Do(req)
 	if err != nil {
-		return "", cause(ctx, err)
+		return "", client.Cause(ctx, err)
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
-		return "", fmt.Errorf("read the answer: %w", cause(ctx, err))
+		return "", fmt.Errorf("read the answer: %w", client.Cause(ctx, err))
 	}
 	id, err = judge(res, answer, u.SHA256)
 	if errors.Is(err, ErrDenied) {
 		err = denied{err, token}
 	}
 	return id, err
-}
-
-// cause drops what the message says anyway: method, address, and that a deadline is one.
-func cause(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
 }
 
 // form is the upload of one file: its bytes, the circumstances as stated here, and every answer given so far.
