@@ -225,6 +225,7 @@ func (w *world) routes() []route {
 }
 
 func TestEveryRoleAndAgencyIsAnsweredByEveryRouteAsTheTableSays(t *testing.T) {
+	notUnderRace(t)
 	onEach(t, func(t *testing.T, db func(*Config)) {
 		t.Parallel() // with the other database: there is much to ask
 		w := newWorld(t, db, "holder", "stranger", "partner", "counter")

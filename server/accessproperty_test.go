@@ -21,6 +21,7 @@ import (
 const worlds = "4"
 
 func TestNoOneIsToldAnythingOfARecordThatMayNotBeSeen(t *testing.T) {
+	notUnderRace(t)
 	for name, db := range map[string]func(t *testing.T) func(*Config){
 		"sqlite":   func(*testing.T) func(*Config) { return func(*Config) {} },
 		"postgres": func(t *testing.T) func(*Config) { return func(c *Config) { c.Database = storetest.Postgres(t) } },

@@ -125,9 +125,7 @@ func TestWhoNeverReadsAnAnswerHoldsUpNobodyAndIsHungUpOn(t *testing.T) {
 }
 
 func TestAnArchiveThatUnpacksToFarMoreIsRefusedWithFlatMemory(t *testing.T) {
-	if underRace {
-		t.Skip("memory is measured without the race detector, which takes some of its own: see make test")
-	}
+	notUnderRace(t)
 	r := start(t)
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
@@ -166,7 +164,7 @@ func TestAFloodOfHTTP2StreamsHoldsUpNobody(t *testing.T) {
 	cert, key := selfSigned(t, dir, 1)
 	r := start(t, func(c *Config) { c.Certificate, c.Key = cert, key })
 	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
-	before := runtime.NumGoroutine()
+	before := settled()
 	var flood sync.WaitGroup
 	for range 20 {
 		flood.Go(func() {

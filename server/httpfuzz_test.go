@@ -114,6 +114,19 @@ func within(d time.Duration, so func() bool) bool {
 	}
 }
 
+// settled is how many goroutines there are once a server that has just begun starts no more of them.
+func settled() int {
+	last := -1
+	within(20*time.Second, func() bool {
+		n := runtime.NumGoroutine()
+		time.Sleep(500 * time.Millisecond)
+		is := n == last
+		last = n
+		return is
+	})
+	return last
+}
+
 type resources struct {
 	goroutines, files int
 	heap              uint64
