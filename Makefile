@@ -1,5 +1,8 @@
 # Fentrace. `make help` lists the targets.
 SHELL := /bin/bash
+# Go itself is pinned for what it mends in its own libraries (make vuln): the go command fetches it as a module. GOTOOLCHAIN=local uses
+# the one that is installed.
+export GOTOOLCHAIN ?= go1.27.3
 GO    ?= go
 NPM   ?= npm
 WEB   := server/web
@@ -63,15 +66,8 @@ fuzz: ## run every fuzz target for FUZZTIME (10m)
 fuzz-http: ## send requests made from the OpenAPI document to a server for FUZZTIME (10m)
 	FENTRACE_HTTPFUZZ=$(FUZZTIME) CGO_ENABLED=1 $(GO) test -count=1 -timeout 0 -run '^TestHTTPFuzz$$' -v ./server
 
-# The vulnerability database is one of the Go modules, so that this works where vuln.go.dev cannot be reached.
-VULNDB      := golang.org/x/vulndb@v0.0.0-20261105234957-e22db6528018
-GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
-vuln: ## look for known vulnerabilities in what is called; GOVULNDB=URL uses another database than that pinned here
-	@if [ -n "$$GOVULNDB" ]; then $(GO) run $(GOVULNCHECK) -db "$$GOVULNDB" ./...; else \
-	  dir=$$($(GO) mod download -json $(VULNDB) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p') && [ -d "$$dir/data/osv" ] \
-	   || { echo "the vulnerability database ($(VULNDB)) cannot be had: nothing was checked"; exit 1; }; \
-	  db=$$(mktemp -d) && trap 'rm -rf "$$db"' EXIT && (cd "$$dir" && $(GO) run ./cmd/indexdb -vulns data/osv -out "$$db") \
-	   && echo "database of $(VULNDB)" && $(GO) run $(GOVULNCHECK) -db "file://$$db" ./...; fi
+vuln: ## look for known vulnerabilities in what is called; GOVULNDB=URL uses another database than that pinned
+	GO=$(GO) .ci/vuln
 
 bench: bench-accuracy bench-calibration bench-instruments bench-interferogram ## measure everything
 
