@@ -260,6 +260,8 @@ type problems struct {
 	http.ResponseWriter
 	status int
 	text   []byte
+	ending sync.Mutex
+	ended  bool // guarded by ending
 }
 
 // WriteHeader implements http.ResponseWriter.
@@ -284,7 +286,21 @@ func (p *problems) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach what is below.
 func (p *problems) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
+// SetReadDeadline is for http.ResponseController. Tusd may call it when it has answered already, and another request may have what is
+// below by then.
+func (p *problems) SetReadDeadline(at time.Time) error {
+	p.ending.Lock()
+	defer p.ending.Unlock()
+	if p.ended {
+		return nil
+	}
+	return http.NewResponseController(p.ResponseWriter).SetReadDeadline(at)
+}
+
 func (p *problems) finish() {
+	p.ending.Lock()
+	p.ended = true
+	p.ending.Unlock()
 	if p.status < http.StatusBadRequest {
 		return
 	}
