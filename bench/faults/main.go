@@ -1,5 +1,6 @@
-// Command faults kills a Fentrace server, as kill -9 does, again and again at random moments while SIMULATED scans are sent to it,
-// and takes away what it stands on: nothing that it acknowledged may be lost, doubled or stored by half, and it must go on by itself.
+// Command faults kills a Fentrace server and the workers beside it, as kill -9 does, again and again at random moments while SIMULATED
+// scans and batches are sent to it, and takes away what it stands on: nothing that it acknowledged may be lost, doubled or stored by
+// half, every job must be done with its effect there once, and everything must go on by itself.
 // It writes bench/RESULTS.md and bench/results.json after each database.
 package main
 
@@ -24,7 +25,9 @@ import (
 const (
 	command = "make test-faults"
 	// limit is far beyond what it takes: reaching it is a hang.
-	limit = time.Hour
+	limit = 2 * time.Hour
+	// workersBeside is how many workers run beside a server on PostgreSQL. On SQLite a server does its jobs itself.
+	workersBeside = 2
 	// diskSize of the disk that a server, and its database, has for itself, MB.
 	diskSize = 800
 )
@@ -34,18 +37,19 @@ func main() {
 	defer stop()
 	kills := flag.Int("kills", 300, "how often each server is killed")
 	seed := flag.Uint64("seed", 0, "of what is random; 0 draws one, which is printed")
+	soft := flag.Bool("kills-only", false, "take nothing away beside")
 	dry := flag.Bool("dry", false, "print only")
 	flag.Parse()
 	if *seed == 0 {
 		*seed = rand.Uint64()
 	}
-	if err := run(ctx, *kills, *seed, *dry); err != nil {
+	if err := run(ctx, *kills, *seed, !*soft, *dry); err != nil {
 		fmt.Fprintln(os.Stderr, "faults:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, kills int, seed uint64, dry bool) error {
+func run(ctx context.Context, kills int, seed uint64, endures, dry bool) error {
 	fmt.Printf("seed %d: -seed %d does the same again, as far as the machine does\n", seed, seed)
 	work, err := workFolder()
 	if err != nil {
@@ -54,7 +58,7 @@ func run(ctx context.Context, kills int, seed uint64, dry bool) error {
 	defer os.RemoveAll(work)
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	b := bench{work: work, kills: kills, checkEvery: 25, endures: true, seed: seed, log: os.Stdout}
+	b := bench{work: work, kills: kills, checkEvery: 25, endures: endures, seed: seed, log: os.Stdout}
 	results, err := b.measure(ctx, func(so []report.Result) error {
 		if dry {
 			return nil
@@ -97,6 +101,9 @@ func (b *bench) measure(ctx context.Context, save func([]report.Result) error) (
 	for i, name := range []string{"SQLite", "PostgreSQL"} {
 		t := trial{name: name, program: path, kills: b.kills, checkEvery: b.checkEvery, rng: rand.New(rand.NewPCG(b.seed, uint64(i))), files: files,
 			log: b.log, endures: b.endures}
+		if i > 0 {
+			t.beside = workersBeside
+		}
 		if err := b.one(ctx, &t, i > 0); err != nil {
 			return results, fmt.Errorf("%s: %w", name, err)
 		}
@@ -143,7 +150,7 @@ func (b *bench) one(ctx context.Context, t *trial, postgres bool) (err error) {
 }
 
 func (o outcome) results(database string) []report.Result {
-	what := fmt.Sprintf("%d kills -9 of the server under load, %s: ", o.kills, database)
+	what := fmt.Sprintf("%d kills -9 of server and workers under load, %s: ", o.kills, database)
 	if o.kills == 0 {
 		return o.endured
 	}
@@ -152,10 +159,17 @@ func (o outcome) results(database string) []report.Result {
 	}
 	return append([]report.Result{
 		exact("of them while it started or ended", "kills", float64(o.duringStart+o.duringEnd), o.kills),
+		exact("of them of workers only", "kills", float64(o.ofWorkers), o.kills),
+		exact("of them of several processes at once", "kills", float64(o.ofSeveral), o.kills),
 		exact("SIMULATED scans acknowledged", "scans", float64(o.acked), o.acked),
-		exact("lost, doubled, changed, stored by half or left behind", "", float64(len(o.bad)), o.acked),
+		exact("SIMULATED files acknowledged in batches", "files", float64(o.files), o.batches),
+		exact("poison files, each given up once and listed", "files", float64(o.dead), o.dead),
+		exact("scans found by looks through the past, each once", "scans", float64(o.hits), o.hits),
+		exact("lost, doubled, changed, stored by half or left behind", "", float64(len(o.bad)), o.acked+o.files),
 		exact("uploads in pieces that went on", "uploads", float64(o.resumed), o.resumed),
 		exact("ready again, median", "s", median(o.ready), len(o.ready)),
 		exact("ready again, worst", "s", slices.Max(o.ready), len(o.ready)),
+		exact("all jobs done once nothing more is sent, median", "s", median(o.settled), len(o.settled)),
+		exact("all jobs done once nothing more is sent, worst", "s", slices.Max(o.settled), len(o.settled)),
 	}, o.endured...)
 }

@@ -140,6 +140,11 @@ func (t *trial) endure(ctx context.Context, h hardship) error {
 	if t.server.Process.HasEnded() {
 		t.wrong(fmt.Errorf("%s: the server has ended:\n%s", h.name, process.Said()))
 	}
+	for i, w := range t.workers {
+		if w.HasEnded() {
+			t.wrong(fmt.Errorf("%s: worker %d has ended:\n%s", h.name, i, w.Said()))
+		}
+	}
 	if err := t.check(ctx); err != nil {
 		return err
 	}
