@@ -138,7 +138,9 @@ func (l *load) inPieces(ctx context.Context, up *piecewise, raw []byte, rng *ran
 	case header == nil:
 		return l.post(ctx, raw, "") // it is known, or was not stored and is now
 	}
-	return l.get(ctx, header.Get("Fentrace-Scan"))
+	sc, err := l.get(ctx, header.Get("Fentrace-Scan"))
+	up.lost = err != nil // what was stored is no upload any more
+	return sc, err
 }
 
 // errRefused: the server has answered that it did not store.

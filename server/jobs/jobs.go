@@ -72,7 +72,9 @@ type Config struct {
 	Beat time.Duration
 	// FirstWait is how long a job waits after its first failure; the wait doubles with each.
 	FirstWait time.Duration
-	Log       *slog.Logger
+	// Now tells when this program was started; time.Now when nil. When jobs are due is told by the clock of the database.
+	Now func() time.Time
+	Log *slog.Logger
 }
 
 // Runner takes jobs.
@@ -111,6 +113,9 @@ func New(cfg Config) (*Runner, error) {
 	}
 	if cfg.FirstWait <= 0 {
 		cfg.FirstWait = DefaultFirstWait
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	host, err := os.Hostname()
 	if err != nil {
@@ -165,7 +170,7 @@ func (r *Runner) Start(ctx context.Context) error {
 		return nil // somebody was quicker
 	}
 	ctx, r.end = context.WithCancel(context.WithoutCancel(ctx))
-	r.started = time.Now()
+	r.started = r.cfg.Now()
 	if err := r.beat(ctx); err != nil { // first: jobs of programs that are not known are put back
 		return fmt.Errorf("take jobs: %w", err)
 	}

@@ -15,7 +15,7 @@ import (
 // unasked are the methods that tell nothing of records: who people are, how the server is, and the numbers of scans.
 var unasked = map[string]bool{
 	"Close": true, "ID": true, "Ping": true, "LastEvent": true,
-	"User": true, "EnsureUser": true, "SetRole": true, "SetPassword": true, "AddLoginCode": true, "TakeLoginCode": true, "AddSession": true, "SessionUser": true, "TouchSession": true,
+	"User": true, "EnsureUser": true, "SetRole": true, "SetPassword": true, "AddLoginCode": true, "TakeLoginCode": true, "AddSession": true, "SessionUser": true, "TouchSession": true, "EndExpired": true,
 	"DeleteSession": true, "AddToken": true, "Tokens": true, "TokenUser": true, "DeleteToken": true, "OtherReviewers": true,
 	"Factor": true, "ProposeFactor": true, "ConfirmFactor": true, "UseFactor": true, "UseRecovery": true, "RemoveFactor": true,
 	"Agencies": true, "PutAgency": true, "People": true, "Person": true, "AddPerson": true, "ChangePerson": true, "EndSessions": true, "RevokeTokens": true,
