@@ -100,7 +100,7 @@ func (s *Server) chunkJob(ctx context.Context, j store.ChunkJob, again bool) err
 	for _, f := range files {
 		g.Go(func() error {
 			err := s.answerFile(until, b, f.Seq)
-			if err == nil || until.Err() != nil || databaseFailed(err) {
+			if err == nil || until.Err() != nil || store.Outage(err) {
 				return err
 			}
 			s.cfg.Logger.Warn("a file of a batch is tried again alone", slog.String("batch", b.ID), slog.Int64("file", f.Seq), slog.Any("error", err))
@@ -117,19 +117,14 @@ func (s *Server) chunkJob(ctx context.Context, j store.ChunkJob, again bool) err
 	return err
 }
 
-// databaseFailed tells the errors after which everything is worth trying again.
-func databaseFailed(err error) bool {
-	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrUncertain) || errors.Is(err, store.ErrFull)
-}
-
-// fileJob answers one file of a batch. When that fails for the last time the file has failed.
+// fileJob answers one file of a batch. When that fails for the last time, and not because the database does, the file has failed.
 func (s *Server) fileJob(ctx context.Context, j store.FileJob, last bool) error {
 	b, err := s.store.Batch(ctx, j.Batch, s.cfg.Clock())
 	if err != nil {
 		return err
 	}
 	err = s.answerFile(ctx, b, j.File)
-	if err == nil || !last || ctx.Err() != nil && s.background.Err() != nil {
+	if err == nil || !last || store.Outage(err) || ctx.Err() != nil && s.background.Err() != nil {
 		return err
 	}
 	return errors.Join(err, s.fileGivenUp(context.WithoutCancel(ctx), j, err.Error())) // the file first: it must not wait for ever

@@ -17,7 +17,9 @@ import (
 	"testing"
 	"time"
 
+	"fentrace/library/identify"
 	"fentrace/server/auth"
+	"fentrace/spectra"
 )
 
 // dial connects without a client's manners.
@@ -303,4 +305,27 @@ func TestTheListOfTokensTellsWhenAndFromWhereEachWasUsed(t *testing.T) {
 			t.Errorf("after a minute: %+v", e)
 		}
 	})
+}
+
+// slowly draws what it answers only when it has taken longer than a request may take to come.
+type slowly struct {
+	byTitle
+	takes time.Duration
+}
+
+func (s slowly) Overlay(sp spectra.Spectrum, ans identify.Identification) (identify.Overlay, error) {
+	time.Sleep(s.takes)
+	return s.byTitle.Overlay(sp, ans)
+}
+
+// The time in which a request has to come says nothing of how long its answer takes, as when the database stands still; and the connection
+// is as good as before.
+func TestAnAnswerMayTakeLongerThanItsRequestMayTakeToCome(t *testing.T) {
+	const comes = 300 * time.Millisecond
+	r := startTuned(t, func(s *Server) { s.http.ReadTimeout = comes }, func(c *Config) { c.NewIdentifier = answering(slowly{takes: 2 * comes}) })
+	sc := r.scan(r.do("POST", "/v1/scans?filename=a.jdx", []byte(jcamp("caffeine"))).want(t, http.StatusCreated))
+	for range 2 {
+		r.do("GET", "/v1/scans/"+sc.ID+"/overlay", nil).want(t, http.StatusOK)
+		r.do("GET", "/v1/scans", nil).want(t, http.StatusOK)
+	}
 }

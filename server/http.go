@@ -23,7 +23,7 @@ import (
 
 func (s *Server) newHTTP(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           h,
+		Handler:           unhurried(h),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       5 * time.Minute, // the largest file over a slow mobile network
 		IdleTimeout:       2 * time.Minute,

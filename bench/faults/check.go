@@ -24,12 +24,12 @@ import (
 	"fentrace/spectra"
 )
 
-// eyes opens the database beside the server, for reading only.
-func eyes(dir, address string) (*sql.DB, error) {
+// eyes opens the database beside the server; mode ro: for reading only.
+func eyes(dir, address, mode string) (*sql.DB, error) {
 	if address != "" {
 		return sql.Open("pgx", address)
 	}
-	return sql.Open("sqlite3", "file:"+(&url.URL{Path: filepath.Join(dir, store.FileName)}).EscapedPath()+"?mode=ro&_busy_timeout=20000")
+	return sql.Open("sqlite3", "file:"+(&url.URL{Path: filepath.Join(dir, store.FileName)}).EscapedPath()+"?mode="+mode+"&_busy_timeout=20000")
 }
 
 // finding is what is compared of one.
@@ -46,7 +46,7 @@ func answerOf(raw []byte) ([]finding, error) {
 
 // half are the ways in which something may be stored by half. Each query returns rows only when there is such a thing.
 var half = []struct{ what, query string }{
-	{"files without a scan", "SELECT sha256 FROM files WHERE sha256 NOT IN (SELECT sha256 FROM scans)"},
+	{"files without a scan", "SELECT sha256 FROM files WHERE sha256 NOT IN (SELECT sha256 FROM scans) AND sha256 NOT IN (SELECT sha256 FROM batch_files WHERE state = 'failed')"},
 	{"scans without their file", "SELECT id FROM scans WHERE sha256 NOT IN (SELECT sha256 FROM files)"},
 	{"findings without their scan", "SELECT scan_id FROM findings WHERE scan_id NOT IN (SELECT id FROM scans)"},
 	{"scans of one file stored twice", "SELECT sha256 FROM scans GROUP BY sha256, spectrum_index HAVING count(*) > 1"},
@@ -82,8 +82,8 @@ func inDatabase(ctx context.Context, db *sql.DB, l *load) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for sum, ids := range bySum {
-		if !l.tried[sum] || len(ids) != 1 {
-			bad = append(bad, fmt.Errorf("file %.12s has %d scans; sent: %t", sum, len(ids), l.tried[sum]))
+		if _, sent := l.tried[sum]; !sent || len(ids) != 1 {
+			bad = append(bad, fmt.Errorf("file %.12s has %d scans; sent: %t", sum, len(ids), sent))
 		}
 	}
 	for _, sc := range l.acked {
@@ -217,9 +217,9 @@ var belongs = []*regexp.Regexp{
 	regexp.MustCompile(`^index/[^.][^/]*$`),
 }
 
-// strays are the files in a data folder and in the folder for temporary ones that do not belong there.
-func strays(dir, temporary string) (out []string, err error) {
-	for _, root := range []string{dir, temporary} {
+// strays are the files in data folders and in the folder for temporary ones that do not belong there.
+func strays(dirs []string, temporary string) (out []string, err error) {
+	for _, root := range append(slices.Clone(dirs), temporary) {
 		err = errors.Join(err, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err

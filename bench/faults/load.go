@@ -46,15 +46,16 @@ type load struct {
 	cut      atomic.Bool // the disk broke: pieces that were not on it yet may be gone
 	mu       sync.Mutex
 	next     int
-	tried    map[string]bool // by SHA-256: what may be stored
-	acked    []scan          // in the order of being acknowledged
-	problems map[string]int  // refusals by status and text: what callers were told
-	resumed  int             // uploads in pieces that went on after the server was gone
-	bad      []string        // what must not happen
+	tried    map[string]int // by SHA-256: the numbers of files that may be stored
+	acked    []scan         // in the order of being acknowledged
+	problems map[string]int // refusals by status and text: what callers were told
+	resumed  int            // uploads in pieces that went on after the server was gone
+	bad      []string       // what must not happen
+	work     handedIn
 }
 
 func newLoad(url, token string, files [][]byte, senders int) *load {
-	return &load{url: url, token: token, files: files, tried: map[string]bool{}, problems: map[string]int{},
+	return &load{url: url, token: token, files: files, tried: map[string]int{}, problems: map[string]int{},
 		client: &http.Client{Timeout: requestTime, Transport: &http.Transport{MaxIdleConnsPerHost: senders}}}
 }
 
@@ -82,21 +83,16 @@ func pause(ctx context.Context, d time.Duration) bool {
 // one sends a new scan until it is acknowledged; one in ten is given up at the first failure, so that not everything stored was
 // acknowledged.
 func (l *load) one(ctx context.Context, rng *rand.Rand) bool {
-	l.mu.Lock()
-	n := l.next
-	l.next++
-	raw := dataset.Numbered(l.files[n%len(l.files)], n)
-	l.tried[spectra.HashBytes(raw)] = true
-	l.mu.Unlock()
+	n, raw := l.fresh()
 	way := rng.IntN(10)
-	var up piecewise
+	up := piecewise{said: map[string]string{"filename": "scan.jdx"}}
 	for {
 		l.gate.RLock()
 		var sc scan
 		var err error
 		switch {
 		case way < 3:
-			sc, err = up.send(ctx, l, raw, rng)
+			sc, err = l.inPieces(ctx, &up, raw, rng)
 		case way < 5:
 			sc, err = l.post(ctx, raw, fmt.Sprintf("%q", fmt.Sprintf("scan-%d", n)))
 		default:
@@ -117,6 +113,34 @@ func (l *load) one(ctx context.Context, rng *rand.Rand) bool {
 			return false
 		}
 	}
+}
+
+// fresh is a file that was never sent, with its number.
+func (l *load) fresh() (n int, raw []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n = l.next
+	l.next++
+	raw = l.file(n)
+	l.tried[spectra.HashBytes(raw)] = n
+	return n, raw
+}
+
+// file is that of a number.
+func (l *load) file(n int) []byte { return dataset.Numbered(l.files[n%len(l.files)], n) }
+
+// inPieces goes on with a scan that is sent in pieces.
+func (l *load) inPieces(ctx context.Context, up *piecewise, raw []byte, rng *rand.Rand) (scan, error) {
+	header, err := up.send(ctx, l, raw, rng)
+	switch {
+	case err != nil:
+		return scan{}, err
+	case header == nil:
+		return l.post(ctx, raw, "") // it is known, or was not stored and is now
+	}
+	sc, err := l.get(ctx, header.Get("Fentrace-Scan"))
+	up.lost = err != nil // what was stored is no upload any more
+	return sc, err
 }
 
 // errRefused: the server has answered that it did not store.

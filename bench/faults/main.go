@@ -1,6 +1,7 @@
-// Command faults kills a Fentrace server, as kill -9 does, again and again at random moments while SIMULATED scans are sent to it,
-// and takes away what it stands on: nothing that it acknowledged may be lost, doubled or stored by half, and it must go on by itself.
-// It writes bench/RESULTS.md and bench/results.json after each database.
+// Command faults kills a Fentrace server and the workers beside it, as kill -9 does, again and again at random moments while SIMULATED
+// scans and batches are sent to it, and takes away what it stands on: nothing that it acknowledged may be lost, doubled or stored by
+// half, every job must be done with its effect there once, and everything must go on by itself.
+// It writes bench/RESULTS.md and bench/results.json when all of it is done.
 package main
 
 import (
@@ -14,6 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"fentrace/bench/dataset"
@@ -24,7 +26,9 @@ import (
 const (
 	command = "make test-faults"
 	// limit is far beyond what it takes: reaching it is a hang.
-	limit = time.Hour
+	limit = 2 * time.Hour
+	// workersBeside is how many workers run beside a server on PostgreSQL. On SQLite a server does its jobs itself.
+	workersBeside = 2
 	// diskSize of the disk that a server, and its database, has for itself, MB.
 	diskSize = 800
 )
@@ -34,27 +38,35 @@ func main() {
 	defer stop()
 	kills := flag.Int("kills", 300, "how often each server is killed")
 	seed := flag.Uint64("seed", 0, "of what is random; 0 draws one, which is printed")
+	soft := flag.Bool("kills-only", false, "take nothing away beside")
+	on := flag.String("on", "", "only this database: SQLite or PostgreSQL; both by default")
 	dry := flag.Bool("dry", false, "print only")
 	flag.Parse()
 	if *seed == 0 {
 		*seed = rand.Uint64()
 	}
-	if err := run(ctx, *kills, *seed, *dry); err != nil {
+	if *on != "" && !slices.Contains(databases, *on) {
+		fmt.Fprintf(os.Stderr, "faults: -on %s: use one of %q\n", *on, databases)
+		os.Exit(2)
+	}
+	b := bench{only: *on, kills: *kills, checkEvery: 25, endures: !*soft, seed: *seed, log: os.Stdout}
+	if err := run(ctx, b, *dry); err != nil {
 		fmt.Fprintln(os.Stderr, "faults:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, kills int, seed uint64, dry bool) error {
-	fmt.Printf("seed %d: -seed %d does the same again, as far as the machine does\n", seed, seed)
-	work, err := workFolder()
-	if err != nil {
+// databases are what a server is killed on.
+var databases = []string{"SQLite", "PostgreSQL"}
+
+func run(ctx context.Context, b bench, dry bool) (err error) {
+	fmt.Printf("seed %d: -seed %d does the same again, as far as the machine does\n", b.seed, b.seed)
+	if b.work, err = workFolder(); err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
+	defer os.RemoveAll(b.work)
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	b := bench{work: work, kills: kills, checkEvery: 25, endures: true, seed: seed, log: os.Stdout}
 	results, err := b.measure(ctx, func(so []report.Result) error {
 		if dry {
 			return nil
@@ -77,14 +89,16 @@ func workFolder() (string, error) {
 // bench says how much is done.
 type bench struct {
 	work              string
+	only              string // the one database; empty: all
 	kills, checkEvery int
 	endures           bool // hardships as well
 	seed              uint64
 	log               io.Writer
 }
 
-// measure does everything on each database; save is given the results so far each time there are more. The error says what was wrong.
+// measure does everything on each database; save is given the results when all of it was done. The error says what was wrong.
 func (b *bench) measure(ctx context.Context, save func([]report.Result) error) (results []report.Result, err error) {
+	var bad []error
 	files, err := dataset.CarriedScans()
 	if err != nil {
 		return nil, err
@@ -93,22 +107,51 @@ func (b *bench) measure(ctx context.Context, save func([]report.Result) error) (
 	if err != nil {
 		return nil, err
 	}
-	var bad []error
-	for i, name := range []string{"SQLite", "PostgreSQL"} {
-		t := trial{name: name, program: path, kills: b.kills, checkEvery: b.checkEvery, rng: rand.New(rand.NewPCG(b.seed, uint64(i))), files: files,
-			log: b.log, endures: b.endures}
-		if err := b.one(ctx, &t, i > 0); err != nil {
-			return results, fmt.Errorf("%s: %w", name, err)
+	outs, errs := make([]outcome, len(databases)), make([]error, len(databases))
+	var both sync.WaitGroup // side by side: much of the time is waiting for what is done in the background
+	log := &lines{to: b.log}
+	for i, name := range databases {
+		if b.only != "" && b.only != name {
+			continue
 		}
-		for _, err := range t.out.bad {
-			bad = append(bad, fmt.Errorf("%s: %w", name, err))
+		both.Go(func() {
+			t := trial{name: name, program: path, kills: b.kills, checkEvery: b.checkEvery, rng: rand.New(rand.NewPCG(b.seed, uint64(i))), files: files,
+				log: log, endures: b.endures}
+			if i > 0 {
+				t.beside = workersBeside
+			}
+			errs[i] = b.one(ctx, &t, i > 0)
+			outs[i] = t.out
+		})
+	}
+	both.Wait()
+	for i, name := range databases {
+		for _, err := range append(outs[i].bad, errs[i]) {
+			if err != nil {
+				bad = append(bad, fmt.Errorf("%s: %w", name, err))
+			}
 		}
-		results = append(results, t.out.results(name)...)
-		if err := save(results); err != nil {
-			return results, err
+		if errs[i] == nil && outs[i].ready != nil {
+			results = append(results, outs[i].results(name)...)
 		}
 	}
+	if errors.Join(errs...) == nil {
+		bad = append(bad, save(results))
+	}
 	return results, errors.Join(bad...)
+}
+
+// lines takes what several write, one write after the other.
+type lines struct {
+	mu sync.Mutex
+	to io.Writer
+}
+
+// Write implements io.Writer.
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.to.Write(b)
 }
 
 // one runs a trial on a disk of its own, where this machine can have one.
@@ -143,7 +186,7 @@ func (b *bench) one(ctx context.Context, t *trial, postgres bool) (err error) {
 }
 
 func (o outcome) results(database string) []report.Result {
-	what := fmt.Sprintf("%d kills -9 of the server under load, %s: ", o.kills, database)
+	what := fmt.Sprintf("%d kills -9 of server and workers under load, %s: ", o.kills, database)
 	if o.kills == 0 {
 		return o.endured
 	}
@@ -152,10 +195,17 @@ func (o outcome) results(database string) []report.Result {
 	}
 	return append([]report.Result{
 		exact("of them while it started or ended", "kills", float64(o.duringStart+o.duringEnd), o.kills),
+		exact("of them of workers only", "kills", float64(o.ofWorkers), o.kills),
+		exact("of them of several processes at once", "kills", float64(o.ofSeveral), o.kills),
 		exact("SIMULATED scans acknowledged", "scans", float64(o.acked), o.acked),
-		exact("lost, doubled, changed, stored by half or left behind", "", float64(len(o.bad)), o.acked),
+		exact("SIMULATED files acknowledged in batches", "files", float64(o.files), o.batches),
+		exact("poison files, each given up once and listed", "files", float64(o.dead), o.dead),
+		exact("scans found by looks through the past, each once", "scans", float64(o.hits), o.hits),
+		exact("lost, doubled, changed, stored by half or left behind", "", float64(len(o.bad)), o.acked+o.files),
 		exact("uploads in pieces that went on", "uploads", float64(o.resumed), o.resumed),
 		exact("ready again, median", "s", median(o.ready), len(o.ready)),
 		exact("ready again, worst", "s", slices.Max(o.ready), len(o.ready)),
+		exact("all jobs done once nothing more is sent, median", "s", median(o.settled), len(o.settled)),
+		exact("all jobs done once nothing more is sent, worst", "s", slices.Max(o.settled), len(o.settled)),
 	}, o.endured...)
 }

@@ -5,9 +5,12 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -16,42 +19,50 @@ const pieceCount = 3
 
 // piecewise is a file on its way in pieces, by the tus protocol.
 type piecewise struct {
-	at   string // address of the upload; empty: not begun
-	have int    // bytes that were acknowledged
-	lost bool   // the server was gone since
-	last bool   // the last piece was sent, acknowledged or not
-	told bool   // it is counted as one that went on
+	said map[string]string // of it, when it is begun
+	at   string            // address of the upload; empty: not begun
+	have int               // bytes that were acknowledged
+	lost bool              // the server was gone since
+	last bool              // the last piece was sent, acknowledged or not
+	told bool              // it is counted as one that went on
 }
 
 func tus() http.Header { return http.Header{"Tus-Resumable": {"1.0.0"}} }
 
-// send goes on with the upload until it is stored or something fails.
-func (u *piecewise) send(ctx context.Context, l *load, raw []byte, rng *rand.Rand) (scan, error) {
-	sc, err := u.goOn(ctx, l, raw, rng)
-	u.lost = u.lost || err != nil && u.at != ""
-	return sc, err
+// send goes on with the upload until all of it has come or something fails. What is returned says what became of it; nil: the upload is
+// forgotten, which means that it was stored, or has to be sent anew.
+func (u *piecewise) send(ctx context.Context, l *load, raw []byte, rng *rand.Rand) (http.Header, error) {
+	header, err := u.goOn(ctx, l, raw, rng)
+	u.lost = u.lost || header == nil && u.at != ""
+	return header, err
 }
 
-func (u *piecewise) goOn(ctx context.Context, l *load, raw []byte, rng *rand.Rand) (scan, error) {
+// metadata is what is said of an upload as the protocol writes it.
+func metadata(said map[string]string) string {
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(said)) {
+		out = append(out, k+" "+base64.StdEncoding.EncodeToString([]byte(said[k])))
+	}
+	return strings.Join(out, ",")
+}
+
+func (u *piecewise) goOn(ctx context.Context, l *load, raw []byte, rng *rand.Rand) (http.Header, error) {
 	if u.at == "" {
 		header := tus()
 		header.Set("Upload-Length", strconv.Itoa(len(raw)))
-		header.Set("Upload-Metadata", "filename "+base64.StdEncoding.EncodeToString([]byte("scan.jdx")))
+		header.Set("Upload-Metadata", metadata(u.said))
 		res, err := l.do(ctx, http.MethodPost, l.url+"/v1/uploads/", nil, header)
 		if err != nil {
-			return scan{}, err
+			return nil, err
 		}
 		if res.status != http.StatusCreated {
-			return scan{}, l.refused(res)
+			return nil, l.refused(res)
 		}
 		u.at = res.header.Get("Location")
 	}
 	if u.lost {
 		if whole, err := u.askHowFar(ctx, l, len(raw)); err != nil || whole {
-			if err != nil {
-				return scan{}, err
-			}
-			return l.post(ctx, raw, "") // it is known, or was not stored and is now
+			return nil, err
 		}
 	}
 	for {
@@ -62,16 +73,16 @@ func (u *piecewise) goOn(ctx context.Context, l *load, raw []byte, rng *rand.Ran
 		u.last = to == len(raw)
 		res, err := l.do(ctx, http.MethodPatch, u.at, bytes.NewReader(raw[u.have:to]), header)
 		if err != nil {
-			return scan{}, err
+			return nil, err
 		}
 		if res.status != http.StatusNoContent {
-			return scan{}, l.refused(res)
+			return nil, l.refused(res)
 		}
 		if u.have = to; u.have == len(raw) {
-			return l.get(ctx, res.header.Get("Fentrace-Scan"))
+			return res.header, nil
 		}
 		if !pause(ctx, time.Duration(rng.Int64N(int64(restless)))) {
-			return scan{}, ctx.Err()
+			return nil, ctx.Err()
 		}
 	}
 }

@@ -101,7 +101,7 @@ func (t *trial) endure(ctx context.Context, h hardship) error {
 		return err
 	}
 	t.load.told()
-	before, process := t.load.count(), t.server.Process
+	before, process, wrong := t.load.count(), t.server.Process, t.load.wrong()
 	if err := h.begin(ctx); err != nil {
 		return fmt.Errorf("%s: %w", h.name, errors.Join(err, h.end(context.WithoutCancel(ctx))))
 	}
@@ -139,6 +139,14 @@ func (t *trial) endure(ctx context.Context, h hardship) error {
 	}
 	if t.server.Process.HasEnded() {
 		t.wrong(fmt.Errorf("%s: the server has ended:\n%s", h.name, process.Said()))
+	}
+	if t.load.wrong() > wrong {
+		fmt.Fprintf(t.log, "%s: %s: WRONG answers; the server says\n%s", t.name, h.name, process.Said())
+	}
+	for i, w := range t.workers {
+		if w.HasEnded() {
+			t.wrong(fmt.Errorf("%s: worker %d has ended:\n%s", h.name, i, w.Said()))
+		}
 	}
 	if err := t.check(ctx); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -40,21 +41,30 @@ type trial struct {
 	disk              *disk              // that everything is on; nil: there is none of its own
 	endures           bool               // hardships, after the kills
 
+	beside int               // workers beside the server
+	agree  map[string][]bool // of the references that the past is looked through with: the files that agree, by place
+
 	server  *program.Server
+	workers []*program.Process
 	started time.Time
 	fresh   bool // since it was started it was not seen to be ready
 	load    *load
-	checked int // acknowledged scans that were compared
+	checked int  // acknowledged scans that were compared
+	last    bool // the past is looked through to its end
 	out     outcome
 }
 
 // outcome is what a trial has shown.
 type outcome struct {
-	kills, duringStart, duringEnd, duringWork int
-	acked, resumed                            int
-	ready                                     []float64 // seconds from start to ready, each time it was not killed before
-	endured                                   []report.Result
-	bad                                       []error
+	kills, duringStart, duringEnd int // moments at which something was killed
+	ofWorkers, ofSeveral          int // of these: of workers only, of more than one process
+	acked, resumed                int
+	batches, files, withPoison    int // that were acknowledged
+	dead, hits                    int
+	ready                         []float64 // seconds from start to ready, each time it was not killed before
+	settled                       []float64 // seconds until all that was handed in was done, at each check
+	endured                       []report.Result
+	bad                           []error
 }
 
 // moment says when a server is killed.
@@ -76,27 +86,78 @@ func (t *trial) draw() moment {
 	return atWork
 }
 
+// server0 is the server among the processes that victims names.
+const server0 = -1
+
+// victims draws what is killed: the server, a worker, or several at once.
+func (t *trial) victims() []int {
+	all := []int{server0}
+	for i := range t.beside {
+		all = append(all, i)
+	}
+	t.rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	switch n := t.rng.IntN(10); {
+	case t.beside == 0 || n < 4:
+		return []int{server0}
+	case n < 7:
+		return []int{t.rng.IntN(t.beside)}
+	}
+	return all[:2+t.rng.IntN(len(all)-1)]
+}
+
+func (t *trial) process(who int) *program.Process {
+	if who == server0 {
+		return t.server.Process
+	}
+	return t.workers[who]
+}
+
 func (t *trial) temporary() string { return t.dir + "-tmp" }
+
+func (t *trial) workerDir(i int) string { return fmt.Sprintf("%s-worker-%d", t.dir, i) }
+
+func (t *trial) library() string { return t.dir + "-library.db" }
+
+// dirs are the data folders.
+func (t *trial) dirs() []string {
+	out := []string{t.dir}
+	for i := range t.beside {
+		out = append(out, t.workerDir(i))
+	}
+	return out
+}
 
 // run kills, and checks every few kills and in the end. What was found wrong is in the outcome; the error is of the trial itself.
 func (t *trial) run(ctx context.Context) (err error) {
 	if err := os.MkdirAll(t.temporary(), 0o700); err != nil {
 		return err
 	}
-	if t.server, err = program.NewServer(ctx, t.program, t.dir, t.database, nil, []string{"TMPDIR=" + t.temporary(), "GOTRACEBACK=single"}); err != nil {
+	if t.agree, err = pastLibrary(ctx, t.library(), t.files, t.rng); err != nil {
+		return err
+	}
+	if t.server, err = program.NewServer(ctx, t.program, t.dir, t.database, []string{"--library", t.library()}, []string{"TMPDIR=" + t.temporary(), "GOTRACEBACK=single"}); err != nil {
+		return err
+	}
+	db, err := eyes(t.dir, t.database, "rw")
+	if err == nil {
+		err = errors.Join(poison(ctx, db, t.database != ""), db.Close())
+	}
+	if err != nil {
 		return err
 	}
 	t.load = newLoad(t.server.URL, t.server.Token, t.files, senders)
+	t.load.work = handedIn{references: slices.Sorted(maps.Keys(t.agree)), rescreens: map[string]string{}}
 	sending, stop := context.WithCancel(ctx)
 	defer stop()
-	if err := t.start(); err != nil {
+	if err := t.startAll(); err != nil {
 		return err
 	}
+	defer t.killAll()
 	if err := t.ready(ctx); err != nil {
 		return err
 	}
-	defer func() { t.server.Process.Kill() }()
 	t.load.start(sending, senders, t.rng.Uint64())
+	t.load.handIn(sending, t.rng.Uint64())
 	for t.out.kills < t.kills && ctx.Err() == nil {
 		if err := t.kill(ctx); err != nil {
 			return err
@@ -123,6 +184,46 @@ func (t *trial) run(ctx context.Context) (err error) {
 	return t.finish(ctx)
 }
 
+// startAll starts the server and the workers beside it.
+func (t *trial) startAll() error {
+	t.workers = nil
+	err := t.start()
+	for i := 0; i < t.beside && err == nil; i++ {
+		t.workers = append(t.workers, nil)
+		err = t.startWorker(i)
+	}
+	return err
+}
+
+func (t *trial) startWorker(i int) (err error) {
+	t.workers[i], err = t.server.Beside("worker", t.workerDir(i), "--library", t.library())
+	return err
+}
+
+func (t *trial) again(who int) error {
+	if who == server0 {
+		return t.start()
+	}
+	return t.startWorker(who)
+}
+
+// killAll leaves nothing running.
+func (t *trial) killAll() {
+	for _, p := range append(slices.Clone(t.workers), t.server.Process) {
+		if p != nil {
+			p.Kill()
+		}
+	}
+}
+
+// endAll ends everything in order.
+func (t *trial) endAll() (err error) {
+	for _, p := range append(slices.Clone(t.workers), t.server.Process) {
+		err = errors.Join(err, p.End())
+	}
+	return err
+}
+
 func (t *trial) start() error {
 	t.started, t.fresh = time.Now(), true
 	return t.server.Start()
@@ -140,7 +241,7 @@ func (t *trial) ready(ctx context.Context) error {
 
 // kill kills at a random moment and starts again.
 func (t *trial) kill(ctx context.Context) error {
-	when := t.draw()
+	when, victims := t.draw(), t.victims()
 	if when == atStart {
 		usual := 0.2
 		if len(t.out.ready) > 0 {
@@ -153,30 +254,56 @@ func (t *trial) kill(ctx context.Context) error {
 		}
 		pause(ctx, time.Duration(t.rng.Int64N(int64(worksFor))))
 	}
+	for _, p := range append(slices.Clone(t.workers), t.server.Process) {
+		if p.HasEnded() {
+			return fmt.Errorf("a process ended by itself:\n%s", p.Said())
+		}
+	}
 	if when == atEnd {
-		if err := t.server.Process.AskToEnd(); err != nil {
-			return err
+		for _, v := range victims {
+			if err := t.process(v).AskToEnd(); err != nil {
+				return err
+			}
 		}
 		pause(ctx, time.Duration(t.rng.Int64N(int64(endsFor))))
 	}
-	select {
-	case <-t.server.Process.Ended(): // in order, before it could be killed
-		if when != atEnd {
-			return fmt.Errorf("the server ended by itself:\n%s", t.server.Process.Said())
-		}
-	default:
-		t.server.Process.Kill()
-		t.out.kills++
-		switch when {
-		case atStart:
-			t.out.duringStart++
-		case atEnd:
-			t.out.duringEnd++
-		default:
-			t.out.duringWork++
+	t.killed(when, victims)
+	for _, v := range victims {
+		if err := t.again(v); err != nil {
+			return err
 		}
 	}
-	return t.start()
+	return nil
+}
+
+// killed kills and counts.
+func (t *trial) killed(when moment, victims []int) {
+	n, workers := 0, 0
+	for _, v := range victims {
+		if when == atEnd && t.process(v).HasEnded() {
+			continue // in order, before it could be killed
+		}
+		t.process(v).Kill()
+		if n++; v != server0 {
+			workers++
+		}
+	}
+	if n == 0 {
+		return
+	}
+	t.out.kills++
+	switch when {
+	case atStart:
+		t.out.duringStart++
+	case atEnd:
+		t.out.duringEnd++
+	}
+	if n == workers {
+		t.out.ofWorkers++
+	}
+	if n > 1 {
+		t.out.ofSeveral++
+	}
 }
 
 // check looks at everything with the load held back.
@@ -192,13 +319,16 @@ func (t *trial) check(ctx context.Context) error {
 }
 
 func (t *trial) look(ctx context.Context, from int) error {
-	db, err := eyes(t.dir, t.database)
+	db, err := eyes(t.dir, t.database, "ro")
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	for _, err := range []error{inDatabase(ctx, db, t.load), whole(ctx, db, t.database), t.load.throughHTTP(ctx, from)} {
-		if err != nil {
+	if err := t.settle(ctx, db); err != nil {
+		return err
+	}
+	for _, err := range []error{inDatabase(ctx, db, t.load), whole(ctx, db, t.database), t.load.throughHTTP(ctx, from), t.background(ctx, db)} {
+		if err != nil && ctx.Err() == nil {
 			t.wrong(err)
 		}
 	}
@@ -209,27 +339,33 @@ func (t *trial) look(ctx context.Context, from int) error {
 	return ctx.Err()
 }
 
-// finish ends the server in order, checks everything on a new one and looks for what was left behind.
+// finish ends everything in order, checks everything on a new server and looks for what was left behind.
 func (t *trial) finish(ctx context.Context) error {
 	if err := t.ready(ctx); err != nil {
 		return err
 	}
-	if err := t.server.Process.End(); err != nil {
+	if err := t.endAll(); err != nil {
 		return err
 	}
-	left, err := strays(t.dir, t.temporary())
+	left, err := strays(t.dirs(), t.temporary())
 	if err != nil {
 		return err
 	}
 	if err := aged(left); err != nil {
 		return err
 	}
-	if err := t.start(); err != nil {
+	if err := t.startAll(); err != nil {
 		return err
 	}
 	if err := t.ready(ctx); err != nil {
 		return err
 	}
+	for _, r := range t.load.work.references {
+		if err := t.load.lookWith(ctx, r); err != nil {
+			return err
+		}
+	}
+	t.last = true
 	if err := t.look(ctx, 0); err != nil {
 		return err
 	}
@@ -242,15 +378,17 @@ func (t *trial) finish(ctx context.Context) error {
 	}
 	t.load.bad = nil
 	t.load.mu.Unlock()
-	t.out.acked, t.out.resumed = len(t.load.acked), t.load.resumed
+	t.out.acked, t.out.resumed = len(t.load.acked), t.load.resumed+t.load.work.resumed
+	t.out.files, t.out.withPoison = t.load.work.files, t.load.work.withPoison
+	t.out.batches = t.load.batchesAcknowledged()
 	t.progress()
-	return t.server.Process.End()
+	return t.endAll()
 }
 
 // tidied waits until nothing that kills left behind is there any more.
 func (t *trial) tidied(ctx context.Context, before int) error {
 	for deadline := time.Now().Add(10 * time.Second); ; {
-		left, err := strays(t.dir, t.temporary())
+		left, err := strays(t.dirs(), t.temporary())
 		if err != nil || len(left) == 0 {
 			return err
 		}
@@ -272,10 +410,12 @@ func (t *trial) wrong(err error) {
 }
 
 func (t *trial) progress() {
-	t.load.mu.Lock()
-	defer t.load.mu.Unlock()
-	fmt.Fprintf(t.log, "%s: %d of %d kills (%d while it started, %d while it ended), %d scans acknowledged, %d uploads in pieces went on, ready again in %.2f s (worst %.2f), %d things wrong\n",
-		t.name, t.out.kills, t.kills, t.out.duringStart, t.out.duringEnd, len(t.load.acked), t.load.resumed, median(t.out.ready), slices.Max(t.out.ready), len(t.out.bad)+len(t.load.bad))
+	l := t.load
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	fmt.Fprintf(t.log, "%s, %s: %d of %d kills (%d of workers only, %d of several at once, %d while it started, %d while it ended), %d scans and %d files in batches (%d poisoned) acknowledged, %d looks through the past (%d found), %d uploads in pieces went on, ready again in %.2f s (worst %.2f), all done in %.0f s (worst %.0f), %d things wrong\n",
+		time.Now().UTC().Format(time.TimeOnly), t.name, t.out.kills, t.kills, t.out.ofWorkers, t.out.ofSeveral, t.out.duringStart, t.out.duringEnd, len(l.acked), l.work.files, l.work.withPoison,
+		len(l.work.rescreens), t.out.hits, l.resumed+l.work.resumed, median(t.out.ready), slices.Max(t.out.ready), median(t.out.settled), slices.Max(t.out.settled), len(t.out.bad)+len(l.bad))
 }
 
 func median(v []float64) float64 {

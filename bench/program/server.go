@@ -80,9 +80,9 @@ func (s *Server) Start() (err error) {
 	return err
 }
 
-// Beside starts another process of the program on the same folder and database, such as a worker.
-func (s *Server) Beside(command string, flags ...string) (*Process, error) {
-	return Start(s.path, append(append(append([]string{command}, s.data...), s.db...), flags...), s.env)
+// Beside starts another process of the program on the same database, such as a worker, with a folder of its own.
+func (s *Server) Beside(command, dir string, flags ...string) (*Process, error) {
+	return Start(s.path, append(append([]string{command, "--data", dir}, s.db...), flags...), s.env)
 }
 
 // Ready waits until the server says that it is of use.

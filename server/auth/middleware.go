@@ -157,6 +157,7 @@ func (s *Service) caller(r *http.Request) (Caller, error) {
 		}
 		hashed := hash(strings.TrimSpace(token))
 		u, scope, err := s.store.TokenUser(r.Context(), hashed, s.clock())
+		s.endExpired(r.Context(), hashed, err)
 		return Caller{User: u.Name, Role: u.Role, Agency: u.Agency, Clearance: u.Clearance, Scope: scope, token: hashed}, err
 	}
 	cookie, err := r.Cookie(CookieName)
@@ -164,7 +165,17 @@ func (s *Service) caller(r *http.Request) (Caller, error) {
 		return Caller{}, store.ErrNotFound
 	}
 	u, err := s.sessionUser(r.Context(), cookie.Value)
+	s.endExpired(r.Context(), hash(cookie.Value), err)
 	return Caller{User: u.Name, Role: u.Role, Agency: u.Agency, Clearance: u.Clearance, Session: cookie.Value}, err
+}
+
+// endExpired sees to it that what is refused because it has expired stays so, whatever the clock says later. What cannot be written now, as
+// on a full disk, is when it is used again.
+func (s *Service) endExpired(ctx context.Context, hashed []byte, err error) {
+	if errors.Is(err, store.ErrNotFound) {
+		now := s.clock()
+		_ = s.store.EndExpired(store.ByProgram(ctx, "log-in"), hashed, now, s.unusedSince(now))
+	}
 }
 
 // sessionUser is whose session it is, which is used by that.

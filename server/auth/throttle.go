@@ -63,14 +63,21 @@ func (t *throttle) succeeded(key string) {
 	delete(t.failures, key)
 }
 
-// recent drops what lies outside the window and returns the rest.
+// recent drops what lies outside the window and returns the rest. What lies ahead, because the clock went back, counts as of now: else
+// a door would stay closed for as long as the clock went back.
 func (t *throttle) recent(key string) []time.Time {
 	all := t.failures[key]
 	window := ThrottleWindow
 	if strings.HasPrefix(key, accountKey) {
 		window = AccountWindow
 	}
-	start := t.clock().Add(-window)
+	now := t.clock()
+	start := now.Add(-window)
+	for i, at := range all {
+		if at.After(now) {
+			all[i] = now
+		}
+	}
 	for len(all) > 0 && !all[0].After(start) {
 		all = all[1:]
 	}

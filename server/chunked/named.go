@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 
 	"github.com/tus/tusd/v2/pkg/filestore"
 	"github.com/tus/tusd/v2/pkg/handler"
@@ -26,6 +27,9 @@ func (n named) refused(err error) error {
 
 // NewUpload implements handler.DataStore.
 func (n named) NewUpload(ctx context.Context, info handler.FileInfo) (handler.Upload, error) {
+	if _, err := os.Stat(n.Path); err != nil { // it would be made again, where the data folder was
+		return nil, n.refused(err)
+	}
 	u, err := n.FileStore.NewUpload(ctx, info)
 	return upload{u, n.refused}, n.refused(err)
 }

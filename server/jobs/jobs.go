@@ -35,6 +35,8 @@ const (
 	fetchEvery = 10 * time.Millisecond
 	// silentBeats is for how many beats a worker may be silent before it is taken to have ended.
 	silentBeats = 6
+	// endBeats is for how many beats a job that has ended here may be noted as running: longer than River tries to note its end.
+	endBeats = 30
 	// DefaultBeat is how often a worker says that it lives, DefaultFirstWait how long a job waits after it has failed the first time.
 	DefaultBeat      = 2 * time.Second
 	DefaultFirstWait = 2 * time.Second
@@ -70,7 +72,9 @@ type Config struct {
 	Beat time.Duration
 	// FirstWait is how long a job waits after its first failure; the wait doubles with each.
 	FirstWait time.Duration
-	Log       *slog.Logger
+	// Now tells when this program was started; time.Now when nil. When jobs are due is told by the clock of the database.
+	Now func() time.Time
+	Log *slog.Logger
 }
 
 // Runner takes jobs.
@@ -88,6 +92,12 @@ type Runner struct {
 	unasked  string              // the library that was said to be asked for by nobody
 	end      context.CancelFunc
 	beating  sync.WaitGroup
+
+	hands struct {
+		sync.Mutex
+		full map[int64]int // jobs that are done here, by id
+	}
+	ended map[int64]time.Time // jobs that are noted as done here and are not, and since when that was seen
 }
 
 // sighting is what was seen of a worker.
@@ -104,11 +114,15 @@ func New(cfg Config) (*Runner, error) {
 	if cfg.FirstWait <= 0 {
 		cfg.FirstWait = DefaultFirstWait
 	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
-	r := &Runner{cfg: cfg, id: fmt.Sprintf("%.60s %d %s", host, os.Getpid(), uuid.NewString()), seen: map[string]sighting{}}
+	r := &Runner{cfg: cfg, id: fmt.Sprintf("%.60s %d %s", host, os.Getpid(), uuid.NewString()), seen: map[string]sighting{}, ended: map[int64]time.Time{}}
+	r.hands.full = map[int64]int{}
 	workers := river.NewWorkers()
 	for _, k := range Kinds {
 		if err := k.register(workers, r); err != nil {
@@ -156,7 +170,7 @@ func (r *Runner) Start(ctx context.Context) error {
 		return nil // somebody was quicker
 	}
 	ctx, r.end = context.WithCancel(context.WithoutCancel(ctx))
-	r.started = time.Now()
+	r.started = r.cfg.Now()
 	if err := r.beat(ctx); err != nil { // first: jobs of programs that are not known are put back
 		return fmt.Errorf("take jobs: %w", err)
 	}
@@ -229,6 +243,20 @@ func (r *Runner) live(ctx context.Context) {
 		}
 		if err != nil && ctx.Err() == nil {
 			r.cfg.Log.WarnContext(ctx, "jobs", slog.Any("error", err))
+		}
+	}
+}
+
+// doing notes that a job is done here until what is returned is called.
+func (r *Runner) doing(id int64) (done func()) {
+	r.hands.Lock()
+	defer r.hands.Unlock()
+	r.hands.full[id]++
+	return func() {
+		r.hands.Lock()
+		defer r.hands.Unlock()
+		if r.hands.full[id]--; r.hands.full[id] == 0 {
+			delete(r.hands.full, id)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"time"
 
@@ -97,12 +98,16 @@ func wait(first time.Duration, failures int) time.Duration {
 
 // Work implements river.Worker.
 func (w *worker[T]) Work(ctx context.Context, j *river.Job[T]) error {
+	defer w.runner.doing(j.ID)()
 	err := Bounded(store.ByProgram(ctx, "job "+w.kind.Name()), func(ctx context.Context) error { return w.kind.work(ctx, w.runner.cfg.Handlers, j) })
 	switch {
 	case err == nil, errors.Is(context.Cause(ctx), rivertype.ErrJobCancelledRemotely):
 		return err
 	case w.runner.stopping.Load():
 		return river.JobSnooze(0) // it is put back and counts as not tried
+	case store.Outage(err): // it would not go better with any other job
+		w.runner.cfg.Log.WarnContext(ctx, "a job is put back until the database can be used again", slog.Int64("job", j.ID), slog.Any("error", err))
+		return river.JobSnooze(w.runner.cfg.FirstWait)
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -19,10 +20,14 @@ import (
 // runningListed is how many running jobs are looked at.
 const runningListed = 1000
 
+// clocksDiffer is how much the clocks of machines may differ without anything being mended.
+const clocksDiffer = time.Minute
+
 // cutOff is the error of a job whose program has ended.
 const cutOff = "the program that did it ended before it was done"
 
-// lookAfter puts back the jobs of workers that have ended, and sees to it that every job that waits is asked of somebody.
+// lookAfter puts back the jobs of workers that have ended, and those of this program that it is not doing, and sees to it that every job
+// that waits is asked of somebody.
 func (r *Runner) lookAfter(ctx context.Context) error {
 	// Jobs first: whoever has taken one was a worker before.
 	running, err := r.client.JobList(ctx, river.NewJobListParams().States(rivertype.JobStateRunning).First(runningListed))
@@ -37,12 +42,13 @@ func (r *Runner) lookAfter(ctx context.Context) error {
 	for _, id := range ended {
 		r.cfg.Log.WarnContext(ctx, "a worker has ended without a word; its jobs are put back", slog.String("worker", id))
 	}
+	lost := r.lost(running.Jobs)
 	for _, j := range running.Jobs {
 		by := ""
 		if len(j.AttemptedBy) > 0 {
 			by = j.AttemptedBy[len(j.AttemptedBy)-1]
 		}
-		if slices.ContainsFunc(alive, func(w store.Worker) bool { return w.ID == by }) || by == r.id {
+		if slices.ContainsFunc(alive, func(w store.Worker) bool { return w.ID == by }) && !lost[j.ID] {
 			continue
 		}
 		if err := r.putBack(ctx, j); err != nil {
@@ -56,9 +62,44 @@ func (r *Runner) lookAfter(ctx context.Context) error {
 		delete(r.seen, id)
 	}
 	if r.cfg.Server {
-		return r.adopt(ctx, alive)
+		return errors.Join(r.adopt(ctx, alive), r.mendTimes(ctx))
 	}
 	return r.asked(ctx, alive)
+}
+
+// lost are those of the running jobs that this program is said to do and has not done for a while: it has, but the database could not
+// be told before River gave that up.
+func (r *Runner) lost(running []*rivertype.JobRow) map[int64]bool {
+	now, noted, out := time.Now(), map[int64]time.Time{}, map[int64]bool{}
+	r.hands.Lock()
+	defer r.hands.Unlock()
+	for _, j := range running {
+		if n := len(j.AttemptedBy); n == 0 || j.AttemptedBy[n-1] != r.id || r.hands.full[j.ID] > 0 {
+			continue
+		}
+		since, known := r.ended[j.ID]
+		if !known {
+			since = now
+		}
+		noted[j.ID] = since
+		out[j.ID] = now.Sub(since) > endBeats*r.cfg.Beat
+	}
+	r.ended = noted
+	return out
+}
+
+// mendTimes lets jobs be taken that are noted for later than any wait takes: a clock was ahead then.
+func (r *Runner) mendTimes(ctx context.Context) error {
+	far := max(longestWait, r.cfg.FirstWait) + clocksDiffer
+	off, err := r.cfg.Store.JobTimesOff(ctx, far)
+	if err != nil || !off {
+		return err
+	}
+	n, err := r.cfg.Store.MendJobTimes(ctx, far)
+	if err == nil {
+		r.cfg.Log.WarnContext(ctx, "a clock was far ahead when jobs were noted for later; they are done now", slog.Int("jobs", n))
+	}
+	return err
 }
 
 // sight tells the workers that live from those that have ended: whose beat has not changed for a while, by the clock of this program.

@@ -177,8 +177,8 @@ func (l *Looker) Begin(ctx context.Context, lib *library.Stack, referenceID, by 
 
 // Rescreen looks through the past with the reference of r, from where r stopped, and stores what agrees with it, how far it is,
 // and how it ended. Whoever cancels r in the database ends it before the next scans are answered. progress, when set, hears how many
-// of the scans that are answered again are done. The error is that of the database, or of ctx: r is then cut off, not ended, and can
-// go on later.
+// of the scans that are answered again are done. The error is that of the database, as when it is away or full, or of ctx: r is then cut
+// off, not ended, and can go on later.
 func (l *Looker) Rescreen(ctx context.Context, lib *library.Stack, id Identifier, r store.Rescreen, progress func(done, total int)) (store.Rescreen, error) {
 	ctx = store.ByProgram(ctx, "look-back")
 	err := l.rescreen(ctx, lib, id, &r, progress)
@@ -190,6 +190,8 @@ func (l *Looker) Rescreen(ctx context.Context, lib *library.Stack, id Identifier
 		return r, nil
 	case ctx.Err() != nil:
 		return r, ctx.Err()
+	case store.Outage(err):
+		return r, err
 	default:
 		r.State, r.Error = store.RescreenFailed, err.Error()
 	}
@@ -225,11 +227,19 @@ func (l *Looker) rescreen(ctx context.Context, lib *library.Stack, id Identifier
 		if err != nil {
 			return err
 		}
-		for _, c := range some {
-			r.CountIn(of[c.ScanID], func(t *store.Tally) { t.Done++ })
+		before := r.UpTo
+		count := func(n int) {
+			for _, c := range some {
+				r.CountIn(of[c.ScanID], func(t *store.Tally) { t.Done += n })
+			}
 		}
+		count(1)
 		r.UpTo = some[len(some)-1].Seq
 		if err := l.Store.SaveRescreen(ctx, *r, found(hits)); err != nil {
+			if !errors.Is(err, store.ErrCancelled) { // what was not stored is not done, whatever is noted of r now
+				count(-1)
+				r.UpTo = before
+			}
 			return err
 		}
 		if progress != nil {

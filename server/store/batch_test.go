@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"fentrace/server/tlp"
+	"fentrace/spectra"
 )
 
 // jobs counts the jobs of a kind, of any state.
@@ -178,6 +179,97 @@ func TestABatchIsSeenAndAddedToByThoseWhoMay(t *testing.T) {
 		}
 		if _, err := s.FileBytes(t.Context(), "x"); !errors.Is(err, ErrNobody) {
 			t.Error(err)
+		}
+	})
+}
+
+func TestAFileOfABatchFailsOnceHoweverOftenItIsSaid(t *testing.T) {
+	onEach(t, func(t *testing.T, s *Store) {
+		b := newBatch(t, s)
+		add(t, s, b.ID, some(0, 3))
+		files, err := s.BatchFiles(program(t), b.ID, FilesQuery{Limit: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, _ := leaves(t, s)
+		for _, why := range []string{"its own fault", "the program that did it ended"} {
+			if err := s.FailFile(program(t), BatchPart{b.ID, files[1].Seq}, why, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		after, _ := leaves(t, s)
+		failed, err := s.BatchFiles(program(t), b.ID, FilesQuery{State: FileFailed, Limit: 10})
+		if err != nil || len(failed) != 1 || failed[0].Error != "its own fault" || len(after) != len(before)+1 {
+			t.Errorf("%+v, %d entries more, %v", failed, len(after)-len(before), err)
+		}
+	})
+}
+
+func TestAFileOfABatchThatIsNotAnsweredNeedsNoScan(t *testing.T) {
+	onEach(t, func(t *testing.T, s *Store) {
+		cancelled, waits := newBatch(t, s), newBatch(t, s)
+		add(t, s, cancelled.ID, some(0, 2))
+		add(t, s, waits.ID, some(2, 1))
+		files, err := s.BatchFiles(program(t), cancelled.ID, FilesQuery{Limit: 1})
+		if err == nil {
+			err = s.FailFile(program(t), BatchPart{cancelled.ID, files[0].Seq}, "no spectrum", time.Now())
+		}
+		if err == nil {
+			err = s.CancelBatch(program(t), cancelled.ID, time.Now())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, faults := verified(t, s, VerifyOptions{}); len(faults) > 0 {
+			t.Errorf("%+v", faults)
+		}
+		unguarded(t, s)("UPDATE batch_files SET state = ? WHERE batch = ?", FileDone, waits.ID)
+		_, faults := verified(t, s, VerifyOptions{})
+		wantFault(t, faults, "file", spectra.HashBytes([]byte("file 2")), "no scan belongs to it")
+	})
+}
+
+func TestJobsThatWaitForATimeFarAheadAreTakenNow(t *testing.T) {
+	onEach(t, func(t *testing.T, s *Store) {
+		b := newBatch(t, s)
+		add(t, s, b.ID, some(0, ChunkFiles+1))
+		const far = 11 * time.Minute
+		mend := func() int {
+			off, err := s.JobTimesOff(t.Context(), far)
+			n := 0
+			if err == nil && off {
+				n, err = s.MendJobTimes(t.Context(), far)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		exec := unguarded(t, s)
+		lead := "INSERT INTO river_leader (leader_id, elected_at, expires_at) VALUES ('gone', ?, ?)"
+		at := func(ahead time.Duration) any {
+			then := time.Now().UTC().Add(ahead)
+			if s.queue.listen == nil {
+				return then.Format("2006-01-02 15:04:05.000")
+			}
+			return then
+		}
+		exec("UPDATE river_job SET scheduled_at = ?", at(10*time.Minute)) // as long as one that has failed often waits
+		exec(lead, at(0), at(10*time.Second))
+		if n := mend(); n != 0 {
+			t.Errorf("%d jobs were put right that wait as they should", n)
+		}
+		exec("UPDATE river_job SET scheduled_at = ?, state = 'retryable'", at(365*24*time.Hour))
+		exec("UPDATE river_leader SET expires_at = ?", at(365*24*time.Hour))
+		if n := mend(); n != 2 {
+			t.Errorf("%d jobs were put right, not 2", n)
+		}
+		var leaders, due int
+		if err := s.r.QueryRowContext(t.Context(), "SELECT (SELECT count(*) FROM river_leader), (SELECT count(*) FROM river_job WHERE scheduled_at <= ?)", at(time.Second)).Scan(&leaders, &due); err != nil || leaders != 0 || due != 2 {
+			t.Errorf("%d lead, %d jobs are due, %v", leaders, due, err)
+		}
+		if n := mend(); n != 0 {
+			t.Errorf("%d jobs were put right again", n)
 		}
 	})
 }

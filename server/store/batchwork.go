@@ -96,11 +96,12 @@ func (s *Store) FileBytes(ctx context.Context, sum string) (raw []byte, err erro
 	return s.open(v, rawOf(sum))
 }
 
-// FailFile notes why a file of a batch cannot be answered. One that is answered meanwhile stays so.
+// FailFile notes why a file of a batch that waits cannot be answered. One that is answered meanwhile stays so, and so does one that has
+// failed: whoever was cut off after this and does it again changes nothing.
 func (s *Store) FailFile(ctx context.Context, p BatchPart, why string, now time.Time) error {
 	return s.write(ctx, func(tx queries) error {
-		n, err := changed(tx.ExecContext(ctx, "UPDATE batch_files SET state = ?, error = ?, finished = ? WHERE seq = ? AND batch = ? AND state IN (?, ?)",
-			FileFailed, why, micros(now), p.File, p.Batch, FileWaiting, FileFailed))
+		n, err := changed(tx.ExecContext(ctx, "UPDATE batch_files SET state = ?, error = ?, finished = ? WHERE seq = ? AND batch = ? AND state = ?",
+			FileFailed, why, micros(now), p.File, p.Batch, FileWaiting))
 		if err != nil || n == 0 {
 			return err
 		}

@@ -80,7 +80,7 @@ func (s *Store) noteKey(ctx context.Context) error {
 		return err
 	}
 	return s.write(ctx, func(tx queries) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO encryption_keys (id, noted) VALUES (?,?) ON CONFLICT (id) DO UPDATE SET retired = NULL", id, micros(time.Now()))
+		_, err := tx.ExecContext(ctx, "INSERT INTO encryption_keys (id, noted) VALUES (?,?) ON CONFLICT (id) DO UPDATE SET retired = NULL", id, micros(s.now()))
 		if err != nil {
 			return err
 		}

@@ -24,6 +24,7 @@ var notLogged = map[string]string{
 	"MoveJobs":        "what a job does is in the log",
 	"Beat":            "it says all the time that a program lives",
 	"RemoveWorker":    "it forgets a program that has ended",
+	"MendJobTimes":    "it puts the times right that a clock which has jumped has noted",
 }
 
 // Whatever writes to the database, by itself or by what it calls, notes in the log what was done.

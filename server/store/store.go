@@ -43,6 +43,12 @@ var (
 	ErrUncertain = errors.New("the database was lost while it stored; it is not known whether it did. Try again in a moment: what was stored is not stored twice")
 )
 
+// Outage tells of an error that it is the database's or the disk's: whatever was asked for fails then, and goes well when it is well
+// again.
+func Outage(err error) bool {
+	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrUncertain) || errors.Is(err, ErrFull) || errors.Is(err, ErrDisk)
+}
+
 //go:embed migrations/*.sql migrations/postgres/*.sql
 var migrations embed.FS
 

@@ -114,20 +114,58 @@ func (s *Store) AddLoginCode(ctx context.Context, hash []byte, user string, now,
 	})
 }
 
-// TakeLoginCode consumes a code: of two callers with the same code one gets the user, the other ErrNotFound.
+// TakeLoginCode consumes a code: of two callers with the same code one gets the user, the other ErrNotFound. One that has expired is
+// consumed as well: it is not good again when the clock goes back.
 func (s *Store) TakeLoginCode(ctx context.Context, hash []byte, now time.Time) (user string, err error) {
+	var expires int64
 	err = s.write(ctx, func(tx queries) error {
-		var expires int64
 		err := tx.QueryRowContext(ctx, `DELETE FROM login_codes WHERE hash = ? RETURNING "user", expires`, hash).Scan(&user, &expires)
-		if errors.Is(err, sql.ErrNoRows) || err == nil && expires <= micros(now) {
+		if errors.Is(err, sql.ErrNoRows) {
 			return fmt.Errorf("login code: %w", ErrNotFound)
 		}
 		if err != nil {
 			return err
 		}
-		return tx.logUser(ctx, audit.Revoke, user, map[string]any{"login_code": "used"})
+		how := "used"
+		if expires <= micros(now) {
+			how = "expired"
+		}
+		return tx.logUser(ctx, audit.Revoke, user, map[string]any{"login_code": how})
 	})
+	if err == nil && expires <= micros(now) {
+		return "", fmt.Errorf("login code: %w", ErrNotFound)
+	}
 	return user, err
+}
+
+// EndExpired ends the session or token of that hash for good when it has expired, or the session was last used before since, so that it
+// is not valid again when the clock goes back. Whatever else it is, nothing is written.
+func (s *Store) EndExpired(ctx context.Context, hash []byte, now, since time.Time) error {
+	const sessions, tokens = "sessions WHERE hash = ? AND (expires <= ? OR used < ?)", "tokens WHERE hash = ? AND expires <= ?"
+	var expired bool
+	err := s.r.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM "+sessions+") OR EXISTS (SELECT 1 FROM "+tokens+")",
+		hash, micros(now), micros(since), hash, micros(now)).Scan(&expired)
+	if err != nil || !expired {
+		return err
+	}
+	return s.write(ctx, func(tx queries) error {
+		var user, id string
+		err := tx.QueryRowContext(ctx, "DELETE FROM "+sessions+` RETURNING "user"`, hash, micros(now), micros(since)).Scan(&user)
+		if err == nil {
+			return tx.logUser(ctx, audit.Revoke, user, map[string]any{"session": "expired"})
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		err = tx.QueryRowContext(ctx, "DELETE FROM "+tokens+` RETURNING "user", id`, hash, micros(now)).Scan(&user, &id)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil // somebody was quicker
+		}
+		if err != nil {
+			return err
+		}
+		return tx.log(ctx, Entry{Action: audit.Revoke, Kind: "token", ID: id, Detail: map[string]any{"user": user, "expired": true}})
+	})
 }
 
 // AddSession stores the hash of a session secret and forgets expired sessions.

@@ -90,16 +90,12 @@ func (v *verifier) file(ctx context.Context, f storedFile) error {
 		return err
 	}
 	scans := "scans " + strings.Join(of, ", ")
-	var report bool
 	if len(of) == 0 {
-		if err := v.r.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM laboratory_reports WHERE sha256 = ?)", f.sum).Scan(&report); err != nil {
-			return fmt.Errorf("look for the laboratory report %.12s: %w", f.sum, err)
+		if scans, err = v.without(ctx, f.sum); err != nil {
+			return err
 		}
 	}
-	switch {
-	case report:
-		scans = "a laboratory report"
-	case len(of) == 0:
+	if scans == "" {
 		scans = "no scan"
 		v.fault("file", f.sum, "no scan belongs to it: its scans are gone, or it is not called what it was")
 	}
@@ -113,6 +109,23 @@ func (v *verifier) file(ctx context.Context, f storedFile) error {
 		v.fault("file", f.sum, "it has %d bytes, not the %d that are noted (of %s)", f.real, f.size, scans)
 	}
 	return nil
+}
+
+// without is what a file that has no scans belongs to: a laboratory report, or a batch in which it waits, has failed or was left; empty
+// when it should have some.
+func (v *verifier) without(ctx context.Context, sum string) (string, error) {
+	var report, batch bool
+	err := v.r.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM laboratory_reports WHERE sha256 = ?),
+		EXISTS (SELECT 1 FROM batch_files WHERE sha256 = ? AND state <> ?)`, sum, sum, FileDone).Scan(&report, &batch)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("look for what the file %.12s belongs to: %w", sum, err)
+	case report:
+		return "a laboratory report", nil
+	case batch:
+		return "a batch that it is not answered in", nil
+	}
+	return "", nil
 }
 
 // scansOf are ids of scans of a file; erased: the log says that they were erased.

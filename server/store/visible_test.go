@@ -15,7 +15,7 @@ import (
 // unasked are the methods that tell nothing of records: who people are, how the server is, and the numbers of scans.
 var unasked = map[string]bool{
 	"Close": true, "ID": true, "Ping": true, "LastEvent": true,
-	"User": true, "EnsureUser": true, "SetRole": true, "SetPassword": true, "AddLoginCode": true, "TakeLoginCode": true, "AddSession": true, "SessionUser": true, "TouchSession": true,
+	"User": true, "EnsureUser": true, "SetRole": true, "SetPassword": true, "AddLoginCode": true, "TakeLoginCode": true, "AddSession": true, "SessionUser": true, "TouchSession": true, "EndExpired": true,
 	"DeleteSession": true, "AddToken": true, "Tokens": true, "TokenUser": true, "DeleteToken": true, "OtherReviewers": true,
 	"Factor": true, "ProposeFactor": true, "ConfirmFactor": true, "UseFactor": true, "UseRecovery": true, "RemoveFactor": true,
 	"Agencies": true, "PutAgency": true, "People": true, "Person": true, "AddPerson": true, "ChangePerson": true, "EndSessions": true, "RevokeTokens": true,
@@ -28,7 +28,7 @@ var unasked = map[string]bool{
 	// With which keys how much is encrypted, and when something was erased last: numbers, for whoever has the keys.
 	"KeysInUse": true, "Rotate": true, "Scrub": true, "LastErasure": true,
 	// The queue of jobs, which holds ids only, and who takes from it; what jobs note of their own work.
-	"JobDriver": true, "JobCounts": true, "Beat": true, "FailFile": true, "Gather": true, "InsertLookBack": true, "RemoveWorker": true, "Workers": true, "MoveJobs": true, "Single": true, "WaitingQueues": true,
+	"JobDriver": true, "JobCounts": true, "Beat": true, "FailFile": true, "Gather": true, "InsertLookBack": true, "RemoveWorker": true, "Workers": true, "MoveJobs": true, "JobTimesOff": true, "MendJobTimes": true, "Single": true, "WaitingQueues": true,
 	// What the program notes of its own work; it tells nothing.
 	"Sent": true, "NotSent": true, "Park": true, "RaiseAlert": true, "BeginComparison": true, "EndComparison": true, "AddTruthAnswer": true, "SaveRescreen": true, "EndRescreen": true,
 }

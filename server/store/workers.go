@@ -66,6 +66,38 @@ func (s *Store) MoveJobs(ctx context.Context, from, to string) (n int, err error
 	return n, err
 }
 
+// farAhead are conditions on jobs that wait, and on who leads River's programs, that a time of theirs is further ahead than far by the
+// clock of the database, which River goes by; each has one argument, and now is that clock.
+func (s *Store) farAhead(far time.Duration) (waiting, leads, now string, ahead any) {
+	later := "datetime('now', 'subsec', ?)"
+	now, ahead = "datetime('now', 'subsec')", fmt.Sprintf("+%d seconds", int64(far.Seconds()))
+	if s.queue.listen != nil {
+		later, now, ahead = "now() + make_interval(secs => ?)", "now()", far.Seconds()
+	}
+	return "state IN ('available', 'scheduled', 'retryable', 'pending') AND scheduled_at > " + later, "expires_at > " + later, now, ahead
+}
+
+// JobTimesOff tells whether a job waits for a time that is further ahead than far, or who leads does so for longer than that: the clock
+// of a machine was ahead when that was noted.
+func (s *Store) JobTimesOff(ctx context.Context, far time.Duration) (off bool, err error) {
+	waiting, leads, _, ahead := s.farAhead(far)
+	err = s.r.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM river_job WHERE "+waiting+") OR EXISTS (SELECT 1 FROM river_leader WHERE "+leads+")", ahead, ahead).Scan(&off)
+	return off, err
+}
+
+// MendJobTimes lets the jobs be taken now that JobTimesOff tells of, and returns how many, and lets another program lead.
+func (s *Store) MendJobTimes(ctx context.Context, far time.Duration) (n int, err error) {
+	waiting, leads, now, ahead := s.farAhead(far)
+	err = s.write(ctx, func(tx queries) error {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM river_leader WHERE "+leads, ahead); err != nil {
+			return err
+		}
+		n, err = changed(tx.ExecContext(ctx, "UPDATE river_job SET scheduled_at = "+now+" WHERE "+waiting, ahead))
+		return err
+	})
+	return n, err
+}
+
 // WaitingQueues are the queues with jobs that are not ended.
 func (s *Store) WaitingQueues(ctx context.Context) ([]string, error) {
 	rows, err := s.r.QueryContext(ctx, "SELECT DISTINCT queue FROM river_job WHERE state IN ('available', 'scheduled', 'retryable', 'pending')")
