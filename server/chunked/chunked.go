@@ -85,7 +85,7 @@ func New(c Config) (*Uploads, error) {
 	pieces := named{u.store, u.refusal}
 	composer.UseCore(pieces)
 	composer.UseTerminater(pieces)
-	memorylocker.New().UseIn(composer)
+	composer.UseLocker(locker{memorylocker.New()})
 	tus, err := handler.NewHandler(handler.Config{StoreComposer: composer, BasePath: Path, MaxSize: c.MaxSize, DisableDownload: true,
 		Cors: &handler.CorsConfig{Disable: true}, Logger: exp.New(exp.NewTextHandler(io.Discard, nil)),
 		PreUploadCreateCallback: u.begin, PreFinishResponseCallback: u.finish})
@@ -112,6 +112,8 @@ func (u *Uploads) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(out, "there is no such upload: it was received, given up, or is somebody else's; begin it again")
 		return
 	}
+	r, ended := reads(r)
+	defer ended()
 	u.tus.ServeHTTP(out, r)
 }
 
