@@ -96,7 +96,7 @@ func Cases(seed uint64, events []Event) []Case {
 		if !ok {
 			continue
 		}
-		c := Case{Number: fmt.Sprintf("%scase %d", simulate.TitlePrefix, len(out)+1), By: s.by, TLP: s.tlp, Amended: s.amended,
+		c := Case{Number: fmt.Sprintf("%s%04d", simulate.TitlePrefix, len(out)+1), By: s.by, TLP: s.tlp, Amended: s.amended,
 			Seized: first.Acquired.Add(-time.Duration(10+rng.IntN(50)) * time.Minute), Place: first.fields().Location}
 		for i, t := range s.things {
 			scan := first

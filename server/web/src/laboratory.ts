@@ -32,8 +32,8 @@ export function laboratoryCard(scan: Scan): HTMLElement {
     h("h2", { id: "laboratory-title" }, "Laboratory result"), history, said, entry);
   const show = (s: Scan) => history.replaceChildren(...past(s));
   show(scan);
-  api.me().then(({ role }) => {
-    if (role === "technician") {
+  api.me().then(({ permissions }) => {
+    if (!permissions.includes("results.enter")) {
       entry.replaceChildren(h("p", { class: "hint" }, "Laboratory results are entered by a chemist, a reviewer or the operator."));
       return;
     }

@@ -1,5 +1,5 @@
 // Seizures, exhibits, amendments and reviews: their types, how they are asked for, and their words.
-import { getJSON, request, type LaboratoryResult, type Place, type Scan, type ScanList } from "./api";
+import { getJSON, request, type LaboratoryResult, type Me, type Place, type Scan, type ScanList } from "./api";
 import { instant, place } from "./format";
 
 export const markings = ["clear", "green", "amber", "amber+strict", "red"] as const;
@@ -130,6 +130,12 @@ export const records = {
   review: (id: string, body: { result_id?: string; opinion: Review["opinion"]; reason: string; alone: boolean }, key: string) => make<Review>(at("scans", id, "reviews"), body, keyed(key)),
   waiting: (query: URLSearchParams, signal?: AbortSignal) => getJSON<{ reviews: WaitingReview[] | null; next_cursor: string; total: number }>(`/v1/reviews?${query}`, signal),
 };
+
+/** Records are amended by the agency they belong to. */
+export const mayAmend = (me: Me, agency: string | undefined) => me.permissions.includes("records.amend") && (agency ?? me.agency) === me.agency;
+
+/** What a person stated as the end of a sentence. */
+export const ended = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 /** "1.5 ± 0.1 g" */
 export function quantityWords(q: Quantity | null | undefined): string {

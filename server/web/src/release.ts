@@ -18,9 +18,9 @@ export function releaseCard(scan: Scan): HTMLElement {
   const reason = h("input", { type: "text", maxlength: 200, placeholder: "such as: case 26-117" });
   const card = h("section", { class: "card no-print", id: "release", hidden: true, "data-testid": "release", "aria-labelledby": "release-title" },
     h("h2", { id: "release-title" }, "Hand out"), keeping(scan),
-    h("p", { class: "hint" }, "The evidence pack holds everything about this scan with proofs of its custody; `fentrace verify` checks it without a server. That it was handed out, to whom and why, is kept on record for good."),
-    h("p", {}, h("label", {}, "For ", recipient), " ", h("label", {}, "because of ", reason)),
-    h("p", {}, ...kinds.flatMap(([kind, words, path]) => [h("button", { type: "button", "data-testid": `release-${kind}`, onclick: () => void hand(path(encodeURIComponent(scan.id))) }, words), " "])),
+    h("p", { class: "hint" }, "The evidence pack holds everything about this scan with proofs of its custody; ", h("code", {}, "fentrace verify"), " checks it without a server. That it was handed out, to whom and why, is kept on record for good."),
+    h("div", { class: "release-for" }, h("label", { class: "field" }, "Given to", recipient), h("label", { class: "field" }, "Why", reason)),
+    h("div", { class: "row" }, ...kinds.map(([kind, words, path]) => h("button", { type: "button", "data-testid": `release-${kind}`, onclick: () => void hand(path(encodeURIComponent(scan.id))) }, words))),
     said, list);
   const show = async () => {
     const page = await api.disseminations(scan.id);
@@ -47,7 +47,7 @@ function keeping(scan: Scan): Child {
 }
 
 function past(all: Dissemination[]): HTMLElement[] {
-  if (all.length === 0) return [h("p", { class: "hint" }, "It was handed out to nobody so far.")];
+  if (all.length === 0) return [h("p", { class: "hint" }, "Nobody was given it so far.")];
   return [h("div", { class: "table-scroll", tabindex: 0, role: "region", "aria-label": "Handed out" },
     h("table", {}, h("caption", {}, "Handed out, newest first"),
       h("thead", {}, h("tr", {}, ...["When", "What", "To", "Why", "By", "Marking"].map((t) => h("th", { scope: "col" }, t)))),

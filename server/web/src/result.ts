@@ -103,8 +103,15 @@ function limitsCard(scan: Scan): HTMLElement {
   const limits = scan.identification.detection_limits ?? [];
   return h("section", { class: "card", "data-testid": "limits" }, h("h2", {}, "What this scan could not have seen"),
     limits.length
-      ? h("ul", { class: "limits" }, ...limits.map((l) => h("li", {}, h("strong", {}, l.substance), ` below about ${percent(l.fraction)} of the signal`)))
+      ? h("ul", { class: "limits" }, ...grouped(limits).map(([share, names]) => h("li", {}, `below about ${share} of the signal: `, h("strong", {}, names.join(", ")))))
       : h("p", {}, "No limit can be stated for this scan. Treat nothing as ruled out."));
+}
+
+/** Substances whose limit reads the same stand together, in the order they came. */
+export function grouped(limits: { substance: string; fraction: number }[]): [share: string, substances: string[]][] {
+  const by = new Map<string, string[]>();
+  for (const l of limits) by.set(percent(l.fraction), [...(by.get(percent(l.fraction)) ?? []), l.substance]);
+  return [...by];
 }
 
 function reasonsCard(reasons: string[]): Child {

@@ -12,7 +12,7 @@ export function startRouter(match: (path: string[]) => { page: Page; title: stri
     leave?.();
     const segments = path.split("/").filter(Boolean).map(decode);
     const { page, title } = match(segments);
-    document.title = `${title} · Fentrace`;
+    name(title);
     host.replaceChildren();
     leave = page(host, { path: segments, query: new URLSearchParams(search) });
     entered(title);
@@ -20,6 +20,11 @@ export function startRouter(match: (path: string[]) => { page: Page; title: stri
   addEventListener("popstate", () => render(location.pathname, location.search));
   document.addEventListener("click", followLink);
   render(location.pathname, location.search);
+}
+
+/** Says in the title of the window which page, or which record, is shown. */
+export function name(title: string): void {
+  document.title = `${title} · Fentrace`;
 }
 
 function decode(segment: string): string {

@@ -4,7 +4,7 @@ import { fill, h, type Child } from "./dom";
 import { instant } from "./format";
 import { problemBox } from "./problem";
 import { formDialog, kept, recordForm, scanFields } from "./recordform";
-import { linkedWords, markingWord, newKey, opinionWord, records, type Exhibit, type MayReview, type Review } from "./records";
+import { ended, linkedWords, markingWord, mayAmend, newKey, opinionWord, records, type Exhibit, type MayReview, type Review } from "./records";
 import { versionsList } from "./versions";
 
 /** The card; it draws itself anew after each change. */
@@ -27,15 +27,22 @@ export function scanRecordCard(scan: Scan): HTMLElement {
 
 function linkLine(s: Scan, again: (words: string) => Promise<void>): HTMLElement {
   return h("p", {}, s.linked ? h("span", {}, "Scan of ", h("a", { href: `/seizures/${encodeURIComponent(s.linked.seizure_id)}` }, linkedWords(s.linked)), ". ") : "Not linked to an exhibit. ",
-    h("button", { type: "button", class: "small no-print", onclick: () => chooseExhibit(s, again) }, s.linked ? "Link to another exhibit" : "Link to an exhibit"));
+    forAmenders(s, h("button", { type: "button", class: "small no-print", onclick: () => chooseExhibit(s, again) }, s.linked ? "Link to another exhibit" : "Link to an exhibit")));
+}
+
+/** Shown to those who may amend the scan. */
+function forAmenders(s: Scan, button: HTMLElement): HTMLElement {
+  button.hidden = true;
+  api.me().then((me) => (button.hidden = !mayAmend(me, s.agency)), () => undefined);
+  return button;
 }
 
 function circumstances(s: Scan, again: (words: string) => Promise<void>): HTMLElement {
   const amend = () => formDialog("Amend the circumstances of this scan", (close) => recordForm({ fields: scanFields(s), submit: "Amend", amends: true, cancel: close, reload: () => (close(), void again("")),
     send: async (body) => { await records.amendScan(s.id, s.version ?? 1, body); close(); await again("Amended. Lists, the map and reports follow it; the original is kept below."); } }),
   `Place, case, exhibit, officer and marking. The spectrum and its presumptive answer are never amended. ${kept}`);
-  return h("p", {}, s.amended ? `Version ${s.version}, amended on ${instant(s.amended.changed)} by ${s.amended.changed_by} because: ${s.amended.reason}. ` : "Place, case, exhibit and officer are as they were stated with the scan. ", markingWord(s.tlp), " ",
-    h("button", { type: "button", class: "small no-print", onclick: amend }, "Amend"));
+  return h("p", {}, s.amended ? `Version ${s.version}, amended on ${instant(s.amended.changed)} by ${s.amended.changed_by} because: ${ended(s.amended.reason)} ` : "Place, case, exhibit and officer are as they were stated with the scan. ", markingWord(s.tlp), " ",
+    forAmenders(s, h("button", { type: "button", class: "small no-print", onclick: amend }, "Amend")));
 }
 
 /** Exhibits to choose from, by case or label; the link is an amendment. */

@@ -8,11 +8,11 @@ import { presumptive } from "./verdict";
 import logoURL from "./icon.svg?url";
 
 const pages: [path: string, name: string, permission: string][] = [
-  ["/", "Scan", "scans.take"], ["/scans", "Scans", "records.read"], ["/seizures", "Seizures", "records.read"], ["/batches", "Batches", "records.read"], ["/library", "Library", "library.read"], ["/map", "Map", "intelligence.read"], ["/admin", "Admin", "people.manage"], ["/jobs", "Jobs", "jobs.manage"],
+  ["/", "Scan", "scans.take"], ["/scans", "Scans", "records.read"], ["/seizures", "Seizures", "records.read"], ["/reviews", "Reviews", "reviews.make"], ["/batches", "Batches", "records.read"], ["/library", "Library", "library.read"], ["/map", "Map", "intelligence.read"], ["/admin", "Admin", "people.manage"], ["/jobs", "Jobs", "jobs.manage"],
   ["/log", "Log", "audit.read"],
 ];
 /** Shown only once it is known that one may: few may. */
-const rare = ["jobs.manage", "people.manage", "audit.read"];
+const rare = ["reviews.make", "jobs.manage", "people.manage", "audit.read"];
 
 /** Builds the frame and returns the element that pages draw into, and a function that marks the present page. */
 export function shell(app: HTMLElement): { main: HTMLElement; entered: (title: string) => void } {

@@ -196,11 +196,11 @@ function drawLegend(s: State): void {
   const points = verdicts.map((v) => h("li", {}, shape(v, 16), looks[v].word.toLowerCase()));
   const what = s.view.substance ? `Alarms naming ${s.view.substance}, share of scans` : "Alarms, share of scans";
   const lists: Record<Layer, HTMLElement[]> = {
-    share: [h("h3", {}, what), h("ul", {}, swatch("--ramp-share-0", "none"), swatch("--ramp-share-1", "under 10 %"), swatch("--ramp-share-2", "10 to 25 %"), swatch("--ramp-share-3", "25 to 50 %"), swatch("--ramp-share-4", "50 % and over"), h("li", {}, h("span", { class: "swatch swatch-few", "aria-hidden": "true" }), `fewer than ${fewScans} scans`))],
-    scans: [h("h3", {}, "Scans"), h("ul", {}, swatch("--ramp-scans-0", "1 to 4"), swatch("--ramp-scans-1", "5 to 19"), swatch("--ramp-scans-2", "20 to 49"), swatch("--ramp-scans-3", "50 to 199"), swatch("--ramp-scans-4", "200 and over"))],
+    share: [h("h2", {}, what), h("ul", {}, swatch("--ramp-share-0", "none"), swatch("--ramp-share-1", "under 10 %"), swatch("--ramp-share-2", "10 to 25 %"), swatch("--ramp-share-3", "25 to 50 %"), swatch("--ramp-share-4", "50 % and over"), h("li", {}, h("span", { class: "swatch swatch-few", "aria-hidden": "true" }), `fewer than ${fewScans} scans`))],
+    scans: [h("h2", {}, "Scans"), h("ul", {}, swatch("--ramp-scans-0", "1 to 4"), swatch("--ramp-scans-1", "5 to 19"), swatch("--ramp-scans-2", "20 to 49"), swatch("--ramp-scans-3", "50 to 199"), swatch("--ramp-scans-4", "200 and over"))],
     points: [],
   };
-  const rows = [lists[s.view.layer], [h("h3", {}, s.view.layer === "points" || s.view.verdict ? "Single scans" : "Single scans (zoom in)"), h("ul", {}, ...points)]];
+  const rows = [lists[s.view.layer], [h("h2", {}, s.view.layer === "points" || s.view.verdict ? "Single scans" : "Single scans (zoom in)"), h("ul", {}, ...points)]];
   s.legend.replaceChildren(...rows.filter((r) => r.length).map((r) => h("div", {}, ...r)));
 }
 

@@ -7,7 +7,7 @@ import { queueWords } from "../queue";
 import type { Page } from "../router";
 
 export const queuePage: Page = (host) => {
-  const body = h("div", {});
+  const body = h("div", {}, h("p", { class: "hint" }, "Reading the queue\u2026"));
   host.append(h("div", { class: "page" }, h("h1", {}, "Unsent scans"), body));
   const left = new AbortController();
   const failed = (cause: unknown) => body.append(problemBox(cause, "Nothing was changed. The refused scans stay on this machine."));

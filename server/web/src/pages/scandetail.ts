@@ -15,7 +15,7 @@ export const scanDetailPage: Page = (host, { path }) => {
         host.replaceChildren();
         resultView(host, scan);
       },
-      (cause) => host.replaceChildren(problemBox(cause, "Nothing was changed. Look for the scan in the list.", () => void load()), h("p", {}, h("a", { href: "/scans" }, "All scans"))),
+      (cause) => host.replaceChildren(h("div", { class: "page" }, h("h1", {}, "Scan result"), problemBox(cause, "Nothing was changed. Look for the scan in the list.", () => void load()), h("p", {}, h("a", { href: "/scans" }, "All scans")))),
     );
   void load();
 };
