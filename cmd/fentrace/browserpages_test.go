@@ -122,8 +122,9 @@ func startFilledDemo(t *testing.T, ctx context.Context) (address string, at func
 	}
 }
 
-// Every page fits a telephone, says nothing on the console, has one first heading and its title, and can be worked by keyboard.
-func TestEveryPageFitsATelephoneAndIsWorkedByKeyboard(t *testing.T) {
+// Every page fits a telephone and a laptop, is legible in both colour schemes, says nothing on the console, has one first heading and its
+// title, and can be worked by keyboard. With FENTRACE_PICTURES it leaves pictures of each.
+func TestEveryPageFitsIsLegibleAndIsWorkedByKeyboard(t *testing.T) {
 	ctx := browser(t)
 	console := listen(t, ctx)
 	_, at := startFilledDemo(t, ctx)
@@ -131,12 +132,24 @@ func TestEveryPageFitsATelephoneAndIsWorkedByKeyboard(t *testing.T) {
 		t.Errorf("pages of the navigation that are not looked at: %s", missing)
 	}
 	console.taken()
-	do(t, ctx, chromedp.EmulateViewport(360, 740))
 	for _, p := range allPages {
-		do(t, ctx, chromedp.Navigate(at(p)), chromedp.WaitVisible(p.drawn))
+		do(t, ctx, chromedp.EmulateViewport(360, 740), chromedp.Navigate(at(p)), chromedp.WaitVisible(p.drawn))
 		t.Run(p.name, func(t *testing.T) {
 			looksRight(t, ctx, 360, p.title)
 			worksByKeyboard(t, ctx)
+			for _, look := range []struct {
+				name, theme   string
+				width, height int64
+			}{{"telephone", "light", 360, 740}, {"telephone-dark", "dark", 360, 740}, {"laptop-dark", "dark", 1280, 900}, {"laptop", "light", 1280, 900}} {
+				do(t, ctx, chromedp.EmulateViewport(look.width, look.height))
+				get(t, ctx, chromedp.Evaluate[bool](`(() => {
+					for (const button = document.querySelector(".theme"); document.documentElement.dataset.theme !== "`+look.theme+`"; ) button.click();
+					return true;
+				})()`))
+				fits(t, ctx, float64(look.width))
+				legible(t, ctx)
+				wholePicture(t, ctx, p.name+"-"+look.name+".png")
+			}
 			if said := console.taken(); len(said) > 0 {
 				t.Errorf("the console says %q", said)
 			}
@@ -258,30 +271,6 @@ const tooFaint = `(() => {
 	}
 	return [...bad].map(([what, ratio]) => what + ": " + ratio).join("\n");
 })()`
-
-// Every page is legible in both colour schemes, on a telephone and on a laptop. With FENTRACE_PICTURES it leaves a picture of each.
-func TestEveryPageIsLegibleInLightAndDark(t *testing.T) {
-	ctx := browser(t)
-	_, at := startFilledDemo(t, ctx)
-	for _, look := range []struct {
-		name, theme   string
-		width, height int64
-	}{{"laptop", "light", 1280, 900}, {"laptop-dark", "dark", 1280, 900}, {"telephone", "light", 360, 740}, {"telephone-dark", "dark", 360, 740}} {
-		do(t, ctx, chromedp.EmulateViewport(look.width, look.height))
-		get(t, ctx, chromedp.Evaluate[string](`localStorage.setItem("fentrace.theme", "`+look.theme+`"), ""`))
-		for _, p := range allPages {
-			do(t, ctx, chromedp.Navigate(at(p)), chromedp.WaitVisible(p.drawn))
-			if theme := get(t, ctx, chromedp.Evaluate[string](`document.documentElement.dataset.theme`)); theme != look.theme {
-				t.Fatalf("the theme is %q, not %q", theme, look.theme)
-			}
-			t.Run(p.name+" "+look.name, func(t *testing.T) {
-				fits(t, ctx, float64(look.width))
-				legible(t, ctx)
-			})
-			wholePicture(t, ctx, p.name+"-"+look.name+".png")
-		}
-	}
-}
 
 // The log-in page is looked at like the others, without and with a log-in provider.
 func TestTheLogInPageFitsIsLegibleAndOffersTheProvider(t *testing.T) {

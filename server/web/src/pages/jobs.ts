@@ -10,7 +10,7 @@ const states: [string, string][] = [["discarded", "Given up"], ["retryable", "Fa
 export const jobsPage: Page = (host) => {
   const left = new AbortController();
   let state = "discarded";
-  const body = h("div", {}, h("p", { class: "hint" }, "Reading the jobs\u2026"));
+  const body = h("div", { class: "stack" }, h("p", { class: "hint" }, "Reading the jobs\u2026"));
   const problems = h("div", {});
   const failed = (cause: unknown) => { if (!left.signal.aborted) problems.replaceChildren(problemBox(cause, "The job stays as it was.")); };
   const load = async () => {

@@ -40,7 +40,7 @@ export const mapPage: Page = (host, { query }) => {
   const frame = h("div", { class: "map-frame" }, mapHost, legend);
   const alerts = alertsCard();
   const firsts = firstSeenCard();
-  host.append(h("div", { class: "page map-page" }, h("div", { class: "map-head" }, h("h1", {}, "Map"), controls), problems, timeHost, h("div", { class: "map-columns" }, frame, h("div", { class: "stack map-side" }, side, alerts.element, firsts))));
+  host.append(h("div", { class: "page map-page" }, h("div", { class: "map-head" }, h("h1", {}, "Map"), controls), problems, timeHost, h("div", { class: "map-columns" }, frame, side), h("div", { class: "map-below" }, alerts.element, firsts)));
 
   let left = false;
   const cleanup: (() => void)[] = [alerts.stop];

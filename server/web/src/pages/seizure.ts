@@ -18,7 +18,7 @@ export const seizurePage: Page = (host, { path, query }) => {
   const load = async (opened: boolean) => {
     try {
       const [me, z, versions, exhibits, scans] = await Promise.all([api.me(), records.seizure(id), records.seizureVersions(id), records.exhibitsOf(id), records.seizureScans(id)]);
-      if (!left) draw(page, { me, z, versions: versions.versions ?? [z], exhibits: exhibits.exhibits ?? [], scans: scans.scans ?? [], more: scans.total - (scans.scans?.length ?? 0) }, opened, () => void load(false));
+      if (!left) draw(page, { me, z, versions: versions.versions ?? [z], exhibits: inOrder(exhibits.exhibits ?? []), scans: scans.scans ?? [], more: scans.total - (scans.scans?.length ?? 0) }, opened, () => void load(false));
     } catch (cause) {
       if (!left) fill(page, h("h1", {}, "Seizure"), problemBox(cause, "Nothing was changed.", () => void load(opened)), h("p", {}, h("a", { href: "/seizures" }, "All seizures")));
     }
@@ -26,6 +26,9 @@ export const seizurePage: Page = (host, { path, query }) => {
   void load(query.get("new") === "exhibit");
   return () => { left = true; };
 };
+
+/** By label, as people count: 2 before 10. */
+const inOrder = (exhibits: Exhibit[]) => exhibits.sort((a, b) => a.label.localeCompare(b.label, "en", { numeric: true }));
 
 interface All { me: Me; z: Seizure; versions: Seizure[]; exhibits: Exhibit[]; scans: Scan[]; more: number }
 
@@ -41,7 +44,7 @@ function facts({ me, z }: All, again: () => void): HTMLElement {
   const rows: [string, Child][] = [["Seized", instant(z.seized)], ["Place", place(z.location)], ["Officer", z.officer || "not stated"], ["Agency", z.agency], ["Marking", markingWord(z.tlp)],
     ["Note", z.note ? h("span", { class: "record-note break" }, z.note) : "none"]];
   return h("section", { class: "card" }, h("dl", {}, ...rows.flatMap(([n, v]) => [h("dt", {}, n), h("dd", {}, v)])),
-    z.version > 1 ? h("p", { class: "hint" }, `Amended on ${instant(z.changed)} by ${z.changed_by} because: ${ended(z.reason)} `, h("a", { href: "#versions", onclick: jump }, "What it said before")) : null,
+    z.version > 1 ? h("p", { class: "hint" }, `Amended on ${instant(z.changed)} by ${z.changed_by} because: ${ended(z.reason)} `, h("a", { href: "#versions", class: "no-print", onclick: jump }, "What it said before")) : null,
     mayAmend(me, z.agency) ? h("p", { class: "no-print" }, h("button", { type: "button", class: "small", onclick: () => amendSeizure(z, again) }, "Amend"))
       : h("p", { class: "hint no-print" }, z.agency === me.agency ? "Your role reads this seizure; it does not amend it." : `It belongs to the agency ${z.agency}, which alone amends it.`));
 }
