@@ -131,6 +131,15 @@ func TestEveryPageFitsIsLegibleAndIsWorkedByKeyboard(t *testing.T) {
 	if missing := get(t, ctx, chromedp.Evaluate[string](`[...document.querySelectorAll("nav a")].map((a) => a.pathname).filter((p) => !`+paths()+`.includes(p)).join(", ")`)); missing != "" {
 		t.Errorf("pages of the navigation that are not looked at: %s", missing)
 	}
+	if faint := get(t, ctx, chromedp.Evaluate[string](`(() => {
+		const p = document.createElement("p");
+		p.style.cssText = "color: #aaa; background: #fff";
+		document.querySelector("main").append(p);
+		p.textContent = "too faint";
+		return `+tooFaint+`;
+	})()`)); !strings.Contains(faint, "too faint: 2.3") {
+		t.Errorf("a text of too little contrast is not found: %q", faint)
+	}
 	console.taken()
 	for _, p := range allPages {
 		do(t, ctx, chromedp.EmulateViewport(360, 740), chromedp.Navigate(at(p)), chromedp.WaitVisible(p.drawn))

@@ -114,7 +114,7 @@ func (d *demo) newServer(ctx context.Context, tray *spectrometer, place County) 
 	srv, err := server.New(ctx, server.Config{
 		DataDir: d.dir, Listen: d.opts.Listen, Library: stack, NewIdentifier: newBreakable(d.dir), JobWait: jobWait,
 		// Requests, and the file that fails on purpose, would push the link off the terminal.
-		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+		Logger:      slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 		OpenDevice:  func(ctx context.Context) (device.Spectrometer, error) { return d.openCalibrated(ctx, tray) },
 		Calibration: d.calibration, Acquire: stsSettings, Organisation: "SIMULATED Fentrace demo",
 		Place: store.Location{Latitude: &place.Latitude, Longitude: &place.Longitude, PrecisionM: &precision,
