@@ -4,7 +4,7 @@ import "./styles/result.css";
 import "./styles/pages.css";
 import "./styles/records.css";
 import "./styles/print.css";
-import { h } from "./dom";
+import { h } from "./base/dom";
 import { accountPage } from "./pages/account";
 import { adminPage } from "./pages/admin";
 import { batchPage, batchesPage } from "./pages/batch";
@@ -19,9 +19,9 @@ import { scanDetailPage } from "./pages/scandetail";
 import { scansPage } from "./pages/scans";
 import { seizurePage } from "./pages/seizure";
 import { seizuresPage } from "./pages/seizures";
-import { startRouter, type Page } from "./router";
-import { shell } from "./shell";
-import { startTheme } from "./theme";
+import { startRouter, type Page } from "./base/router";
+import { shell } from "./shell/shell";
+import { startTheme } from "./base/theme";
 
 const missing: Page = (host) => {
   host.append(h("div", { class: "empty" }, h("h1", {}, "There is no such page"), h("p", {}, "The address may be mistyped. "), h("p", {}, h("a", { href: "/" }, "Go to Scan"))));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { problemFrom, type Scan } from "../src/api";
+import { problemFrom, type Scan } from "../src/base/api";
 import { nextLabel } from "../src/pages/seizure";
-import { changedFields, differences, ended, fromLocalInput, linkedWords, localInput, mayAmend, newKey, quantityWords, reviewWord, statedFields, timeline, type Exhibit, type Seizure } from "../src/records";
+import { changedFields, differences, ended, fromLocalInput, linkedWords, localInput, mayAmend, newKey, quantityWords, reviewWord, statedFields, timeline, type Exhibit, type Seizure } from "../src/records/records";
 
 const seizure = (more: Partial<Seizure> = {}): Seizure => ({
   id: "z", agency: "local", tlp: "amber", case: "24-117", location: { county: "Hamilton", state: "Ohio" }, seized: "2026-10-31T22:10:00Z", officer: "Ada", note: "", simulated: false,

@@ -1,12 +1,12 @@
 // Many files handed in together: a folder dropped on the page, how far it is, and the table of what became of each file.
-import { api, Problem, type Batch, type BatchFile } from "../api";
-import { columns, readView, shown, timeLeft, writeView, type Column, type View } from "../batchrows";
-import { fill, h } from "../dom";
-import { count, instant } from "../format";
-import { problemBox } from "../problem";
-import { go, name as named, note, type Page } from "../router";
-import { knownVerdict, shape } from "../verdict";
-import { watermark } from "../watermark";
+import { api, Problem, type Batch, type BatchFile } from "../base/api";
+import { columns, readView, shown, timeLeft, writeView, type Column, type View } from "../batch/batchrows";
+import { fill, h } from "../base/dom";
+import { count, instant } from "../base/format";
+import { problemBox } from "../base/problem";
+import { go, name as named, note, type Page } from "../base/router";
+import { knownVerdict, shape } from "../result/verdict";
+import { watermark } from "../result/watermark";
 
 /** All batches, and where a new one begins. */
 export const batchesPage: Page = (host) => {

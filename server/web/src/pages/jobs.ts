@@ -1,9 +1,9 @@
 // What is done in the background: how much waits, and what was given up, with its error and a way to try it again.
-import { api, type Job, type JobWorker } from "../api";
-import { h } from "../dom";
-import { count, instant } from "../format";
-import { problemBox } from "../problem";
-import type { Page } from "../router";
+import { api, type Job, type JobWorker } from "../base/api";
+import { h } from "../base/dom";
+import { count, instant } from "../base/format";
+import { problemBox } from "../base/problem";
+import type { Page } from "../base/router";
 
 const states: [string, string][] = [["discarded", "Given up"], ["retryable", "Failed, tried again later"], ["running", "Running"], ["available", "Waiting"], ["completed", "Done"], ["cancelled", "Cancelled"]];
 

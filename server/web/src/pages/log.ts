@@ -1,9 +1,9 @@
 // What was done, by whom; whether everything is as it was stored; and a checkpoint to keep elsewhere.
-import { api, type LogEntry, type Verification } from "../api";
-import { download, h } from "../dom";
-import { count, instant } from "../format";
-import { problemBox } from "../problem";
-import { note, type Page } from "../router";
+import { api, type LogEntry, type Verification } from "../base/api";
+import { download, h } from "../base/dom";
+import { count, instant } from "../base/format";
+import { problemBox } from "../base/problem";
+import { note, type Page } from "../base/router";
 
 const fields = ["actor", "action", "record"] as const;
 const actions = ["collect", "alter", "consult", "disclose", "combine", "erase", "log-in", "grant", "revoke", "refuse"];

@@ -1,21 +1,21 @@
 // Where what was seen: counties with scans as denominator, points, a time window, and lists that follow the view.
 import type { Feature, FeatureCollection } from "geojson";
 import type { GeoJSONSource } from "maplibre-gl";
-import { alertsCard } from "../alerts";
-import { api } from "../api";
-import { atlas, type Atlas } from "../atlas";
-import { h } from "../dom";
-import { count } from "../format";
-import { around, bounds, byCounty, byDay, fewScans, scansClass, shareClass, type CountyCount, type PointFeature } from "../geo";
-import type { GLMap } from "../map";
-import { countyItem, firstSeenCard } from "../maplists";
-import { problemBox } from "../problem";
-import { note, type Page } from "../router";
-import { colour } from "../theme";
-import { firstDay, timeSlider, type Span } from "../timeslider";
-import { isDay } from "../url";
-import { knownVerdict, looks, shape, verdicts } from "../verdict";
-import { watermark } from "../watermark";
+import { alertsCard } from "../map/alerts";
+import { api } from "../base/api";
+import { atlas, type Atlas } from "../map/atlas";
+import { h } from "../base/dom";
+import { count } from "../base/format";
+import { around, bounds, byCounty, byDay, fewScans, scansClass, shareClass, type CountyCount, type PointFeature } from "../map/geo";
+import type { GLMap } from "../map/map";
+import { countyItem, firstSeenCard } from "../map/maplists";
+import { problemBox } from "../base/problem";
+import { note, type Page } from "../base/router";
+import { colour } from "../base/theme";
+import { firstDay, timeSlider, type Span } from "../map/timeslider";
+import { isDay } from "../base/url";
+import { knownVerdict, looks, shape, verdicts } from "../result/verdict";
+import { watermark } from "../result/watermark";
 
 type Layer = "share" | "scans" | "points";
 const layers: Record<Layer, string> = { share: "Alarm share by county", scans: "Scans by county", points: "Single scans" };
@@ -46,7 +46,7 @@ export const mapPage: Page = (host, { query }) => {
   const cleanup: (() => void)[] = [alerts.stop];
   void (async () => {
     try {
-      const [{ createMap, addPoints, setPoints, empty, usa }, base, collection] = await Promise.all([import("../map"), atlas(), api.points(new URLSearchParams({ limit: String(most) }))]);
+      const [{ createMap, addPoints, setPoints, empty, usa }, base, collection] = await Promise.all([import("../map/map"), atlas(), api.points(new URLSearchParams({ limit: String(most) }))]);
       if (left) return;
       const points = resolve(collection.features, base);
       if (points.length === 0) {

@@ -1,11 +1,11 @@
 // What waits for a second person.
-import { fill, h } from "../dom";
-import { count, instant, scanTitle } from "../format";
-import { resultText } from "../laboratory";
-import { problemBox } from "../problem";
-import { records, type WaitingReview } from "../records";
-import { note, type Page } from "../router";
-import { headlineText, knownVerdict, looks, shape, verdicts } from "../verdict";
+import { fill, h } from "../base/dom";
+import { count, instant, scanTitle } from "../base/format";
+import { resultText } from "../result/laboratory";
+import { problemBox } from "../base/problem";
+import { records, type WaitingReview } from "../records/records";
+import { note, type Page } from "../base/router";
+import { headlineText, knownVerdict, looks, shape, verdicts } from "../result/verdict";
 
 export const reviewsPage: Page = (host, { query }) => {
   const list = h("ul", { class: "reviews", "data-testid": "reviews" });

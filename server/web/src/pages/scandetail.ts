@@ -1,8 +1,8 @@
-import { api } from "../api";
-import { h } from "../dom";
-import { problemBox } from "../problem";
-import { resultView } from "../result";
-import type { Page } from "../router";
+import { api } from "../base/api";
+import { h } from "../base/dom";
+import { problemBox } from "../base/problem";
+import { resultView } from "../result/result";
+import type { Page } from "../base/router";
 
 /** /scans/{id}: the same result as after the scan. */
 export const scanDetailPage: Page = (host, { path }) => {

@@ -1,14 +1,14 @@
 // One seizure: what it is, its exhibits, their scans, what happened when, and what it said before it was amended.
-import { api, type Me, type Scan } from "../api";
-import { fill, h, type Child } from "../dom";
-import { count, instant, place } from "../format";
-import { problemBox } from "../problem";
-import { amendExhibit, amendSeizure, exhibitFields, recordForm } from "../recordform";
-import { ended, markingWord, mayAmend, newKey, quantityWords, records, reviewWord, timeline, type Exhibit, type Seizure } from "../records";
-import { name, type Page } from "../router";
-import { headlineText, knownVerdict, shape } from "../verdict";
-import { versionsList } from "../versions";
-import { watermark } from "../watermark";
+import { api, type Me, type Scan } from "../base/api";
+import { fill, h, type Child } from "../base/dom";
+import { count, instant, place } from "../base/format";
+import { problemBox } from "../base/problem";
+import { amendExhibit, amendSeizure, exhibitFields, recordForm } from "../records/recordform";
+import { ended, markingWord, mayAmend, newKey, quantityWords, records, reviewWord, timeline, type Exhibit, type Seizure } from "../records/records";
+import { name, type Page } from "../base/router";
+import { headlineText, knownVerdict, shape } from "../result/verdict";
+import { versionsList } from "../records/versions";
+import { watermark } from "../result/watermark";
 
 export const seizurePage: Page = (host, { path, query }) => {
   const id = path[1] ?? "";

@@ -1,11 +1,11 @@
 // All seizures, and the form for a new one.
-import { api } from "../api";
-import { fill, h } from "../dom";
-import { count, instant, region } from "../format";
-import { problemBox } from "../problem";
-import { newSeizureStart, recordForm, seizureFields } from "../recordform";
-import { markingWord, newKey, records, type SeizureItem } from "../records";
-import { go, note, type Page } from "../router";
+import { api } from "../base/api";
+import { fill, h } from "../base/dom";
+import { count, instant, region } from "../base/format";
+import { problemBox } from "../base/problem";
+import { newSeizureStart, recordForm, seizureFields } from "../records/recordform";
+import { markingWord, newKey, records, type SeizureItem } from "../records/records";
+import { go, note, type Page } from "../base/router";
 
 const names = ["q", "county", "state", "from", "to"] as const;
 
