@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,7 +43,7 @@ func browser(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 3*time.Minute) // ends a browser that hangs, measures nothing
+	ctx, cancel = context.WithTimeout(ctx, 10*time.Minute) // ends a browser that hangs, measures nothing
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -50,10 +51,32 @@ func browser(t *testing.T) context.Context {
 // startDemo runs the demo on a free port and returns its log-in link.
 func startDemo(t *testing.T, scans int) string {
 	t.Helper()
+	link, _ := startTellingDemo(t, scans)
+	return link
+}
+
+// waitsFor is closed once the words are written to it.
+type waitsFor struct {
+	words string
+	said  chan struct{}
+	once  sync.Once
+}
+
+func (w *waitsFor) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), w.words) {
+		w.once.Do(func() { close(w.said) })
+	}
+	return len(p), nil
+}
+
+// startTellingDemo is startDemo, which also tells when everything is there that the demo makes up.
+func startTellingDemo(t *testing.T, scans int) (link string, filled <-chan struct{}) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan string, 1), make(chan error, 1)
+	out := &waitsFor{words: "SIMULATED records: ", said: make(chan struct{})}
 	go func() {
-		done <- demo.Run(ctx, demo.Options{Listen: "127.0.0.1:0", Scans: scans, Seed: 1, Ready: func(link string) { ready <- link }})
+		done <- demo.Run(ctx, demo.Options{Listen: "127.0.0.1:0", Scans: scans, Seed: 1, Out: out, Ready: func(link string) { ready <- link }})
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -63,11 +86,11 @@ func startDemo(t *testing.T, scans int) string {
 	})
 	select {
 	case link := <-ready:
-		return link
+		return link, out.said
 	case err := <-done:
 		done <- nil
 		t.Fatalf("the demo did not start: %v", err)
-		return ""
+		return "", nil
 	}
 }
 

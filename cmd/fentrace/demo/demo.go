@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -29,6 +30,9 @@ const MaxScans = 100_000
 
 // standsIn is the county where the emulated spectrometer stands, by its code.
 const standsIn = "39145"
+
+// jobWait is short, so that the file of the batch that breaks the program is given up within seconds.
+const jobWait = 200 * time.Millisecond
 
 // Options say how to run the demo.
 type Options struct {
@@ -93,11 +97,11 @@ func Run(ctx context.Context, opts Options) (err error) {
 	if d.server, err = d.newServer(ctx, tray, counties[max(at, 0)]); err != nil {
 		return err
 	}
-	month, err := d.month(counties)
+	sim, err := d.simulation(counties)
 	if err != nil {
 		return errors.Join(err, d.server.Close())
 	}
-	return d.serve(ctx, seeder{d.server, table, d.say}, month)
+	return d.serve(ctx, seeder{d.server, table, d.say, map[int]store.Scan{}}, sim)
 }
 
 // newServer opens libraries, identifier and database, and takes the address. The spectrometer stands in place.
@@ -108,7 +112,9 @@ func (d *demo) newServer(ctx context.Context, tray *spectrometer, place County) 
 	}
 	precision := 5000.0
 	srv, err := server.New(ctx, server.Config{
-		DataDir: d.dir, Listen: d.opts.Listen, Library: stack,
+		DataDir: d.dir, Listen: d.opts.Listen, Library: stack, NewIdentifier: newBreakable(d.dir), JobWait: jobWait,
+		// Requests, and the file that fails on purpose, would push the link off the terminal.
+		Logger:      slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 		OpenDevice:  func(ctx context.Context) (device.Spectrometer, error) { return d.openCalibrated(ctx, tray) },
 		Calibration: d.calibration, Acquire: stsSettings, Organisation: "SIMULATED Fentrace demo",
 		Place: store.Location{Latitude: &place.Latitude, Longitude: &place.Longitude, PrecisionM: &precision,
@@ -157,27 +163,36 @@ func Library(ctx context.Context, dir string) (*library.Stack, error) {
 	return library.OpenStack(ctx, data.Core, path)
 }
 
-// month is the simulated month of the data folder: the one begun there, else a new one that ends now.
-func (d *demo) month(counties []County) ([]Event, error) {
+// simulation is all that is made up: the scans of a month, the seizures that some of them are of, and the spectra of a batch.
+type simulation struct {
+	month []Event
+	cases []Case
+	tray  []Event
+}
+
+// simulation is that of the data folder: the one begun there, else a new one that ends now.
+func (d *demo) simulation(counties []County) (sim simulation, err error) {
 	if d.opts.Scans <= 0 {
-		return nil, nil
+		return sim, nil
 	}
 	p, kept, err := settle(d.dir, plan{Seed: d.opts.Seed, Scans: d.opts.Scans, Now: time.Now().UTC().Truncate(time.Minute)})
 	if err != nil {
-		return nil, err
+		return sim, err
 	}
 	if kept && p.Made != made() {
 		d.say("The simulated month in %s was made by another version of this program and is left as it is. Another --data gives a new one.", d.dir)
-		return nil, nil
+		return sim, nil
 	}
 	if kept && (p.Seed != d.opts.Seed || p.Scans != d.opts.Scans) {
 		d.say("%s holds a simulated month of %d scans with seed %d, which is continued. Another --data gives a new one.", d.dir, p.Scans, p.Seed)
 	}
-	return Month(p.Seed, p.Now, counties, p.Scans), nil
+	sim.month = Month(p.Seed, p.Now, counties, p.Scans)
+	sim.cases, sim.tray = Cases(p.Seed, sim.month), Tray(p.Seed, p.Now, counties)
+	return sim, nil
 }
 
-// serve runs the server, prints the banner once it answers and fills in the month, until ctx ends.
-func (d *demo) serve(ctx context.Context, seed seeder, month []Event) error {
+// serve runs the server, prints the banner once it answers and fills it, until ctx ends.
+func (d *demo) serve(ctx context.Context, seed seeder, sim simulation) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// The server outlives the seeding, so that nothing is stored into a closed database.
@@ -190,8 +205,8 @@ func (d *demo) serve(ctx context.Context, seed seeder, month []Event) error {
 		served <- err
 	}()
 	err := d.ready(ctx)
-	if err == nil && len(month) > 0 {
-		err = seed.run(ctx, month)
+	if err == nil && len(sim.month) > 0 {
+		err = seed.fill(ctx, sim)
 	}
 	if ctx.Err() != nil {
 		err = nil // whatever was cut short, the end was wanted
@@ -202,6 +217,26 @@ func (d *demo) serve(ctx context.Context, seed seeder, month []Event) error {
 	}
 	stop()
 	return errors.Join(err, <-served)
+}
+
+// fill enters all that is made up. What is stored stays, and the next run goes on from there.
+func (s seeder) fill(ctx context.Context, sim simulation) error {
+	o, err := openOffice(ctx, s)
+	if err != nil {
+		return fmt.Errorf("set up the people of the demo: %w", err)
+	}
+	err = o.enterCases(ctx, sim.cases)
+	if err == nil {
+		err = s.run(ctx, sim.month)
+	}
+	if err == nil {
+		err = o.enterBatch(ctx, sim.tray)
+	}
+	if err == nil {
+		s.say("SIMULATED records: %d seizures with their exhibits, laboratory results and reviews, and a batch of %d files, of which two fail on purpose.",
+			len(sim.cases), len(sim.tray)+2)
+	}
+	return errors.Join(err, o.close(context.WithoutCancel(ctx)))
 }
 
 // ready waits until the server answers and then says how to use it.

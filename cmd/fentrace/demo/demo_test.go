@@ -64,7 +64,7 @@ func TestTheMonthIsStoredOnceAndGoesOnWhereItStopped(t *testing.T) {
 	}
 	r = start(t, opts)
 	r.wait("scans stored")
-	scans := r.scans()
+	scans := r.month()
 	if before < 7 || before >= len(scans) {
 		t.Errorf("%d scans after the interruption, %d at the end", before, len(scans))
 	}
@@ -86,7 +86,7 @@ func TestTheMonthIsStoredOnceAndGoesOnWhereItStopped(t *testing.T) {
 	r = start(t, opts)
 	r.wait("is continued")
 	r.wait("scans stored")
-	if again := len(r.scans()); again != len(scans) {
+	if again := len(r.month()); again != len(scans) {
 		t.Errorf("%d scans after running again, %d before", again, len(scans))
 	}
 }

@@ -17,7 +17,7 @@ import (
 // monthFile keeps, in the data folder, what the month was made from, so that running again continues the same month.
 const monthFile = "demo.json"
 
-// monthVersion changes whenever the same plan would give other scans.
+// monthVersion changes whenever the same plan would give other scans or records.
 const monthVersion = 1
 
 // plan is what a month is made from.

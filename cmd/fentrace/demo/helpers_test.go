@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -104,6 +105,12 @@ func (b *browser) scans() []store.Scan {
 		b.t.Fatalf("%d of %d scans listed", len(page.Scans), page.Total)
 	}
 	return page.Scans
+}
+
+// month are the scans that are not of the batch, whose files state no exhibit.
+func (b *browser) month() []store.Scan {
+	b.t.Helper()
+	return slices.DeleteFunc(b.scans(), func(sc store.Scan) bool { return sc.Exhibit == "" && sc.Officer == chemist.name })
 }
 
 // lines waits for what the demo says.

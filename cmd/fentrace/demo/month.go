@@ -54,8 +54,7 @@ func Month(seed uint64, now time.Time, counties []County, n int) []Event {
 	if len(counties) == 0 || n <= 0 {
 		return nil
 	}
-	m := month{rng: rand.New(rand.NewPCG(seed, 0x6d6f6e7468)), counties: counties, end: now.Truncate(time.Second)}
-	m.start = m.end.AddDate(0, 0, -monthDays)
+	m := newMonth(seed, 0x6d6f6e7468, now, counties)
 	m.prepare()
 	m.story()
 	for len(m.events) < n {
@@ -78,6 +77,12 @@ type month struct {
 	arrivals   []Arrival // of the new analog, per county
 	shares     []float64 // of the scans, per county, cumulative
 	events     []Event
+}
+
+// newMonth is an empty month that ends at now; stream tells apart what is drawn with one seed.
+func newMonth(seed, stream uint64, now time.Time, counties []County) *month {
+	end := now.Truncate(time.Second)
+	return &month{rng: rand.New(rand.NewPCG(seed, stream)), counties: counties, start: end.AddDate(0, 0, -monthDays), end: end}
 }
 
 func (m *month) prepare() {

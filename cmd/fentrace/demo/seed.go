@@ -14,7 +14,6 @@ import (
 	"fentrace/server"
 	"fentrace/server/store"
 	"fentrace/spectra"
-	"fentrace/spectra/simulate"
 )
 
 // seeder stores the scans of a month through the way every scan takes: identified, then stored.
@@ -22,6 +21,8 @@ type seeder struct {
 	srv   *server.Server
 	table lineTable
 	say   func(format string, args ...any)
+	// entered are the scans that were handed in with the exhibits they are of, by the number of the event.
+	entered map[int]store.Scan
 }
 
 // progressSteps is how often the progress is said in one month.
@@ -62,24 +63,32 @@ func (s seeder) run(ctx context.Context, events []Event) error {
 	return nil
 }
 
-// store simulates one scan and hands it in as a program would: the JSON of the spectrum is the file.
+// store hands in a scan, unless that was done with its exhibit.
 func (s seeder) store(ctx context.Context, e Event) (verdict string, created bool, err error) {
+	if sc, ok := s.entered[e.Number]; ok {
+		return sc.Verdict, false, nil
+	}
+	sc, created, err := s.ingest(ctx, e, e.fields())
+	return sc.Verdict, created, err
+}
+
+// ingest simulates one scan and hands it in as a program would: the JSON of the spectrum is the file.
+func (s seeder) ingest(ctx context.Context, e Event, f store.Fields) (sc store.Scan, created bool, err error) {
 	if err := ctx.Err(); err != nil {
-		return "", false, err
+		return sc, false, err
 	}
 	spectrum, err := e.spectrum(s.table)
 	if err != nil {
-		return "", false, err
+		return sc, false, err
 	}
 	raw, err := json.Marshal(spectrum)
 	if err != nil {
-		return "", false, fmt.Errorf("store simulated scan %s: %w", e.ID(), err)
+		return sc, false, fmt.Errorf("store simulated scan %s: %w", e.ID(), err)
 	}
-	stored, created, err := s.srv.Ingest(ctx, "SIMULATED-"+e.ID()+".json", raw, []spectra.Spectrum{spectrum}, e.fields())
-	if err != nil {
-		return "", false, fmt.Errorf("store simulated scan %s: %w", e.ID(), err)
+	if sc, created, err = s.srv.Ingest(ctx, "SIMULATED-"+e.ID()+".json", raw, []spectra.Spectrum{spectrum}, f); err != nil {
+		return sc, false, fmt.Errorf("store simulated scan %s: %w", e.ID(), err)
 	}
-	return stored.Verdict, created, nil
+	return sc, created, nil
 }
 
 func (e Event) fields() store.Fields {
@@ -88,7 +97,7 @@ func (e Event) fields() store.Fields {
 			Latitude: &e.Latitude, Longitude: &e.Longitude, PrecisionM: &e.PrecisionM,
 			County: e.County.Name, State: e.County.State, FIPS: e.County.FIPS,
 		},
-		Exhibit: e.ID(), Officer: simulate.TitlePrefix + "officer",
+		Exhibit: e.ID(), Officer: officer.name,
 	}
 }
 

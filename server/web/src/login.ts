@@ -2,13 +2,13 @@
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/pages.css";
-import { api, Problem, secondFactor } from "./api";
-import { h } from "./dom";
+import { api, Problem, secondFactor } from "./base/api";
+import { h } from "./base/dom";
 import logoURL from "./icon.svg?url";
-import { problemBox } from "./problem";
-import { startTheme } from "./theme";
-import { nextPath } from "./url";
-import { presumptive } from "./verdict";
+import { problemBox } from "./base/problem";
+import { startTheme } from "./base/theme";
+import { nextPath } from "./base/url";
+import { presumptive } from "./result/verdict";
 
 startTheme();
 const message = h("div", { "aria-live": "assertive" });

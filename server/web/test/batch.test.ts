@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { BatchFile } from "../src/api";
-import { readView, shown, timeLeft, writeView } from "../src/batchrows";
+import type { BatchFile } from "../src/base/api";
+import { readView, shown, timeLeft, writeView } from "../src/batch/batchrows";
 
 const file = (number: number, name: string, more: Partial<BatchFile> = {}): BatchFile =>
   ({ number, name, sha256: "", state: "done", error: "", scans: 1, scan_id: "x", verdict: "no_alarm", headline: "NOTHING CONTROLLED SEEN", simulated: false, ...more });

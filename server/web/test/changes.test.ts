@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { LaboratoryResult, LibrarySnapshot } from "../src/api";
-import { numbers } from "../src/changes";
-import { resultText } from "../src/laboratory";
+import type { LaboratoryResult, LibrarySnapshot } from "../src/base/api";
+import { numbers } from "../src/library/changes";
+import { resultText } from "../src/result/laboratory";
 
 const before: LibrarySnapshot = { version: "a", substances: 10, references: 3, references_by_tier: { measured: 1, published: 2 }, controlled_measured: ["cocaine"] };
 

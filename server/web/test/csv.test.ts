@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Scan } from "../src/api";
-import { cell, csv, scansCSV, tracesCSV } from "../src/csv";
-import { prepare } from "../src/plotdata";
+import type { Scan } from "../src/base/api";
+import { cell, csv, scansCSV, tracesCSV } from "../src/base/csv";
+import { prepare } from "../src/plot/plotdata";
 
 const scan = {
   id: "1", sha256: "ab", spectrum_index: 0, filename: '=HYPERLINK("x")', created: "2026-11-01T10:00:00Z", acquired: "2026-11-01T10:00:00Z", technique: "raman", simulated: true, device: null,

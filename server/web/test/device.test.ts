@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { DeviceState } from "../src/api";
-import { afterwards, deviceFacts, deviceWord, type Fact } from "../src/devicewords";
+import type { DeviceState } from "../src/base/api";
+import { afterwards, deviceFacts, deviceWord, type Fact } from "../src/device/devicewords";
 
 const ready: DeviceState = {
   attached: true, connected: true, info: { type: "obp", model: "STS", serial_number: "S00001", port: "/dev/ttyUSB0", laser_nm: 785 }, error: "",

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { problemFrom } from "../src/api";
-import { countdownText } from "../src/countdown";
-import { axisLabel, count, instant, interval, metres, percent, place, probability } from "../src/format";
-import { firstDay } from "../src/timeslider";
+import { problemFrom } from "../src/base/api";
+import { countdownText } from "../src/device/countdown";
+import { axisLabel, count, instant, interval, metres, percent, place, probability } from "../src/base/format";
+import { firstDay } from "../src/map/timeslider";
 
 describe("numbers", () => {
   it("carry no more digits than they deserve", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { CountyFinder, around, byCounty, byDay, circle, contains, labelPoint, scansClass, shareClass, wilson, type Area, type PointFeature } from "../src/geo";
+import { CountyFinder, around, byCounty, byDay, circle, contains, labelPoint, scansClass, shareClass, wilson, type Area, type PointFeature } from "../src/map/geo";
 
 const square = (id: string, name: string, x: number, hole = false): Area => ({
   type: "Feature", id, properties: { name },

@@ -1,7 +1,7 @@
 import { describe as suite, expect, it } from "vitest";
-import type { LiveFrame } from "../src/api";
-import { liveSummary, liveText } from "../src/livetext";
-import { span } from "../src/plotdata";
+import type { LiveFrame } from "../src/base/api";
+import { liveSummary, liveText } from "../src/plot/livetext";
+import { span } from "../src/plot/plotdata";
 
 const x = Array.from({ length: 200 }, (_, i) => 200 + 10 * i);
 const frame: LiveFrame = {

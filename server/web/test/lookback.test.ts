@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { alertText, alertsWords, rescreenText } from "../src/alerts";
-import type { Alert, Rescreen, SimilarScan } from "../src/api";
-import { instant } from "../src/format";
-import { similarText } from "../src/similar";
+import { alertText, alertsWords, rescreenText } from "../src/map/alerts";
+import type { Alert, Rescreen, SimilarScan } from "../src/base/api";
+import { instant } from "../src/base/format";
+import { similarText } from "../src/result/similar";
 
 const early = "2026-01-03T12:00:00Z";
 const late = "2026-01-20T12:00:00Z";

@@ -1,6 +1,6 @@
 import { describe as suite, expect, it } from "vitest";
-import type { Overlay } from "../src/api";
-import { align, describe, lanes, prepare, strongestLines } from "../src/plotdata";
+import type { Overlay } from "../src/base/api";
+import { align, describe, lanes, prepare, strongestLines } from "../src/plot/plotdata";
 
 const overlay: Overlay = {
   scan: { label: "scan", kind: "spectrum", x: [400, 300, 200, 100], y: [0.1, 1, 0.2, 0] },

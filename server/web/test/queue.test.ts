@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { FieldAnswer, Queue } from "../src/api";
-import { differs } from "../src/fieldanswers";
-import { queueWords } from "../src/queue";
+import type { FieldAnswer, Queue } from "../src/base/api";
+import { differs } from "../src/result/fieldanswers";
+import { queueWords } from "../src/shell/queue";
 
 const empty: Queue = { upstream: "", waiting: 0, parked: 0, oldest: null, last_error: "", last_tried: null, last_sent: null };
 const field = { ...empty, upstream: "https://fentrace.example.org" };

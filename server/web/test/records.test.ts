@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { problemFrom, type Scan } from "../src/api";
+import { problemFrom, type Scan } from "../src/base/api";
 import { nextLabel } from "../src/pages/seizure";
-import { changedFields, differences, fromLocalInput, linkedWords, localInput, newKey, quantityWords, reviewWord, statedFields, timeline, type Exhibit, type Seizure } from "../src/records";
+import { changedFields, differences, ended, fromLocalInput, linkedWords, localInput, mayAmend, newKey, quantityWords, reviewWord, statedFields, timeline, type Exhibit, type Seizure } from "../src/records/records";
 
 const seizure = (more: Partial<Seizure> = {}): Seizure => ({
   id: "z", agency: "local", tlp: "amber", case: "24-117", location: { county: "Hamilton", state: "Ohio" }, seized: "2026-10-31T22:10:00Z", officer: "Ada", note: "", simulated: false,
@@ -89,5 +89,21 @@ describe("a new record", () => {
     const body = { title: "Unprocessable Entity", detail: "cannot be stored", errors: [{ location: "body.quantity.unit", message: "expected a unit" }, { location: "header.If-Match", message: "no" }] };
     const problem = await problemFrom(new Response(JSON.stringify(body), { status: 422 }));
     expect(problem.fields).toEqual({ "body.quantity.unit": "expected a unit" });
+  });
+});
+
+describe("who may amend", () => {
+  const me = { user: "ada", role: "technician", agency: "local", clearance: "amber", permissions: ["records.amend"], second_factor: false };
+  it("is the agency that a record belongs to, with the permission", () => {
+    expect(mayAmend(me, "local")).toBe(true);
+    expect(mayAmend(me, undefined)).toBe(true);
+    expect(mayAmend(me, "sheriff")).toBe(false);
+    expect(mayAmend({ ...me, permissions: ["records.read"] }, "local")).toBe(false);
+  });
+});
+
+describe("a reason at the end of a sentence", () => {
+  it("gets a full stop unless it has one", () => {
+    expect(["weighed again", "weighed again.", "why?"].map(ended)).toEqual(["weighed again.", "weighed again.", "why?"]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { apiQuery, isDay, nextPath, readFilters, writeFilters } from "../src/url";
+import { apiQuery, isDay, nextPath, readFilters, writeFilters } from "../src/base/url";
 
 describe("filters in the address", () => {
   it("survive the way out and back", () => {

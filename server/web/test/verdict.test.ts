@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { corners, headline, headlineText, knownVerdict, looks, verdicts } from "../src/verdict";
+import { corners, headline, headlineText, knownVerdict, looks, verdicts } from "../src/result/verdict";
 
 describe("the words of a verdict", () => {
   it("splits the server's headline into the word and what it is about", () => {

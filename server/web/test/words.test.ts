@@ -9,7 +9,7 @@ const sources = [
 ];
 // A field result is presumptive: these words would say more than is known. ("confirmation" is what the laboratory gives.)
 // Only a laboratory confirms: its file, and the name of its result in the interface, may use that one word.
-const laboratory = ["src/laboratory.ts", "src/api.ts"];
+const laboratory = ["src/result/laboratory.ts", "src/base/api.ts"];
 const forbidden = /\b(identified|confirmed|confirms|positive|safe|safely|clean|negative)\b/i;
 
 describe("the words on the pages", () => {

@@ -1,8 +1,8 @@
 // The own account: password and second factor.
-import { api, type FactorSetup } from "../api";
-import { h } from "../dom";
-import { problemBox } from "../problem";
-import type { Page } from "../router";
+import { api, type FactorSetup } from "../base/api";
+import { h } from "../base/dom";
+import { problemBox } from "../base/problem";
+import type { Page } from "../base/router";
 
 export const accountPage: Page = (host) => {
   const factor = h("div", {});

@@ -1,10 +1,10 @@
 // People, agencies and what they share. Nothing on this page is about a scan.
-import { api, type Agency, type Me, type Person, type Share } from "../api";
-import { h, type Child } from "../dom";
-import { count, instant } from "../format";
-import { problemBox } from "../problem";
-import { markings, markingWords } from "../marking";
-import type { Page } from "../router";
+import { api, type Agency, type Me, type Person, type Share } from "../base/api";
+import { h, type Child } from "../base/dom";
+import { count, instant } from "../base/format";
+import { problemBox } from "../base/problem";
+import { markings, markingWords } from "../records/marking";
+import type { Page } from "../base/router";
 
 interface Everything {
   me: Me;

@@ -1,11 +1,12 @@
 // Many files handed in together: a folder dropped on the page, how far it is, and the table of what became of each file.
-import { api, type Batch, type BatchFile } from "../api";
-import { columns, readView, shown, timeLeft, writeView, type Column, type View } from "../batchrows";
-import { h } from "../dom";
-import { count, instant } from "../format";
-import { problemBox } from "../problem";
-import { go, note, type Page } from "../router";
-import { knownVerdict, shape } from "../verdict";
+import { api, Problem, type Batch, type BatchFile } from "../base/api";
+import { columns, readView, shown, timeLeft, writeView, type Column, type View } from "../batch/batchrows";
+import { fill, h } from "../base/dom";
+import { count, instant } from "../base/format";
+import { problemBox } from "../base/problem";
+import { go, name as named, note, type Page } from "../base/router";
+import { knownVerdict, shape } from "../result/verdict";
+import { watermark } from "../result/watermark";
 
 /** All batches, and where a new one begins. */
 export const batchesPage: Page = (host) => {
@@ -23,8 +24,8 @@ export const batchesPage: Page = (host) => {
     }
   };
   host.append(h("div", { class: "page" }, h("h1", {}, "Batches"),
-    h("form", { class: "card", onsubmit: (event: Event) => void begin(event) }, h("label", { for: "batch-name" }, "Name of a new batch"), name, h("button", { type: "submit" }, "Begin a batch")),
-    problems, list, h("p", { class: "hint" }, h("a", { href: "/jobs" }, "Jobs in the background"))));
+    h("form", { class: "card begin", onsubmit: (event: Event) => void begin(event) }, h("div", { class: "field" }, h("label", { for: "batch-name" }, "Name of a new batch"), name), h("button", { type: "submit" }, "Begin a batch")),
+    problems, list));
   const load = () => api.batches(left.signal).then(
     (all) => list.replaceChildren(all.length ? batchList(all) : h("p", { class: "empty" }, "No batch yet. Begin one, then drop a folder of files on it.")),
     (cause) => left.signal.aborted || list.replaceChildren(problemBox(cause, "Nothing was changed.", () => void load())));
@@ -34,9 +35,9 @@ export const batchesPage: Page = (host) => {
 };
 
 function batchList(all: Batch[]): HTMLElement {
-  return h("div", { class: "table-scroll" }, h("table", {}, h("thead", {}, h("tr", {}, ...["Batch", "Begun", "By", "Files", "Answered", "Failed", "Waiting"].map((t) => h("th", { scope: "col" }, t)))),
-    h("tbody", {}, ...all.map((b) => h("tr", {}, h("th", { scope: "row" }, h("a", { href: `/batches/${encodeURIComponent(b.id)}` }, b.name)), h("td", { class: "number" }, instant(b.created)),
-      h("td", {}, b.created_by), ...[b.files, b.done, b.failed, b.waiting].map((n) => h("td", { class: "number" }, count(n))))))));
+  return h("div", { class: "list" }, h("div", { class: "table-scroll" }, h("table", { class: "stacked" }, h("thead", {}, h("tr", {}, ...["Batch", "Begun", "By", "Files", "Answered", "Failed", "Waiting"].map((t) => h("th", { scope: "col" }, t)))),
+    h("tbody", {}, ...all.map((b) => h("tr", {}, h("th", { scope: "row" }, h("a", { href: `/batches/${encodeURIComponent(b.id)}` }, b.name)), h("td", { class: "number", "data-label": "Begun" }, instant(b.created)),
+      h("td", { "data-label": "By" }, b.created_by), ...Object.entries({ Files: b.files, Answered: b.done, Failed: b.failed, Waiting: b.waiting }).map(([label, n]) => h("td", { class: "number", "data-label": label }, count(n)))))))));
 }
 
 /** One batch. Everything on it is on the server: a reload shows the same. */
@@ -51,6 +52,7 @@ export const batchPage: Page = (host, { path, query }) => {
   const problems = h("div", {});
   const exports = h("p", { class: "list-tools" });
   const body = h("tbody", {});
+  const marked = h("div", {});
   const status = h("p", { class: "list-status", role: "status" });
   const failed = (cause: unknown) => { if (!left.signal.aborted) problems.replaceChildren(problemBox(cause, "Files that were sent are on the server and stay there.")); };
 
@@ -58,7 +60,8 @@ export const batchPage: Page = (host, { path, query }) => {
     const rows = shown(files, view);
     at = Math.min(at, rows.length - 1);
     body.replaceChildren(...rows.map((f, i) => fileRow(f, i === at)));
-    status.textContent = `${count(rows.length)} of ${count(files.length)} files`;
+    fill(marked, files.some((f) => f.simulated) ? watermark("watermark") : null);
+    status.textContent = files.length && !rows.length ? "No file fits these filters." : `${count(rows.length)} of ${count(files.length)} files`;
     const q = writeView(view).toString();
     const address = (form: string) => `/v1/batches/${encodeURIComponent(id)}/table.${form}${q ? `?${q}` : ""}`;
     exports.replaceChildren(status, h("a", { href: address("csv"), download: "" }, "Export what is shown as CSV"), " ", h("a", { href: address("parquet"), download: "" }, "as Parquet"));
@@ -70,13 +73,14 @@ export const batchPage: Page = (host, { path, query }) => {
   };
   const draws = (b: Batch) => {
     title.textContent = b.name;
+    named(`Batch ${b.name}`);
     const over = b.files - b.waiting;
     state.replaceChildren(
-      h("p", {}, h("strong", {}, `${count(over)} of ${count(b.files)}`), " files done", b.failed ? `, ${count(b.failed)} failed` : "", b.left ? `, ${count(b.left)} left out` : "", b.cancelled ? ". Cancelled." : "."),
-      h("progress", { max: Math.max(b.files, 1), value: over, "aria-label": "Files done" }),
-      b.waiting ? h("p", { class: "hint" }, `${b.rate.toFixed(1)} files a second, ${timeLeft(b)}`) : h("p", { class: "hint" }, b.files ? "Nothing waits. Every answer is presumptive." : "Drop files or a folder below."),
+      h("p", {}, h("strong", {}, `${count(b.done)} of ${count(b.files)}`), " files answered", b.failed ? `, ${count(b.failed)} failed` : "", b.left ? `, ${count(b.left)} left out` : "", b.cancelled ? ". Cancelled." : "."),
+      h("progress", { max: Math.max(b.files, 1), value: over, "aria-label": "Files that do not wait any more" }),
+      b.waiting ? h("p", { class: "hint" }, `${b.rate.toFixed(1)} files a second, ${timeLeft(b)}`) : h("p", { class: "hint" }, b.files ? `Nothing waits.${b.failed ? " Below, each failed file says why." : ""} Every answer is presumptive.` : "Drop files or a folder below."),
       b.waiting && !b.cancelled ? h("button", { type: "button", onclick: () => { api.cancelBatch(id).then(() => reload(), failed); } }, "Cancel") : "",
-      b.failed + b.left ? h("button", { type: "button", onclick: () => { api.retryBatch(id).then(() => reload(), failed); } }, "Try the failed files again") : "");
+      b.failed + b.left ? h("button", { type: "button", onclick: () => { api.retryBatch(id).then(() => reload(), failed); } }, b.failed ? "Try the failed files again" : "Answer the files that were left out") : "");
   };
   // One load at a time; what happens meanwhile makes for one more.
   let loading = false;
@@ -90,15 +94,16 @@ export const batchPage: Page = (host, { path, query }) => {
         draws(await api.batch(id, left.signal));
         const all: BatchFile[] = [];
         for (let after = 0; ; ) {
-          const page = await api.batchFiles(id, after, left.signal);
-          all.push(...(page.files ?? []));
-          if (!(after = page.next)) break;
+          const some = await api.batchFiles(id, after, left.signal);
+          all.push(...(some.files ?? []));
+          if (!(after = some.next)) break;
         }
         files = all;
         draw();
       } while (again);
     } catch (cause) {
-      failed(cause);
+      if (cause instanceof Problem && cause.status === 404) page.replaceChildren(title, problemBox(cause, "Nothing was changed. Look for the batch in the list."), h("p", {}, h("a", { href: "/batches" }, "All batches")));
+      else failed(cause);
     }
     loading = false;
   };
@@ -114,8 +119,9 @@ export const batchPage: Page = (host, { path, query }) => {
     }
   };
   document.addEventListener("keydown", keys);
-  host.append(h("div", { class: "page" }, title, state, problems, batchDrop(id, () => void reload(), failed), filters(view, change), exports,
-    h("div", { class: "table-scroll" }, h("table", { class: "scans", "data-testid": "batch" }, h("thead", {}, h("tr", {}, ...columns.map((c) => sortable(c, () => view, change)))), body))));
+  const page = h("div", { class: "page" }, title, state, problems, batchDrop(id, () => void reload(), failed), filters(view, change), exports,
+    h("div", { class: "list" }, h("div", { class: "table-scroll" }, h("table", { class: "stacked", "data-testid": "batch" }, h("thead", {}, h("tr", {}, ...columns.map((c) => sortable(c, () => view, change)))), body)), marked));
+  host.append(page);
   void reload();
   // The numbers come with the event; the list, which is noted in the log each time it is had, a little later.
   let later: ReturnType<typeof setTimeout> | undefined;
@@ -143,17 +149,19 @@ function sortable(c: Column, view: () => View, change: (next: Partial<View>) => 
 function filters(view: View, change: (next: Partial<View>) => void): HTMLElement {
   const choice = (name: "state" | "verdict", label: string, values: [string, string][]) => {
     const select = h("select", { id: `batch-${name}`, onchange: () => change({ [name]: select.value }) }, ...[["", "all"] as [string, string], ...values].map(([v, t]) => h("option", { value: v, selected: view[name] === v }, t)));
-    return h("label", { for: `batch-${name}` }, `${label} `, select);
+    return h("div", { class: "field" }, h("label", { for: `batch-${name}` }, label), select);
   };
   const text = h("input", { type: "search", id: "batch-q", value: view.q, placeholder: "name, answer or error", oninput: () => change({ q: text.value }) });
-  return h("div", { class: "list-tools" }, choice("state", "State", [["waiting", "waiting"], ["done", "done"], ["failed", "failed"], ["cancelled", "left out"]]),
-    choice("verdict", "Verdict", [["alarm", "alarm"], ["inconclusive", "no answer"], ["no_alarm", "nothing controlled seen"]]), h("label", { for: "batch-q" }, "Find ", text));
+  return h("div", { class: "filters" }, choice("state", "State", [["waiting", "waiting"], ["done", "answered"], ["failed", "failed"], ["cancelled", "left out"]]),
+    choice("verdict", "Verdict", [["alarm", "alarm"], ["inconclusive", "no answer"], ["no_alarm", "nothing controlled seen"]]), h("div", { class: "field wide" }, h("label", { for: "batch-q" }, "Find"), text));
 }
 
+const stateWords: Record<string, string> = { done: "answered", cancelled: "left out" };
+
 function fileRow(f: BatchFile, here: boolean): HTMLElement {
-  const tr = h("tr", {}, h("td", { class: "number" }, count(f.number)),
-    h("td", { class: "break" }, f.scan_id ? h("a", { href: `/scans/${encodeURIComponent(f.scan_id)}` }, f.name) : f.name), h("td", {}, f.state === "cancelled" ? "left out" : f.state),
-    h("td", {}, f.verdict ? shape(knownVerdict(f.verdict), 22) : ""), h("td", { class: "break" }, f.error || f.headline, f.simulated ? h("span", { class: "badge" }, "SIMULATED") : null, f.scans > 1 ? ` (${count(f.scans)} spectra)` : ""));
+  const tr = h("tr", {}, h("td", { class: "number", "data-label": "No." }, count(f.number)),
+    h("td", { class: "break", "data-label": "File" }, f.scan_id ? h("a", { href: `/scans/${encodeURIComponent(f.scan_id)}` }, f.name) : f.name), h("td", { "data-label": "State" }, stateWords[f.state] ?? f.state),
+    h("td", { "data-label": "Verdict" }, f.verdict ? shape(knownVerdict(f.verdict), 22) : null), h("td", { class: "break", "data-label": "Answer or error" }, f.error || f.headline, f.simulated ? h("span", {}, " ", h("span", { class: "badge" }, "SIMULATED")) : null, f.scans > 1 ? ` (${count(f.scans)} spectra)` : ""));
   tr.toggleAttribute("data-here", here);
   return tr;
 }

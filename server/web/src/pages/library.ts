@@ -1,13 +1,13 @@
 // What the library holds and lacks, what laboratory results propose to add to it, and what each change did.
-import { api, type LibraryState } from "../api";
-import { changesCard } from "../changes";
-import { h } from "../dom";
-import { count } from "../format";
-import { problemBox } from "../problem";
-import { proposalsCard } from "../proposals";
-import type { Page } from "../router";
-import { table } from "../table";
-import { validationCard } from "../validation";
+import { api, type LibraryState } from "../base/api";
+import { changesCard } from "../library/changes";
+import { h } from "../base/dom";
+import { count } from "../base/format";
+import { problemBox } from "../base/problem";
+import { proposalsCard } from "../library/proposals";
+import type { Page } from "../base/router";
+import { table } from "../base/table";
+import { validationCard } from "../library/validation";
 
 export const libraryPage: Page = (host, { query }) => {
   const holds = h("section", { class: "card", "data-testid": "library-holds", "aria-labelledby": "holds-title" }, h("h2", { id: "holds-title" }, "What it holds"));

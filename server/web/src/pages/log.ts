@@ -1,9 +1,9 @@
 // What was done, by whom; whether everything is as it was stored; and a checkpoint to keep elsewhere.
-import { api, type LogEntry, type Verification } from "../api";
-import { download, h } from "../dom";
-import { count, instant } from "../format";
-import { problemBox } from "../problem";
-import { note, type Page } from "../router";
+import { api, type LogEntry, type Verification } from "../base/api";
+import { download, h } from "../base/dom";
+import { count, instant } from "../base/format";
+import { problemBox } from "../base/problem";
+import { note, type Page } from "../base/router";
 
 const fields = ["actor", "action", "record"] as const;
 const actions = ["collect", "alter", "consult", "disclose", "combine", "erase", "log-in", "grant", "revoke", "refuse"];
@@ -85,16 +85,16 @@ function entriesCard(query: URLSearchParams, left: AbortSignal): HTMLElement {
     h("form", { class: "filters", role: "search", onsubmit: (event: SubmitEvent) => { event.preventDefault(); void load(true); } },
       ...inputs.map((input, i) => h("div", { class: "field" }, h("label", { for: input.id }, labels[fields[i]!]), input)), h("button", { type: "submit", class: "small" }, "List")),
     h("div", { class: "list-tools" }, status), problems,
-    h("div", { class: "table-scroll", tabindex: 0, role: "region", "aria-label": "Entries of the log" }, h("table", { "data-testid": "log" },
+    h("div", { class: "table-scroll", tabindex: 0, role: "region", "aria-label": "Entries of the log" }, h("table", { class: "stacked", "data-testid": "log" },
       h("thead", {}, h("tr", {}, ...["Number", "Time", "Who", "Action", "Record", "Detail"].map((t) => h("th", { scope: "col" }, t)))), body)),
     h("p", { class: "load-more" }, more));
 }
 
 function row(e: LogEntry): HTMLElement {
   const record = e.kind === "scan" ? h("a", { href: `/scans/${encodeURIComponent(e.id)}` }, e.id) : e.id;
-  return h("tr", {}, h("th", { scope: "row", class: "number" }, e.seq), h("td", { class: "number" }, instant(e.time)),
-    h("td", { class: "break" }, [e.actor || "nobody", e.role, e.agency].filter(Boolean).join(", ")), h("td", {}, e.action),
-    h("td", { class: "break" }, `${e.kind} `, record), h("td", { class: "break" }, h("small", {}, detailWords(e.detail))));
+  return h("tr", {}, h("th", { scope: "row", class: "number" }, e.seq), h("td", { class: "number", "data-label": "Time" }, instant(e.time)),
+    h("td", { class: "break", "data-label": "Who" }, [e.actor || "nobody", e.role, e.agency].filter(Boolean).join(", ")), h("td", { "data-label": "Action" }, e.action),
+    h("td", { class: "break", "data-label": "Record" }, `${e.kind} `, record), h("td", { class: "break", "data-label": "Detail" }, h("small", {}, detailWords(e.detail))));
 }
 
 /** The members of a detail in a line; hashes are cut short. */

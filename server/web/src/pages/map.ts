@@ -1,21 +1,21 @@
 // Where what was seen: counties with scans as denominator, points, a time window, and lists that follow the view.
 import type { Feature, FeatureCollection } from "geojson";
 import type { GeoJSONSource } from "maplibre-gl";
-import { alertsCard } from "../alerts";
-import { api } from "../api";
-import { atlas, type Atlas } from "../atlas";
-import { h } from "../dom";
-import { count } from "../format";
-import { around, bounds, byCounty, byDay, fewScans, scansClass, shareClass, type CountyCount, type PointFeature } from "../geo";
-import type { GLMap } from "../map";
-import { countyItem, firstSeenCard } from "../maplists";
-import { problemBox } from "../problem";
-import { note, type Page } from "../router";
-import { colour } from "../theme";
-import { firstDay, timeSlider, type Span } from "../timeslider";
-import { isDay } from "../url";
-import { knownVerdict, looks, shape, verdicts } from "../verdict";
-import { watermark } from "../watermark";
+import { alertsCard } from "../map/alerts";
+import { api } from "../base/api";
+import { atlas, type Atlas } from "../map/atlas";
+import { h } from "../base/dom";
+import { count } from "../base/format";
+import { around, bounds, byCounty, byDay, fewScans, scansClass, shareClass, type CountyCount, type PointFeature } from "../map/geo";
+import type { GLMap } from "../map/map";
+import { countyItem, firstSeenCard } from "../map/maplists";
+import { problemBox } from "../base/problem";
+import { note, type Page } from "../base/router";
+import { colour } from "../base/theme";
+import { firstDay, timeSlider, type Span } from "../map/timeslider";
+import { isDay } from "../base/url";
+import { knownVerdict, looks, shape, verdicts } from "../result/verdict";
+import { watermark } from "../result/watermark";
 
 type Layer = "share" | "scans" | "points";
 const layers: Record<Layer, string> = { share: "Alarm share by county", scans: "Scans by county", points: "Single scans" };
@@ -40,13 +40,13 @@ export const mapPage: Page = (host, { query }) => {
   const frame = h("div", { class: "map-frame" }, mapHost, legend);
   const alerts = alertsCard();
   const firsts = firstSeenCard();
-  host.append(h("div", { class: "page map-page" }, h("div", { class: "map-head" }, h("h1", {}, "Map"), controls), problems, timeHost, h("div", { class: "map-columns" }, frame, h("div", { class: "stack map-side" }, side, alerts.element, firsts))));
+  host.append(h("div", { class: "page map-page" }, h("div", { class: "map-head" }, h("h1", {}, "Map"), controls), problems, timeHost, h("div", { class: "map-columns" }, frame, side), h("div", { class: "map-below" }, alerts.element, firsts)));
 
   let left = false;
   const cleanup: (() => void)[] = [alerts.stop];
   void (async () => {
     try {
-      const [{ createMap, addPoints, setPoints, empty, usa }, base, collection] = await Promise.all([import("../map"), atlas(), api.points(new URLSearchParams({ limit: String(most) }))]);
+      const [{ createMap, addPoints, setPoints, empty, usa }, base, collection] = await Promise.all([import("../map/map"), atlas(), api.points(new URLSearchParams({ limit: String(most) }))]);
       if (left) return;
       const points = resolve(collection.features, base);
       if (points.length === 0) {
@@ -196,11 +196,11 @@ function drawLegend(s: State): void {
   const points = verdicts.map((v) => h("li", {}, shape(v, 16), looks[v].word.toLowerCase()));
   const what = s.view.substance ? `Alarms naming ${s.view.substance}, share of scans` : "Alarms, share of scans";
   const lists: Record<Layer, HTMLElement[]> = {
-    share: [h("h3", {}, what), h("ul", {}, swatch("--ramp-share-0", "none"), swatch("--ramp-share-1", "under 10 %"), swatch("--ramp-share-2", "10 to 25 %"), swatch("--ramp-share-3", "25 to 50 %"), swatch("--ramp-share-4", "50 % and over"), h("li", {}, h("span", { class: "swatch swatch-few", "aria-hidden": "true" }), `fewer than ${fewScans} scans`))],
-    scans: [h("h3", {}, "Scans"), h("ul", {}, swatch("--ramp-scans-0", "1 to 4"), swatch("--ramp-scans-1", "5 to 19"), swatch("--ramp-scans-2", "20 to 49"), swatch("--ramp-scans-3", "50 to 199"), swatch("--ramp-scans-4", "200 and over"))],
+    share: [h("h2", {}, what), h("ul", {}, swatch("--ramp-share-0", "none"), swatch("--ramp-share-1", "under 10 %"), swatch("--ramp-share-2", "10 to 25 %"), swatch("--ramp-share-3", "25 to 50 %"), swatch("--ramp-share-4", "50 % and over"), h("li", {}, h("span", { class: "swatch swatch-few", "aria-hidden": "true" }), `fewer than ${fewScans} scans`))],
+    scans: [h("h2", {}, "Scans"), h("ul", {}, swatch("--ramp-scans-0", "1 to 4"), swatch("--ramp-scans-1", "5 to 19"), swatch("--ramp-scans-2", "20 to 49"), swatch("--ramp-scans-3", "50 to 199"), swatch("--ramp-scans-4", "200 and over"))],
     points: [],
   };
-  const rows = [lists[s.view.layer], [h("h3", {}, s.view.layer === "points" || s.view.verdict ? "Single scans" : "Single scans (zoom in)"), h("ul", {}, ...points)]];
+  const rows = [lists[s.view.layer], [h("h2", {}, s.view.layer === "points" || s.view.verdict ? "Single scans" : "Single scans (zoom in)"), h("ul", {}, ...points)]];
   s.legend.replaceChildren(...rows.filter((r) => r.length).map((r) => h("div", {}, ...r)));
 }
 

@@ -1,13 +1,13 @@
 // What waits to be sent to another server, and what that refused.
-import { api, type Queue, type QueuedFile } from "../api";
-import { h, type Child } from "../dom";
-import { count, instant } from "../format";
-import { problemBox } from "../problem";
-import { queueWords } from "../queue";
-import type { Page } from "../router";
+import { api, type Queue, type QueuedFile } from "../base/api";
+import { h, type Child } from "../base/dom";
+import { count, instant } from "../base/format";
+import { problemBox } from "../base/problem";
+import { queueWords } from "../shell/queue";
+import type { Page } from "../base/router";
 
 export const queuePage: Page = (host) => {
-  const body = h("div", {});
+  const body = h("div", {}, h("p", { class: "hint" }, "Reading the queue\u2026"));
   host.append(h("div", { class: "page" }, h("h1", {}, "Unsent scans"), body));
   const left = new AbortController();
   const failed = (cause: unknown) => body.append(problemBox(cause, "Nothing was changed. The refused scans stay on this machine."));

@@ -1,11 +1,11 @@
 // What waits for a second person.
-import { fill, h } from "../dom";
-import { count, instant, scanTitle } from "../format";
-import { resultText } from "../laboratory";
-import { problemBox } from "../problem";
-import { records, type WaitingReview } from "../records";
-import { note, type Page } from "../router";
-import { headline, knownVerdict, looks, shape, verdicts } from "../verdict";
+import { fill, h } from "../base/dom";
+import { count, instant, scanTitle } from "../base/format";
+import { resultText } from "../result/laboratory";
+import { problemBox } from "../base/problem";
+import { records, type WaitingReview } from "../records/records";
+import { note, type Page } from "../base/router";
+import { headlineText, knownVerdict, looks, shape, verdicts } from "../result/verdict";
 
 export const reviewsPage: Page = (host, { query }) => {
   const list = h("ul", { class: "reviews", "data-testid": "reviews" });
@@ -41,9 +41,8 @@ export const reviewsPage: Page = (host, { query }) => {
 };
 
 function item(w: WaitingReview): HTMLElement {
-  const { word, rest } = headline(w.scan);
   return h("li", { class: "card row-verdict" }, shape(knownVerdict(w.scan.verdict), 24), h("span", {},
-    h("a", { href: `/scans/${encodeURIComponent(w.scan.id)}#review` }, w.laboratory_result ? `Laboratory result: ${resultText(w.laboratory_result)}` : `${word} ${rest}`),
+    h("a", { href: `/scans/${encodeURIComponent(w.scan.id)}#review` }, w.laboratory_result ? `Laboratory result: ${resultText(w.laboratory_result)}` : headlineText(w.scan)),
     h("small", {}, ` ${[scanTitle(w.scan), instant(w.scan.acquired), w.entered_by && `entered by ${w.entered_by}`].filter(Boolean).join(" · ")} `, w.scan.simulated ? h("strong", { class: "badge" }, "SIMULATED") : null),
     w.may_review ? null : h("small", {}, ` ${w.why_not}`)));
 }

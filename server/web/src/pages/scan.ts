@@ -1,16 +1,16 @@
 // The first page: one button, then the answer.
-import { api, Problem, type DeviceState, type Scan } from "../api";
-import { h } from "../dom";
-import { exhibitForm } from "../exhibit";
-import { libraryCard, latestCard } from "../overview";
-import { problemBox } from "../problem";
-import { resultView } from "../result";
-import { go, type Page } from "../router";
-import { dropZone } from "../upload";
-import { deviceBar } from "../devicebar";
-import { afterwards } from "../devicewords";
-import { countdown } from "../countdown";
-import { livePanel } from "../live";
+import { api, Problem, type DeviceState, type Scan } from "../base/api";
+import { h } from "../base/dom";
+import { exhibitForm } from "../device/exhibit";
+import { libraryCard, latestCard } from "../device/overview";
+import { problemBox } from "../base/problem";
+import { resultView } from "../result/result";
+import { go, type Page } from "../base/router";
+import { dropZone } from "../device/upload";
+import { deviceBar } from "../device/devicebar";
+import { afterwards } from "../device/devicewords";
+import { countdown } from "../device/countdown";
+import { livePanel } from "../plot/live";
 
 export const scanPage: Page = (host, { query }) => {
   const shown = query.get("scan");

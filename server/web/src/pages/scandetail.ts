@@ -1,8 +1,8 @@
-import { api } from "../api";
-import { h } from "../dom";
-import { problemBox } from "../problem";
-import { resultView } from "../result";
-import type { Page } from "../router";
+import { api } from "../base/api";
+import { h } from "../base/dom";
+import { problemBox } from "../base/problem";
+import { resultView } from "../result/result";
+import type { Page } from "../base/router";
 
 /** /scans/{id}: the same result as after the scan. */
 export const scanDetailPage: Page = (host, { path }) => {
@@ -15,7 +15,7 @@ export const scanDetailPage: Page = (host, { path }) => {
         host.replaceChildren();
         resultView(host, scan);
       },
-      (cause) => host.replaceChildren(problemBox(cause, "Nothing was changed. Look for the scan in the list.", () => void load()), h("p", {}, h("a", { href: "/scans" }, "All scans"))),
+      (cause) => host.replaceChildren(h("div", { class: "page" }, h("h1", {}, "Scan result"), problemBox(cause, "Nothing was changed. Look for the scan in the list.", () => void load()), h("p", {}, h("a", { href: "/scans" }, "All scans")))),
     );
   void load();
 };

@@ -1,14 +1,14 @@
 // Every stored scan, filtered by the address bar.
-import { api, type Scan } from "../api";
-import { scansCSV } from "../csv";
-import { download, h } from "../dom";
-import { count, day, instant, probability, region, scanTitle, techniqueName } from "../format";
-import { problemBox } from "../problem";
-import { linkedWords } from "../records";
-import { note, type Page } from "../router";
-import { apiQuery, readFilters, writeFilters, type FilterName, type Filters } from "../url";
-import { headline, knownVerdict, looks, shape, verdicts } from "../verdict";
-import { watermark } from "../watermark";
+import { api, type Scan } from "../base/api";
+import { scansCSV } from "../base/csv";
+import { download, h } from "../base/dom";
+import { count, day, instant, probability, region, scanTitle, techniqueName } from "../base/format";
+import { problemBox } from "../base/problem";
+import { linkedWords } from "../records/records";
+import { note, type Page } from "../base/router";
+import { apiQuery, readFilters, writeFilters, type FilterName, type Filters } from "../base/url";
+import { headline, knownVerdict, looks, shape, verdicts } from "../result/verdict";
+import { watermark } from "../result/watermark";
 
 export const scansPage: Page = (host, { query }) => {
   let filters: Filters = readFilters(query);

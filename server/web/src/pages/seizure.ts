@@ -1,14 +1,14 @@
 // One seizure: what it is, its exhibits, their scans, what happened when, and what it said before it was amended.
-import type { Scan } from "../api";
-import { fill, h, type Child } from "../dom";
-import { count, instant, place } from "../format";
-import { problemBox } from "../problem";
-import { amendExhibit, amendSeizure, exhibitFields, recordForm } from "../recordform";
-import { markingWord, newKey, quantityWords, records, reviewWord, timeline, type Exhibit, type Seizure } from "../records";
-import type { Page } from "../router";
-import { headline, knownVerdict, shape } from "../verdict";
-import { versionsList } from "../versions";
-import { watermark } from "../watermark";
+import { api, type Me, type Scan } from "../base/api";
+import { fill, h, type Child } from "../base/dom";
+import { count, instant, place } from "../base/format";
+import { problemBox } from "../base/problem";
+import { amendExhibit, amendSeizure, exhibitFields, recordForm } from "../records/recordform";
+import { ended, markingWord, mayAmend, newKey, quantityWords, records, reviewWord, timeline, type Exhibit, type Seizure } from "../records/records";
+import { name, type Page } from "../base/router";
+import { headlineText, knownVerdict, shape } from "../result/verdict";
+import { versionsList } from "../records/versions";
+import { watermark } from "../result/watermark";
 
 export const seizurePage: Page = (host, { path, query }) => {
   const id = path[1] ?? "";
@@ -17,31 +17,36 @@ export const seizurePage: Page = (host, { path, query }) => {
   let left = false;
   const load = async (opened: boolean) => {
     try {
-      const [z, versions, exhibits, scans] = await Promise.all([records.seizure(id), records.seizureVersions(id), records.exhibitsOf(id), records.seizureScans(id)]);
-      if (!left) draw(page, { z, versions: versions.versions ?? [z], exhibits: exhibits.exhibits ?? [], scans: scans.scans ?? [], more: scans.total - (scans.scans?.length ?? 0) }, opened, () => void load(false));
+      const [me, z, versions, exhibits, scans] = await Promise.all([api.me(), records.seizure(id), records.seizureVersions(id), records.exhibitsOf(id), records.seizureScans(id)]);
+      if (!left) draw(page, { me, z, versions: versions.versions ?? [z], exhibits: inOrder(exhibits.exhibits ?? []), scans: scans.scans ?? [], more: scans.total - (scans.scans?.length ?? 0) }, opened, () => void load(false));
     } catch (cause) {
-      if (!left) fill(page, problemBox(cause, "Nothing was changed.", () => void load(opened)), h("p", {}, h("a", { href: "/seizures" }, "All seizures")));
+      if (!left) fill(page, h("h1", {}, "Seizure"), problemBox(cause, "Nothing was changed.", () => void load(opened)), h("p", {}, h("a", { href: "/seizures" }, "All seizures")));
     }
   };
   void load(query.get("new") === "exhibit");
   return () => { left = true; };
 };
 
-interface All { z: Seizure; versions: Seizure[]; exhibits: Exhibit[]; scans: Scan[]; more: number }
+/** By label, as people count: 2 before 10. */
+const inOrder = (exhibits: Exhibit[]) => exhibits.sort((a, b) => a.label.localeCompare(b.label, "en", { numeric: true }));
+
+interface All { me: Me; z: Seizure; versions: Seizure[]; exhibits: Exhibit[]; scans: Scan[]; more: number }
 
 function draw(page: HTMLElement, all: All, opened: boolean, again: () => void): void {
   const { z } = all;
+  if (z.case) name(`Seizure ${z.case}`);
   fill(page,
     h("div", { class: "row" }, h("h1", { tabindex: -1 }, z.case ? `Seizure, case ${z.case}` : "Seizure without a case number yet"), z.simulated ? h("strong", { class: "badge" }, "SIMULATED") : null),
-    facts(z, again), exhibitsCard(all, opened, again), scansCard(all), timelineCard(all), versionsCard(all.versions), z.simulated ? watermark("watermark") : null);
+    facts(all, again), exhibitsCard(all, opened, again), scansCard(all), timelineCard(all), versionsCard(all.versions), z.simulated ? watermark("watermark") : null);
 }
 
-function facts(z: Seizure, again: () => void): HTMLElement {
+function facts({ me, z }: All, again: () => void): HTMLElement {
   const rows: [string, Child][] = [["Seized", instant(z.seized)], ["Place", place(z.location)], ["Officer", z.officer || "not stated"], ["Agency", z.agency], ["Marking", markingWord(z.tlp)],
     ["Note", z.note ? h("span", { class: "record-note break" }, z.note) : "none"]];
   return h("section", { class: "card" }, h("dl", {}, ...rows.flatMap(([n, v]) => [h("dt", {}, n), h("dd", {}, v)])),
-    z.version > 1 ? h("p", { class: "hint" }, `Amended on ${instant(z.changed)} by ${z.changed_by} because: ${z.reason}. `, h("a", { href: "#versions", onclick: jump }, "What it said before")) : null,
-    h("p", { class: "no-print" }, h("button", { type: "button", class: "small", onclick: () => amendSeizure(z, again) }, "Amend")));
+    z.version > 1 ? h("p", { class: "hint" }, `Amended on ${instant(z.changed)} by ${z.changed_by} because: ${ended(z.reason)} `, h("a", { href: "#versions", class: "no-print", onclick: jump }, "What it said before")) : null,
+    mayAmend(me, z.agency) ? h("p", { class: "no-print" }, h("button", { type: "button", class: "small", onclick: () => amendSeizure(z, again) }, "Amend"))
+      : h("p", { class: "hint no-print" }, z.agency === me.agency ? "Your role reads this seizure; it does not amend it." : `It belongs to the agency ${z.agency}, which alone amends it.`));
 }
 
 function jump(event: Event): void {
@@ -51,7 +56,7 @@ function jump(event: Event): void {
   target?.scrollIntoView({ block: "start" });
 }
 
-function exhibitsCard({ z, exhibits, scans }: All, opened: boolean, again: () => void): HTMLElement {
+function exhibitsCard({ me, z, exhibits, scans }: All, opened: boolean, again: () => void): HTMLElement {
   const inside = h("div", {});
   const entry = h("details", { class: "record-entry no-print", id: "new-exhibit", open: opened, ontoggle: () => { if (entry.open) enter(); } }, h("summary", {}, "Enter an exhibit"), inside);
   const enter = () => {
@@ -61,10 +66,11 @@ function exhibitsCard({ z, exhibits, scans }: All, opened: boolean, again: () =>
     inside.append(form);
     form.querySelector<HTMLElement>('[name="label"]')?.focus();
   };
-  if (opened) enter();
+  const may = mayAmend(me, z.agency);
+  if (opened && may) enter();
   return h("section", { class: "card", "data-testid": "exhibits" }, h("h2", {}, `Exhibits: ${count(exhibits.length)}`),
-    exhibits.length ? h("ul", { class: "exhibits" }, ...exhibits.map((x) => exhibitItem(x, scans.filter((s) => s.linked?.exhibit_id === x.id), again)))
-      : h("p", { class: "empty" }, "No exhibits yet. Enter what was found below, one exhibit for each thing that is packed by itself."), entry);
+    exhibits.length ? h("ul", { class: "exhibits" }, ...exhibits.map((x) => exhibitItem(x, scans.filter((s) => s.linked?.exhibit_id === x.id), may, again)))
+      : h("p", { class: "empty" }, may ? "No exhibits yet. Enter what was found below, one exhibit for each thing that is packed by itself." : "No exhibits yet."), may ? entry : null);
 }
 
 /** The number after the highest one in use; people overwrite it. */
@@ -72,7 +78,7 @@ export function nextLabel(exhibits: { label: string }[]): string {
   return String(1 + Math.max(0, ...exhibits.map((x) => parseInt(x.label, 10)).filter((n) => Number.isFinite(n))));
 }
 
-function exhibitItem(x: Exhibit, scans: Scan[], again: () => void): HTMLElement {
+function exhibitItem(x: Exhibit, scans: Scan[], may: boolean, again: () => void): HTMLElement {
   const past = h("div", {});
   const show = async () => {
     try {
@@ -84,14 +90,13 @@ function exhibitItem(x: Exhibit, scans: Scan[], again: () => void): HTMLElement 
   return h("li", { "data-exhibit": x.id },
     h("p", {}, h("strong", {}, `Exhibit ${x.label}`), " ", h("span", { class: "chip" }, x.form), " ", quantityWords(x.quantity), x.tlp ? h("small", {}, ` ${markingWord(x.tlp)}`) : null),
     h("p", { class: "hint break" }, [x.packaging, x.expected_as && `sold or declared as ${x.expected_as}`, `taken ${instant(x.taken)}`, x.note, `${count(scans.length)} ${scans.length === 1 ? "scan" : "scans"}`].filter(Boolean).join(" · ")),
-    h("div", { class: "row no-print" }, h("button", { type: "button", class: "small", onclick: () => amendExhibit(x, again) }, "Amend"),
+    h("div", { class: "row no-print" }, may ? h("button", { type: "button", class: "small", onclick: () => amendExhibit(x, again) }, "Amend") : null,
       x.version > 1 ? h("details", { ontoggle: () => { if (!past.firstChild) void show(); } }, h("summary", {}, `Amended ${x.version === 2 ? "once" : `${x.version - 1} times`}`), past) : null));
 }
 
 function scansCard({ scans, more }: All): HTMLElement {
   const item = (s: Scan) => {
-    const { word, rest } = headline(s);
-    return h("li", { class: "row-verdict" }, shape(knownVerdict(s.verdict), 24), h("span", {}, h("a", { href: `/scans/${encodeURIComponent(s.id)}` }, `${word} ${rest}`),
+    return h("li", { class: "row-verdict" }, shape(knownVerdict(s.verdict), 24), h("span", {}, h("a", { href: `/scans/${encodeURIComponent(s.id)}` }, headlineText(s)),
       h("small", {}, ` ${[`exhibit ${s.linked?.label ?? ""}`, instant(s.acquired), reviewWord(s) || "waits for a review"].join(" · ")}`)));
   };
   return h("section", { class: "card", "data-testid": "seizure-scans" }, h("h2", {}, "Scans of its exhibits"),

@@ -1,11 +1,11 @@
 // All seizures, and the form for a new one.
-import { api } from "../api";
-import { fill, h } from "../dom";
-import { count, instant, region } from "../format";
-import { problemBox } from "../problem";
-import { newSeizureStart, recordForm, seizureFields } from "../recordform";
-import { markingWord, newKey, records, type SeizureItem } from "../records";
-import { go, note, type Page } from "../router";
+import { api } from "../base/api";
+import { fill, h } from "../base/dom";
+import { count, instant, region } from "../base/format";
+import { problemBox } from "../base/problem";
+import { newSeizureStart, recordForm, seizureFields } from "../records/recordform";
+import { markingWord, newKey, records, type SeizureItem } from "../records/records";
+import { go, note, type Page } from "../base/router";
 
 const names = ["q", "county", "state", "from", "to"] as const;
 
@@ -48,21 +48,22 @@ export const seizuresPage: Page = (host, { query }) => {
       if (!mine.signal.aborted) fill(body, problemBox(cause, "Nothing was changed.", () => void load(restart)));
     }
   };
-  const field = (n: (typeof names)[number], label: string) => h("div", { class: "field" }, h("label", { for: inputs[n].id }, label), inputs[n]);
+  const field = (n: (typeof names)[number], label: string) => h("div", { class: n === "q" ? "field wide" : "field" }, h("label", { for: inputs[n].id }, label), inputs[n]);
   host.append(h("div", { class: "page" }, h("h1", {}, "Seizures"), entry(query.has("new")),
-    h("form", { class: "filters no-print", role: "search", onsubmit: (e: SubmitEvent) => { e.preventDefault(); void load(true); } }, field("q", "Case, officer, place or note"), field("county", "County"), field("state", "State"), field("from", "From", ), field("to", "To")),
+    h("form", { class: "filters no-print", role: "search", onsubmit: (e: SubmitEvent) => { e.preventDefault(); void load(true); } }, field("q", "Case, officer, place or note"), field("county", "County"), field("state", "State"), field("from", "From"), field("to", "To")),
     h("div", { class: "list-tools" }, status, table), body, h("p", { class: "load-more" }, more)));
   void load(true);
   return () => { clearTimeout(rest); loading?.abort(); };
 };
 
-/** The form for a new seizure, folded away until it is wanted. */
+/** The form for a new seizure, folded away until it is wanted; shown to those who may enter one. */
 function entry(open: boolean): HTMLElement {
+  const me = api.me();
   const inside = h("div", {});
   const box = h("details", { class: "card record-entry no-print", id: "new-seizure", ontoggle: () => void draw() }, h("summary", {}, "Enter a new seizure"), inside);
   const draw = async () => {
     if (!box.open || inside.firstChild) return;
-    const { user } = await api.me().catch(() => ({ user: "" }));
+    const user = await me.then((m) => m.user, () => "");
     const key = newKey();
     const simulated = h("input", { type: "checkbox", id: "seizure-simulated" });
     const form = recordForm({ fields: seizureFields(newSeizureStart(user)), submit: "Enter the seizure",
@@ -71,6 +72,8 @@ function entry(open: boolean): HTMLElement {
     inside.append(form);
     form.querySelector<HTMLElement>('[name="case"]')?.focus();
   };
+  box.hidden = true;
+  me.then((m) => (box.hidden = !m.permissions.includes("records.amend")), () => undefined);
   if (open) box.open = true;
   return box;
 }
@@ -82,7 +85,7 @@ function empty(filtered: boolean): HTMLElement {
 
 function listing(rows: HTMLElement): HTMLElement {
   return h("div", { class: "list" }, h("div", { class: "table-scroll" }, h("table", { class: "scans seizures", "data-testid": "seizures" },
-    h("thead", {}, h("tr", {}, ...["Case", "Seized", "Place", "Officer", "Exhibits", "Scans", "Marking"].map((t) => h("th", { scope: "col" }, t)))), rows)));
+    h("thead", {}, h("tr", {}, ...["Case", "Seized", "Place", "Officer", "Exhibits", "Scans", "Agency", "Marking"].map((t) => h("th", { scope: "col" }, t)))), rows)));
 }
 
 function row(z: SeizureItem): HTMLElement {
@@ -90,5 +93,5 @@ function row(z: SeizureItem): HTMLElement {
     h("th", { scope: "row" }, h("a", { href: `/seizures/${encodeURIComponent(z.id)}` }, z.case || "no case number yet"), z.simulated ? h("span", {}, " ", h("strong", { class: "badge" }, "SIMULATED")) : null, z.version > 1 ? h("small", {}, ` amended, version ${z.version}`) : null),
     h("td", { "data-label": "Seized", class: "number" }, instant(z.seized)), h("td", { "data-label": "Place" }, region(z.location) || (z.location ? "outside the atlas" : "none")), h("td", { "data-label": "Officer" }, z.officer || "not stated"),
     h("td", { "data-label": "Exhibits", class: "number" }, count(z.exhibits)), h("td", { "data-label": "Scans", class: "number" }, `${count(z.scans)}${z.alarms ? `, ${count(z.alarms)} presumptive ${z.alarms === 1 ? "alarm" : "alarms"}` : ""}`),
-    h("td", { "data-label": "Marking" }, markingWord(z.tlp)));
+    h("td", { "data-label": "Agency" }, z.agency), h("td", { "data-label": "Marking" }, markingWord(z.tlp)));
 }
