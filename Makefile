@@ -94,7 +94,7 @@ deb: build ## make a Debian package of the program, its service and its settings
 bench-server: ## measure how many scans a second the server takes in, on SQLite and PostgreSQL; BENCHFLAGS="-db URL" on a database of yours
 	CGO_ENABLED=1 $(GO) run ./bench/server $(BENCHFLAGS)
 
-test-faults: ## kill the server 300 times under load on SQLite and PostgreSQL, and take away what it stands on; FAULTFLAGS="-seed N -kills N"
+test-faults: ## kill server and workers 300 times under load on SQLite and PostgreSQL, and take away what they stand on; FAULTFLAGS="-seed N -kills N"
 	CGO_ENABLED=1 $(GO) run ./bench/faults $(FAULTFLAGS)
 
 readme: ## copy the measured table into README.md

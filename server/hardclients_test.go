@@ -6,20 +6,20 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"fentrace/library/identify"
 	"fentrace/server/auth"
-	"fentrace/spectra"
 )
 
 // dial connects without a client's manners.
@@ -307,25 +307,35 @@ func TestTheListOfTokensTellsWhenAndFromWhereEachWasUsed(t *testing.T) {
 	})
 }
 
-// slowly draws what it answers only when it has taken longer than a request may take to come.
-type slowly struct {
-	byTitle
-	takes time.Duration
-}
-
-func (s slowly) Overlay(sp spectra.Spectrum, ans identify.Identification) (identify.Overlay, error) {
-	time.Sleep(s.takes)
-	return s.byTitle.Overlay(sp, ans)
-}
-
-// The time in which a request has to come says nothing of how long its answer takes, as when the database stands still; and the connection
-// is as good as before.
-func TestAnAnswerMayTakeLongerThanItsRequestMayTakeToCome(t *testing.T) {
-	const comes = 300 * time.Millisecond
-	r := startTuned(t, func(s *Server) { s.http.ReadTimeout = comes }, func(c *Config) { c.NewIdentifier = answering(slowly{takes: 2 * comes}) })
-	sc := r.scan(r.do("POST", "/v1/scans?filename=a.jdx", []byte(jcamp("caffeine"))).want(t, http.StatusCreated))
-	for range 2 {
-		r.do("GET", "/v1/scans/"+sc.ID+"/overlay", nil).want(t, http.StatusOK)
-		r.do("GET", "/v1/scans", nil).want(t, http.StatusOK)
+// Whoever reads a body sets times for that, and may set one once more after the last of it (the tus protocol is served that way). None of
+// them says anything of how long the answer takes, as when the database stands still, or of later requests on the connection.
+func TestTimesForOneRequestHoldForNoAnswerAndNoOtherRequest(t *testing.T) {
+	const soon = 50 * time.Millisecond
+	answered := make(chan error, 1)
+	server := httptest.NewServer(unhurried(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		control := http.NewResponseController(w)
+		_, err := io.Copy(io.Discard, r.Body)
+		if r.URL.Path == "/first" {
+			err = errors.Join(err, control.SetReadDeadline(time.Now().Add(soon)), control.SetWriteDeadline(time.Now().Add(4*soon)))
+		}
+		select {
+		case <-r.Context().Done():
+			err = errors.Join(err, errors.New("it is ended"))
+		case <-time.After(3 * soon):
+		}
+		answered <- err
+	})))
+	defer server.Close()
+	for _, path := range []string{"/first", "/second", "/third"} {
+		for _, body := range []string{"body", ""} {
+			res, err := server.Client().Post(server.URL+path, "text/plain", strings.NewReader(body))
+			if err != nil {
+				t.Fatalf("%s: %v", path, err)
+			}
+			res.Body.Close()
+			if err := <-answered; err != nil || res.StatusCode != http.StatusOK {
+				t.Errorf("%s %q: %d, %v", path, body, res.StatusCode, err)
+			}
+		}
 	}
 }

@@ -217,7 +217,7 @@ func (l *load) sums(ctx context.Context, batch string) ([]string, error) {
 	return b.SHA256, err
 }
 
-// lookBack now and then has the past looked through.
+// lookBack has the past looked through now and then.
 func (l *load) lookBack(ctx context.Context, rng *rand.Rand) bool {
 	if rng.IntN(100) >= lookedBack || len(l.work.references) == 0 {
 		return true

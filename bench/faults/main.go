@@ -39,7 +39,7 @@ func main() {
 	kills := flag.Int("kills", 300, "how often each server is killed")
 	seed := flag.Uint64("seed", 0, "of what is random; 0 draws one, which is printed")
 	soft := flag.Bool("kills-only", false, "take nothing away beside")
-	on := flag.String("on", "", "only this database: SQLite or PostgreSQL; both by default")
+	on := flag.String("on", "", "only this database, SQLite or PostgreSQL, and nothing is written; both by default")
 	dry := flag.Bool("dry", false, "print only")
 	flag.Parse()
 	if *seed == 0 {
@@ -135,7 +135,7 @@ func (b *bench) measure(ctx context.Context, save func([]report.Result) error) (
 			results = append(results, outs[i].results(name)...)
 		}
 	}
-	if errors.Join(errs...) == nil {
+	if errors.Join(errs...) == nil && b.only == "" {
 		bad = append(bad, save(results))
 	}
 	return results, errors.Join(bad...)
@@ -164,7 +164,7 @@ func (b *bench) one(ctx context.Context, t *trial, postgres bool) (err error) {
 	}
 	switch {
 	case errors.Is(err, errNoDisk):
-		fmt.Fprintf(b.log, "%s: NOT SHOWN: a full, read-only and broken disk: %v\n", t.name, err)
+		fmt.Fprintf(t.log, "%s: NOT SHOWN: a full, read-only and broken disk: %v\n", t.name, err)
 		t.disk, err = nil, os.MkdirAll(place, 0o755)
 	case err == nil && t.disk != nil:
 		defer func() { err = errors.Join(err, t.disk.end()) }()
@@ -183,29 +183,4 @@ func (b *bench) one(ctx context.Context, t *trial, postgres bool) (err error) {
 		}
 	}
 	return t.run(ctx)
-}
-
-func (o outcome) results(database string) []report.Result {
-	what := fmt.Sprintf("%d kills -9 of server and workers under load, %s: ", o.kills, database)
-	if o.kills == 0 {
-		return o.endured
-	}
-	exact := func(name, unit string, value float64, n int) report.Result {
-		return report.Exact(what+name, unit, value, n, "", 0, command)
-	}
-	return append([]report.Result{
-		exact("of them while it started or ended", "kills", float64(o.duringStart+o.duringEnd), o.kills),
-		exact("of them of workers only", "kills", float64(o.ofWorkers), o.kills),
-		exact("of them of several processes at once", "kills", float64(o.ofSeveral), o.kills),
-		exact("SIMULATED scans acknowledged", "scans", float64(o.acked), o.acked),
-		exact("SIMULATED files acknowledged in batches", "files", float64(o.files), o.batches),
-		exact("poison files, each given up once and listed", "files", float64(o.dead), o.dead),
-		exact("scans found by looks through the past, each once", "scans", float64(o.hits), o.hits),
-		exact("lost, doubled, changed, stored by half or left behind", "", float64(len(o.bad)), o.acked+o.files),
-		exact("uploads in pieces that went on", "uploads", float64(o.resumed), o.resumed),
-		exact("ready again, median", "s", median(o.ready), len(o.ready)),
-		exact("ready again, worst", "s", slices.Max(o.ready), len(o.ready)),
-		exact("all jobs done once nothing more is sent, median", "s", median(o.settled), len(o.settled)),
-		exact("all jobs done once nothing more is sent, worst", "s", slices.Max(o.settled), len(o.settled)),
-	}, o.endured...)
 }

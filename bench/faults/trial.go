@@ -12,10 +12,7 @@ import (
 	"slices"
 	"time"
 
-	"gonum.org/v1/gonum/stat"
-
 	"fentrace/bench/program"
-	"fentrace/bench/report"
 	"fentrace/server/store/storetest"
 )
 
@@ -54,19 +51,6 @@ type trial struct {
 	out     outcome
 }
 
-// outcome is what a trial has shown.
-type outcome struct {
-	kills, duringStart, duringEnd int // moments at which something was killed
-	ofWorkers, ofSeveral          int // of these: of workers only, of more than one process
-	acked, resumed                int
-	batches, files, withPoison    int // that were acknowledged
-	dead, hits                    int
-	ready                         []float64 // seconds from start to ready, each time it was not killed before
-	settled                       []float64 // seconds until all that was handed in was done, at each check
-	endured                       []report.Result
-	bad                           []error
-}
-
 // moment says when a server is killed.
 type moment int
 
@@ -86,19 +70,19 @@ func (t *trial) draw() moment {
 	return atWork
 }
 
-// server0 is the server among the processes that victims names.
-const server0 = -1
+// theServer is the server among the processes that victims names.
+const theServer = -1
 
 // victims draws what is killed: the server, a worker, or several at once.
 func (t *trial) victims() []int {
-	all := []int{server0}
+	all := []int{theServer}
 	for i := range t.beside {
 		all = append(all, i)
 	}
 	t.rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	switch n := t.rng.IntN(10); {
 	case t.beside == 0 || n < 4:
-		return []int{server0}
+		return []int{theServer}
 	case n < 7:
 		return []int{t.rng.IntN(t.beside)}
 	}
@@ -106,7 +90,7 @@ func (t *trial) victims() []int {
 }
 
 func (t *trial) process(who int) *program.Process {
-	if who == server0 {
+	if who == theServer {
 		return t.server.Process
 	}
 	return t.workers[who]
@@ -159,10 +143,11 @@ func (t *trial) run(ctx context.Context) (err error) {
 	t.load.start(sending, senders, t.rng.Uint64())
 	t.load.handIn(sending, t.rng.Uint64())
 	for t.out.kills < t.kills && ctx.Err() == nil {
+		before := t.out.kills
 		if err := t.kill(ctx); err != nil {
 			return err
 		}
-		if t.out.kills%t.checkEvery == 0 {
+		if t.out.kills > before && t.out.kills%t.checkEvery == 0 {
 			if err := t.check(ctx); err != nil {
 				return err
 			}
@@ -201,7 +186,7 @@ func (t *trial) startWorker(i int) (err error) {
 }
 
 func (t *trial) again(who int) error {
-	if who == server0 {
+	if who == theServer {
 		return t.start()
 	}
 	return t.startWorker(who)
@@ -284,7 +269,7 @@ func (t *trial) killed(when moment, victims []int) {
 			continue // in order, before it could be killed
 		}
 		t.process(v).Kill()
-		if n++; v != server0 {
+		if n++; v != theServer {
 			workers++
 		}
 	}
@@ -407,17 +392,4 @@ func (t *trial) tidied(ctx context.Context, before int) error {
 func (t *trial) wrong(err error) {
 	fmt.Fprintf(t.log, "%s: WRONG, after %d kills: %v\n", t.name, t.out.kills, err)
 	t.out.bad = append(t.out.bad, err)
-}
-
-func (t *trial) progress() {
-	l := t.load
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	fmt.Fprintf(t.log, "%s, %s: %d of %d kills (%d of workers only, %d of several at once, %d while it started, %d while it ended), %d scans and %d files in batches (%d poisoned) acknowledged, %d looks through the past (%d found), %d uploads in pieces went on, ready again in %.2f s (worst %.2f), all done in %.0f s (worst %.0f), %d things wrong\n",
-		time.Now().UTC().Format(time.TimeOnly), t.name, t.out.kills, t.kills, t.out.ofWorkers, t.out.ofSeveral, t.out.duringStart, t.out.duringEnd, len(l.acked), l.work.files, l.work.withPoison,
-		len(l.work.rescreens), t.out.hits, l.resumed+l.work.resumed, median(t.out.ready), slices.Max(t.out.ready), median(t.out.settled), slices.Max(t.out.settled), len(t.out.bad)+len(l.bad))
-}
-
-func median(v []float64) float64 {
-	return stat.Quantile(0.5, stat.Empirical, slices.Sorted(slices.Values(v)), nil)
 }

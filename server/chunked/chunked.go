@@ -100,14 +100,16 @@ func New(c Config) (*Uploads, error) {
 func (u *Uploads) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := &problems{ResponseWriter: w}
 	defer out.finish()
-	if _, err := os.Stat(u.Dir); err != nil { // tusd would make it again, where the data folder was
+	id := strings.Trim(strings.TrimPrefix(r.URL.Path, strings.TrimSuffix(Path, "/")), "/")
+	mine := id == "" || u.mine(r.Context(), id)
+	if _, err := os.Stat(u.Dir); err != nil { // no upload is lost by that, and none can be begun
 		u.Log.Error("uploads in pieces cannot be taken", slog.Any("error", err))
 		status, text := u.Told(err)
 		out.WriteHeader(status)
 		fmt.Fprint(out, text)
 		return
 	}
-	if id := strings.Trim(strings.TrimPrefix(r.URL.Path, strings.TrimSuffix(Path, "/")), "/"); id != "" && !u.mine(r.Context(), id) {
+	if !mine {
 		out.WriteHeader(http.StatusNotFound)
 		fmt.Fprint(out, "there is no such upload: it was received, given up, or is somebody else's; begin it again")
 		return

@@ -37,6 +37,9 @@ func (n named) NewUpload(ctx context.Context, info handler.FileInfo) (handler.Up
 // GetUpload implements handler.DataStore.
 func (n named) GetUpload(ctx context.Context, id string) (handler.Upload, error) {
 	u, err := n.FileStore.GetUpload(ctx, id)
+	if _, gone := os.Stat(n.Path); err != nil && gone != nil { // no upload is lost by that
+		return nil, n.refused(gone)
+	}
 	return upload{u, n.refused}, n.refused(err)
 }
 
