@@ -33,14 +33,15 @@ func main() {
 	defer stop()
 	database := flag.String("db", "", "address of a PostgreSQL server to make databases in for the time; without it a cluster is made for the time, where PostgreSQL is installed")
 	dry := flag.Bool("dry", false, "print only")
+	batches := flag.Bool("batches", false, "only batches, and print only")
 	flag.Parse()
-	if err := run(ctx, *database, *dry); err != nil {
+	if err := run(ctx, *database, *dry || *batches, *batches); err != nil {
 		fmt.Fprintln(os.Stderr, "server:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, database string, dry bool) (err error) {
+func run(ctx context.Context, database string, dry, batches bool) (err error) {
 	root, ok := dataset.Root()
 	if !ok {
 		return fmt.Errorf("the computed spectra (../shared/data) are not here: nothing to measure with")
@@ -58,7 +59,7 @@ func run(ctx context.Context, database string, dry bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	results, err := b.measure(ctx)
+	results, err := b.measure(ctx, batches)
 	if err != nil {
 		return err
 	}
@@ -112,11 +113,14 @@ type load struct {
 	flags         []string
 }
 
-// measure measures everything.
-func (b *bench) measure(ctx context.Context) ([]report.Result, error) {
+// measure measures everything, or batches only.
+func (b *bench) measure(ctx context.Context, batches bool) ([]report.Result, error) {
 	var err error
 	if b.program, err = program.Build(ctx, b.work); err != nil {
 		return nil, err
+	}
+	if batches {
+		return b.batches(ctx)
 	}
 	results, err := b.loads(ctx)
 	if err != nil {

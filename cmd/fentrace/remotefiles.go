@@ -147,7 +147,7 @@ func answersOf(path string, scans []store.Scan) []answer {
 	var answers, lost []answer
 	for i, sc := range scans {
 		ans := sc.Identification
-		switch member := memberName(sc.Filename); {
+		switch _, member := format.Member(sc.Filename); {
 		case member != "" && format.IsArchive(path):
 			ans.File = path + "/" + member
 		case i == 0:
@@ -163,16 +163,6 @@ func answersOf(path string, scans []store.Scan) []answer {
 		}
 	}
 	return append(answers, lost...)
-}
-
-// memberName is what the name of a scan says of its place in the archive that it is from; empty when it is from none.
-func memberName(name string) string {
-	for i := 0; i < len(name); i++ {
-		if name[i] == '/' && format.IsArchive(name[:i]) {
-			return name[i+1:]
-		}
-	}
-	return ""
 }
 
 // spectraOf reads what a command is to show or convert: a file here, or a stored scan at a server.
