@@ -62,6 +62,7 @@ func (b *bench) batches(ctx context.Context) ([]report.Result, error) {
 		if first == nil {
 			first = got
 		}
+		fmt.Fprintf(b.log, "  %d answers in %.0f s, %.3g files a second; pages were told %d times\n", len(got.answers), got.seconds, float64(b.files)/got.seconds, got.told)
 		what := fmt.Sprintf("batch of %d recorded files and copies of them with SIMULATED noise, %s: ", b.files, t.name)
 		results = append(results,
 			report.Exact(what+"handed in and answered", "files a second", float64(b.files)/got.seconds, b.files, "", 0, command),

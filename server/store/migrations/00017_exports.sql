@@ -43,7 +43,11 @@ CREATE TRIGGER export_parts_encrypted BEFORE INSERT ON export_parts WHEN NEW.dat
 BEGIN SELECT RAISE(ABORT, 'this database is encrypted'); END;
 -- +goose StatementEnd
 
+-- Who has a file asks for its scans, for thousands of files one after the other.
+CREATE INDEX scans_sha256 ON scans(sha256);
+
 -- +goose Down
+DROP INDEX scans_sha256;
 DROP TABLE export_parts;
 DROP TABLE export_scans;
 DROP TABLE exports;

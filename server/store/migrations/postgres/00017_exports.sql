@@ -40,7 +40,11 @@ CREATE UNIQUE INDEX export_parts_n ON export_parts(export_id, n);
 CREATE INDEX export_parts_key ON export_parts(data_key);
 CREATE TRIGGER export_parts_encrypted BEFORE INSERT ON export_parts FOR EACH ROW WHEN (NEW.data_key = '') EXECUTE FUNCTION fentrace_encrypted();
 
+-- Who has a file asks for its scans, for thousands of files one after the other.
+CREATE INDEX scans_sha256 ON scans(sha256);
+
 -- +goose Down
+DROP INDEX scans_sha256;
 DROP TABLE export_parts;
 DROP TABLE export_scans;
 DROP TABLE exports;
