@@ -91,7 +91,7 @@ deb: build ## make a Debian package of the program, its service and its settings
 	VERSION=$$(git describe --tags --always --dirty 2>/dev/null | sed 's/^[^0-9]*/0~&/; s/^0~v//' || echo 0) \
 	DEB_ARCH=$$($(GO) env GOARCH) $(GO) run $(NFPM) package --config cmd/fentrace/packaging/nfpm.yaml --packager deb --target bin/
 
-bench-server: ## measure how many scans a second the server takes in, on SQLite and PostgreSQL; BENCHFLAGS="-db URL" on a database of yours
+bench-server: ## measure how many scans a second the server takes in, on SQLite and PostgreSQL; BENCHFLAGS="-db URL" on a PostgreSQL server of yours, -batches for those only
 	CGO_ENABLED=1 $(GO) run ./bench/server $(BENCHFLAGS)
 
 test-faults: ## kill server and workers 300 times under load on SQLite and PostgreSQL, and take away what they stand on; FAULTFLAGS="-seed N -kills N"

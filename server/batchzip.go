@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
-	"strings"
 
 	"fentrace/server/api"
 	"fentrace/server/store"
@@ -16,8 +14,6 @@ import (
 )
 
 const (
-	// batchKey is the name, among what a sender says of an upload in pieces, of the batch that it is for.
-	batchKey = "batch"
 	// maxMembers is how many files an archive for a batch may hold, unpackedTimes how many times the largest upload they may come to.
 	maxMembers, unpackedTimes = 100_000, 64
 	// membersAtOnce and bytesAtOnce bound what is stored in one transaction.
@@ -26,12 +22,12 @@ const (
 
 // batchOf takes the batch out of what a sender says of an upload. One that is for a batch has the circumstances of that.
 func batchOf(said map[string]string) (id, name string, err error) {
-	id, found := said[batchKey]
+	id, found := said[api.BatchKey]
 	if !found {
 		return "", "", nil
 	}
 	for k := range said {
-		if k != batchKey && k != "filename" && k != "filetype" {
+		if k != api.BatchKey && k != "filename" && k != "filetype" {
 			return "", "", fmt.Errorf("%w: %s is said of the whole batch when it is begun, not of one upload", store.ErrInvalid, k)
 		}
 	}
@@ -97,7 +93,7 @@ func (s *Server) members(name string, raw []byte) (out []*zip.File, err error) {
 	}
 	left := s.cfg.MaxUpload * unpackedTimes
 	for _, m := range z.File {
-		if !mayBeSpectrum(m) {
+		if !api.BatchMember(m) {
 			continue
 		}
 		data, err := s.unpack(m)
@@ -115,15 +111,6 @@ func (s *Server) members(name string, raw []byte) (out []*zip.File, err error) {
 		return bad("it holds no file whose name ends like that of a spectrum")
 	}
 	return out, nil
-}
-
-// mayBeSpectrum goes by the name. Hidden files are those of systems, not of people.
-func mayBeSpectrum(m *zip.File) bool {
-	base := path.Base(strings.ReplaceAll(m.Name, `\`, "/"))
-	if !m.Mode().IsRegular() || strings.HasPrefix(base, ".") || strings.HasPrefix(m.Name, "__MACOSX/") {
-		return false
-	}
-	return format.Readable(base) || strings.EqualFold(path.Ext(base), ".json")
 }
 
 func (s *Server) unpack(m *zip.File) ([]byte, error) {

@@ -288,6 +288,7 @@ func (s *Server) startWork(ctx context.Context) error {
 	s.startLookingBack(ctx)
 	s.startChunked()
 	s.startCheckpoints()
+	s.startExports()
 	if err := s.startJobs(ctx); err != nil {
 		return err
 	}

@@ -52,6 +52,9 @@ func (p *Process) HasEnded() bool {
 	}
 }
 
+// ExitCode is that of a process that has ended; -1 when a signal ended it.
+func (p *Process) ExitCode() int { return p.cmd.ProcessState.ExitCode() }
+
 // Said is the last of what it wrote to its standard error.
 func (p *Process) Said() string { return p.said.String() }
 

@@ -21,8 +21,8 @@ import (
 // kinds is how many spectra differ; what is sent differs in its title as well, so that no two files are the same.
 const kinds = 100
 
-// files are SIMULATED scans of a handheld as JCAMP-DX.
-func (b *bench) files() ([][]byte, error) {
+// sent are SIMULATED scans of a handheld as JCAMP-DX.
+func (b *bench) sent() ([][]byte, error) {
 	table, err := dataset.ComputedLines(b.root)
 	if err != nil {
 		return nil, err

@@ -1,5 +1,6 @@
 // Command server measures how many scans a second a Fentrace server takes in, answers and puts on the disk, through HTTP from
-// SIMULATED spectra, and what live connections cost. It writes bench/RESULTS.md and bench/results.json.
+// SIMULATED spectra, what live connections cost, and how fast a batch of recorded files is answered by one program and by several, also when
+// one of them is killed. It writes bench/RESULTS.md and bench/results.json.
 package main
 
 import (
@@ -24,22 +25,23 @@ import (
 const (
 	command = "make bench-server"
 	// limit is far beyond what it takes: reaching it is a hang.
-	limit = 10 * time.Minute
+	limit = 45 * time.Minute
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	database := flag.String("db", "", "empty PostgreSQL database to measure with; without it a cluster is made for the time, where PostgreSQL is installed")
+	database := flag.String("db", "", "address of a PostgreSQL server to make databases in for the time; without it a cluster is made for the time, where PostgreSQL is installed")
 	dry := flag.Bool("dry", false, "print only")
+	batches := flag.Bool("batches", false, "only batches, and print only")
 	flag.Parse()
-	if err := run(ctx, *database, *dry); err != nil {
+	if err := run(ctx, *database, *dry || *batches, *batches); err != nil {
 		fmt.Fprintln(os.Stderr, "server:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, database string, dry bool) error {
+func run(ctx context.Context, database string, dry, batches bool) (err error) {
 	root, ok := dataset.Root()
 	if !ok {
 		return fmt.Errorf("the computed spectra (../shared/data) are not here: nothing to measure with")
@@ -51,22 +53,13 @@ func run(ctx context.Context, database string, dry bool) error {
 	defer os.RemoveAll(work)
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if database == "" {
-		cluster, err := storetest.NewCluster()
-		switch {
-		case errors.Is(err, pgtools.ErrNotInstalled):
-			fmt.Println("NOT MEASURED with PostgreSQL:", err)
-		case err != nil:
-			return err
-		default:
-			defer cluster.End()
-			if database, err = cluster.NewDatabase(); err != nil {
-				return err
-			}
-		}
+	b := bench{root: root, work: work, scans: 6000, senders: 32, live: 500, large: 20_000, files: 5000, log: os.Stdout}
+	end, err := b.databases(database)
+	if err != nil {
+		return err
 	}
-	b := bench{root: root, work: work, database: database, scans: 6000, senders: 32, live: 500, large: 20_000, log: os.Stdout}
-	results, err := b.measure(ctx)
+	defer func() { err = errors.Join(err, end()) }()
+	results, err := b.measure(ctx, batches)
 	if err != nil {
 		return err
 	}
@@ -77,32 +70,70 @@ func run(ctx context.Context, database string, dry bool) error {
 	return report.Save("bench/results.json", "bench/RESULTS.md", command, results)
 }
 
+// databases says where PostgreSQL databases come from; end removes them.
+func (b *bench) databases(address string) (end func() error, err error) {
+	if address != "" {
+		in, err := inServer(address)
+		if err != nil {
+			return nil, err
+		}
+		b.newDatabase = in.new
+		return in.drop, nil
+	}
+	cluster, err := storetest.NewCluster()
+	if errors.Is(err, pgtools.ErrNotInstalled) {
+		fmt.Fprintln(b.log, "NOT MEASURED with PostgreSQL:", err)
+		return func() error { return nil }, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	b.newDatabase = cluster.NewDatabase
+	return func() error { cluster.End(); return nil }, nil
+}
+
 // bench says how much is measured.
 type bench struct {
-	root, work string
-	program    string // path of the built one
-	database   string // "": SQLite only
-	scans      int    // sent
-	senders    int    // at the same time
-	live       int    // connections
-	large      int    // references of the large library
-	log        io.Writer
+	root, work  string
+	program     string                             // path of the built one
+	newDatabase func() (address string, err error) // an empty one of PostgreSQL; nil: SQLite only
+	scans       int                                // sent
+	senders     int                                // at the same time
+	live        int                                // connections
+	large       int                                // references of the large library
+	files       int                                // of a batch
+	log         io.Writer
 }
 
 // load is what the same scans are taken in with.
 type load struct {
 	name, library string // of the database and of what answers
-	address       string // of a PostgreSQL database
+	postgres      bool
+	workers       int // processes beside the server
 	flags         []string
 }
 
-// measure takes in the same scans with each database, and with a large library.
-func (b *bench) measure(ctx context.Context) ([]report.Result, error) {
-	files, err := b.files()
+// measure measures everything, or batches only.
+func (b *bench) measure(ctx context.Context, batches bool) ([]report.Result, error) {
+	var err error
+	if b.program, err = program.Build(ctx, b.work); err != nil {
+		return nil, err
+	}
+	if batches {
+		return b.batches(ctx)
+	}
+	results, err := b.loads(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if b.program, err = program.Build(ctx, b.work); err != nil {
+	more, err := b.batches(ctx)
+	return append(results, more...), err
+}
+
+// loads takes in the same scans with each database, and with a large library.
+func (b *bench) loads(ctx context.Context) ([]report.Result, error) {
+	files, err := b.sent()
+	if err != nil {
 		return nil, err
 	}
 	large := filepath.Join(b.work, "large.db")
@@ -110,35 +141,50 @@ func (b *bench) measure(ctx context.Context) ([]report.Result, error) {
 		return nil, err
 	}
 	over := fmt.Sprintf("%d references over the core library", b.large)
-	runs := []load{{"SQLite", "the core library", "", nil}, {"SQLite", over, "", []string{"--library", large}}}
-	if b.database != "" {
-		runs = append(runs, load{"PostgreSQL", "the core library", b.database, nil})
+	runs := []load{{name: "SQLite", library: "the core library"}, {name: "SQLite", library: over, flags: []string{"--library", large}}}
+	if b.newDatabase != nil {
+		runs = append(runs, load{name: "PostgreSQL", library: "the core library", postgres: true},
+			load{name: "PostgreSQL and two worker processes beside it", library: "the core library", postgres: true, workers: 2})
 	}
 	var results []report.Result
 	for i, run := range runs {
 		fmt.Fprintf(b.log, "%s with %s\n", run.name, run.library)
-		s, err := b.serve(ctx, fmt.Sprint(run.name, i), run.address, run.flags...)
-		if err != nil {
-			return nil, err
-		}
-		var more []report.Result
-		if i == 0 { // before there is memory left over from the load
-			more, err = b.watching(ctx, s)
-		}
-		if err == nil {
-			var in []report.Result
-			in, err = b.takingIn(ctx, s, run.name, run.library, files)
-			more = append(more, in...)
-		}
-		if failed := s.Process.End(); err == nil {
-			err = failed
-		}
+		more, err := b.load(ctx, run, i == 0, fmt.Sprint("load", i), files)
 		if err != nil {
 			return nil, fmt.Errorf("%s with %s: %w", run.name, run.library, err)
 		}
 		results = append(results, more...)
 	}
 	return results, nil
+}
+
+// load takes in the scans once. With watch live connections are measured first, before there is memory left over from the load.
+func (b *bench) load(ctx context.Context, run load, watch bool, folder string, files [][]byte) (results []report.Result, err error) {
+	address := ""
+	if run.postgres {
+		if address, err = b.newDatabase(); err != nil {
+			return nil, err
+		}
+	}
+	s, err := b.serve(ctx, folder, address, run.flags...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Process.End()) }()
+	for range run.workers {
+		w, err := s.Beside("worker", run.flags...)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, w.End()) }()
+	}
+	if watch {
+		if results, err = b.watching(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	in, err := b.takingIn(ctx, s, run.name, run.library, files)
+	return append(results, in...), err
 }
 
 // library makes the large library, of recorded and computed spectra as other spectrometers would show them.

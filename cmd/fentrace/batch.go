@@ -11,21 +11,24 @@ import (
 )
 
 type batchCommand struct {
-	Dir       string `arg:"" help:"Folder of spectra."`
-	Out       string `default:"results.csv" placeholder:"FILE.csv" help:"Table to write (${default})."`
-	Overwrite bool   `help:"Replace the table when it exists."`
-	Recursive bool   `default:"true" negatable:"" help:"Go into folders inside the folder (default)."`
+	Paths     []string `arg:"" name:"folder|file" help:"Folders of spectra, files, ZIP archives."`
+	Out       string   `default:"results.csv" placeholder:"FILE.csv" help:"Table to write (${default})."`
+	Overwrite bool     `help:"Replace the table when it exists."`
+	Recursive bool     `default:"true" negatable:"" help:"Go into folders inside the folders (default)."`
 	libraryFlags
 }
 
 func (batchCommand) Help() string {
 	return `Answers every file whose name ends like a spectrum's (.jdx, .csv, .spa, .zip and so on) into a table with one row per
-spectrum. The column substance is the first controlled finding, else the first finding; where the verdict withholds
-an answer it is only the best candidate. A text that begins with = + - or @ has an apostrophe put before it, so that
-a spreadsheet does not take it for a formula.
+spectrum; files that are named on the command line are answered whatever their names. The column substance is the first
+controlled finding, else the first finding; where the verdict withholds an answer it is only the best candidate. A text
+that begins with = + - or @ has an apostrophe put before it, so that a spreadsheet does not take it for a formula.
 
-With --server the files are sent to it one by one, answered and stored there; a file that it has already is not stored again,
-so that a batch that was interrupted is run again.
+With --server the files become a batch there: they are stored, answered in the background, by its workers too, and stand on
+its page Batches. The same command run again goes on after whatever ended it, here or there; nothing is stored or answered
+twice. The table is written at the end. What is going on is kept in a file beside it, results.csv.batch; without that a new
+batch is begun. Each file of a ZIP archive is a file of the batch, with its own SHA-256. To have files answered by a server
+that are not to be stored there, use ` + "`fentrace identify --server URL FILE...`" + `
 
 Files that cannot be read have a row with the column error, and are listed at the end; the exit code is 1 then. An
 interrupt (Ctrl-C) keeps what is done.
@@ -33,24 +36,22 @@ interrupt (Ctrl-C) keeps what is done.
 Examples:
 
     fentrace batch scans/
-    fentrace batch --library lab.db --out monday.csv scans/`
+    fentrace batch --library lab.db --out monday.csv scans/
+    fentrace batch --server https://fentrace.example.org scans/ more.zip`
 }
 
 // badListed is how many files that could not be read are listed at the end; the table has them all.
 const badListed = 100
 
 func (c *batchCommand) Run(env *environment) error {
-	id, err := c.answerer(env)
 	if env.remote != nil {
-		id = storedAnswers{remoteAnswers{env}}
+		return c.runRemote(env)
 	}
+	id, err := c.answerer(env)
 	if err != nil {
 		return err
 	}
-	if info, err := os.Stat(c.Dir); err == nil && !info.IsDir() {
-		return usagef("%s is a file; answer it with `fentrace identify`, or give a folder", c.Dir)
-	}
-	walked, err := walkFolder(c.Dir, c.Recursive, c.Out)
+	walked, err := c.walk()
 	if err != nil {
 		return err
 	}
@@ -58,17 +59,16 @@ func (c *batchCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	sum := batchSummary{out: c.Out, total: len(walked.files), otherFiles: walked.others}
-	for _, bad := range walked.bad {
-		sum.count(unread(bad.path, "", bad.err))
-		table.add(unread(bad.path, "", bad.err))
+	sum := walked.summary(c.Out)
+	for _, a := range walked.unread() {
+		sum.count(a)
+		if err := table.add(a); err != nil {
+			return err
+		}
 	}
 	progress := env.newProgress("answering", "files", len(walked.files))
 	err = ordered(env.ctx, walked.files, id.file, func(answers []answer) error {
 		for _, a := range answers {
-			if a.fatal {
-				return a.err
-			}
 			sum.count(a)
 			if err := table.add(a); err != nil {
 				return err
@@ -86,13 +86,44 @@ func (c *batchCommand) Run(env *environment) error {
 	if err := table.close(); err != nil {
 		return err
 	}
-	return sum.print(env, stopped)
+	if err := sum.print(env); !stopped || err != nil && !errors.Is(err, errIncomplete) {
+		return err
+	}
+	return fmt.Errorf("interrupted: %d of %d files are answered and in %s; run it again with --overwrite for the rest", sum.files, len(walked.files), c.Out)
+}
+
+// walk is what the command line names: files, and what is in folders.
+func (c *batchCommand) walk() (all walk, err error) {
+	for _, path := range c.Paths {
+		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+			all.files = append(all.files, path)
+			continue
+		}
+		w, err := walkFolder(path, c.Recursive, c.Out)
+		if err != nil {
+			return all, err
+		}
+		all.files, all.bad, all.others = append(all.files, w.files...), append(all.bad, w.bad...), all.others+w.others
+	}
+	return all, nil
+}
+
+// unread are the folders that could not be entered.
+func (w walk) unread() (out []answer) {
+	for _, bad := range w.bad {
+		out = append(out, unread(bad.path, "", bad.err))
+	}
+	return out
+}
+
+func (w walk) summary(out string) *batchSummary {
+	return &batchSummary{out: out, otherFiles: w.others}
 }
 
 // batchSummary counts what a batch did.
 type batchSummary struct {
 	out                        string
-	total, files, spectra      int
+	files, spectra             int
 	otherFiles, bad, simulated int
 	verdicts                   map[identify.Verdict]int
 	listed                     []answer
@@ -117,7 +148,7 @@ func (b *batchSummary) count(a answer) {
 }
 
 // print says what was done, and returns what the exit code follows from.
-func (b *batchSummary) print(env *environment, stopped bool) error {
+func (b *batchSummary) print(env *environment) error {
 	sheet := env.newSheet()
 	sheet.line(fmt.Sprintf("%d files, %d spectra answered into %s", b.files, b.spectra, b.out))
 	for _, v := range []struct {
@@ -147,8 +178,6 @@ func (b *batchSummary) print(env *environment, stopped bool) error {
 	switch {
 	case sheet.err != nil:
 		return sheet.err
-	case stopped:
-		return fmt.Errorf("interrupted: %d of %d files are answered and in %s; run it again with --overwrite for the rest", b.files, b.total, b.out)
 	case b.bad > 0:
 		return errIncomplete
 	}

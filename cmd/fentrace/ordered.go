@@ -10,7 +10,11 @@ import (
 // first error of emit, and hands out no new item once ctx has ended; work that is under way is finished and
 // emitted. It returns emit's error, else ctx's when items were left over.
 func ordered[T, R any](ctx context.Context, items []T, work func(T) R, emit func(R) error) error {
-	workers := runtime.GOMAXPROCS(0)
+	return orderedBy(ctx, runtime.GOMAXPROCS(0), items, work, emit)
+}
+
+// orderedBy is ordered over as many goroutines as there are workers.
+func orderedBy[T, R any](ctx context.Context, workers int, items []T, work func(T) R, emit func(R) error) error {
 	stop := make(chan struct{}) // closed when emit failed
 	queue := make(chan chan R, 2*workers)
 	slots := make(chan struct{}, workers)

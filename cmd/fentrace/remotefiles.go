@@ -16,6 +16,7 @@ import (
 	"fentrace/server/client/rest"
 	"fentrace/server/store"
 	"fentrace/spectra"
+	"fentrace/spectra/format"
 )
 
 // piecesFrom is the size, in bytes, from which on a file is sent in pieces, so that a connection that breaks costs one of them only.
@@ -123,22 +124,6 @@ func failed(path, hash string, err error) answer {
 	return a
 }
 
-// storedAnswers are given by a server, which stores the files too.
-type storedAnswers struct{ remoteAnswers }
-
-func (r storedAnswers) file(path string) []answer {
-	raw, err := r.env.readRaw(path)
-	if err != nil {
-		return []answer{unread(path, "", err)}
-	}
-	hash := spectra.HashBytes(raw)
-	scans, err := r.env.upload(context.WithoutCancel(r.env.ctx), client.File{Name: filepath.Base(path), Raw: raw})
-	if err != nil {
-		return []answer{failed(path, hash, err)}
-	}
-	return answersOf(path, scans)
-}
-
 // upload stores a file at the server and returns its scans, in the order of the file.
 func (env *environment) upload(ctx context.Context, f client.File) ([]store.Scan, error) {
 	var sc store.Scan
@@ -162,8 +147,8 @@ func answersOf(path string, scans []store.Scan) []answer {
 	var answers, lost []answer
 	for i, sc := range scans {
 		ans := sc.Identification
-		switch _, member, found := strings.Cut(sc.Filename, "/"); {
-		case found:
+		switch _, member := format.Member(sc.Filename); {
+		case member != "" && format.IsArchive(path):
 			ans.File = path + "/" + member
 		case i == 0:
 			ans.File = path

@@ -30,7 +30,7 @@ type commands struct {
 	Config settingsFlag `placeholder:"FILE.toml" help:"Read flags from a file: one line for each, such as server = \"https://fentrace.example.org\", at the top or in a table named like the command."`
 	remoteFlags
 	Identify      identifyCommand      `cmd:"" help:"Answer scans: ALARM, NO ANSWER or NOTHING CONTROLLED SEEN, with the reasons."`
-	Batch         batchCommand         `cmd:"" help:"Answer every scan of a folder into one table (CSV)."`
+	Batch         batchCommand         `cmd:"" help:"Answer every scan of folders and files into one table (CSV)."`
 	Show          showCommand          `cmd:"" help:"Draw the spectra of a file, or print them as JSON."`
 	Convert       convertCommand       `cmd:"" help:"Write spectra as JCAMP-DX, CSV, SPC or Parquet."`
 	Interferogram interferogramCommand `cmd:"" help:"Compute absorbance from the interferograms of a file."`

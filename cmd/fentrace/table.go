@@ -42,12 +42,13 @@ func newTable(path string, overwrite bool) (*table, error) {
 }
 
 // add appends the row of one answer.
-func (t *table) add(a answer) error {
-	r := rows.Of(a.Identification)
+func (t *table) add(a answer) error { return t.named(t.rows.Add(a.row())) }
+
+func (a answer) row() rows.Row {
 	if a.err != nil {
-		r = rows.Unanswered(a.File, a.SHA256, a.Error)
+		return rows.Unanswered(a.File, a.SHA256, a.Error)
 	}
-	return t.named(t.rows.Add(r))
+	return rows.Of(a.Identification)
 }
 
 func (t *table) flush() error { return t.named(t.rows.Flush()) }

@@ -4,6 +4,7 @@ package api
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -85,6 +86,10 @@ type Backend interface {
 	CancelBatch(ctx context.Context, id string) error
 	// RetryBatch lets the files of a batch wait again that have no answer. Errors: store.ErrNotFound.
 	RetryBatch(ctx context.Context, id string) (files int, err error)
+	// NewExport asks for a file of the scans that fit a filter, of those that who asks may see when it is made. Errors: store.ErrNotNow.
+	NewExport(ctx context.Context, format string, f store.Filter) (store.Export, error)
+	// OpenExport is an export of who asks, and what writes it. Errors: store.ErrNotFound, store.ErrNotNow.
+	OpenExport(ctx context.Context, id string) (e store.Export, write func(w io.Writer) error, err error)
 	// Jobs are those of the database.
 	Jobs() Jobs
 	// Indexes are the files that hold the prepared references of the library.
@@ -184,6 +189,7 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 	a.registerValidation()
 	a.registerLookBack()
 	a.registerBatches()
+	a.registerExports()
 	a.registerJobs()
 	a.registerIndex()
 	a.registerRecords()

@@ -26,11 +26,14 @@ const (
 var audits = map[string]string{
 	// Handed to programs of partners.
 	"get-stix": audit.Disclose, "identifications-geojson": audit.Disclose,
+	// Saved as a file, with many records in it.
+	"export-file": audit.Disclose,
 	// Asked for again and again by pages that are open, or about the account and the machine itself: no records.
 	"events": auditNone, "me": auditNone, "device": auditNone, "list-tokens": auditNone,
 	"library": auditNone, "library-substances": auditNone, "library-validation": auditNone,
 	// Counts of batches, for pages that are open; jobs by their ids.
 	"batches": auditNone, "batch": auditNone, "batch-sums": auditNone, "jobs": auditNone, "dead-jobs": auditNone, "job": auditNone, "workers": auditNone,
+	"exports": auditNone, "export": auditNone,
 	"indexes": auditNone, "index": auditNone,
 	// Hashes and signatures.
 	"log-checkpoint": auditNone, "log-key": auditNone, "log-inclusion": auditNone, "log-consistency": auditNone, "verification": auditNone,

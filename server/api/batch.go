@@ -1,11 +1,13 @@
 package api
 
 import (
+	"archive/zip"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"path"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -14,6 +16,7 @@ import (
 	"fentrace/server/store"
 	"fentrace/server/tlp"
 	"fentrace/spectra"
+	"fentrace/spectra/format"
 )
 
 // What is listed at most.
@@ -21,6 +24,9 @@ const (
 	maxBatches = 100
 	maxSums    = 10000
 )
+
+// BatchKey is the name, among what a sender says of an upload in pieces, of the batch that it is for.
+const BatchKey = "batch"
 
 // batchFilesPath takes files; LimitBody lets their bodies through.
 const batchFilesPath = "/v1/batches/{id}/files"
@@ -202,6 +208,16 @@ func (a *API) addBatchFile(ctx context.Context, in *batchUpload) (*batchFileAdde
 		out.Status = http.StatusCreated
 	}
 	return out, nil
+}
+
+// BatchMember tells whether a file of an archive becomes one of the batch that the archive is put into. It goes by the name; hidden files
+// are those of systems, not of people.
+func BatchMember(m *zip.File) bool {
+	base := path.Base(strings.ReplaceAll(m.Name, `\`, "/"))
+	if !m.Mode().IsRegular() || strings.HasPrefix(base, ".") || strings.HasPrefix(m.Name, "__MACOSX/") {
+		return false
+	}
+	return format.Readable(base) || strings.EqualFold(path.Ext(base), ".json")
 }
 
 // PathName keeps the folders of a name, without what leads out of them.

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"fentrace/server/api"
 	"fentrace/server/chunked"
 	"fentrace/server/store"
 	"fentrace/spectra"
@@ -30,7 +31,7 @@ func (c *Client) UploadInPieces(ctx context.Context, f File, progress func(done 
 		progress = func(int) {}
 	}
 	for try := 1; ; try++ {
-		at, err := c.beginUpload(ctx, f)
+		at, err := c.beginUpload(ctx, f, "")
 		if err != nil {
 			return store.Scan{}, err
 		}
@@ -52,10 +53,10 @@ func (c *Client) UploadInPieces(ctx context.Context, f File, progress func(done 
 	}
 }
 
-// beginUpload tells the server of a file and returns where its pieces go.
-func (c *Client) beginUpload(ctx context.Context, f File) (address string, err error) {
+// beginUpload tells the server of a file and returns where its pieces go. batch is that which it is for, unless it is empty.
+func (c *Client) beginUpload(ctx context.Context, f File, batch string) (address string, err error) {
 	meta := []string{"filename " + base64.StdEncoding.EncodeToString([]byte(f.Name))}
-	for _, one := range stated(f.Fields) {
+	for _, one := range append(stated(f.Fields), field{api.BatchKey, batch}) {
 		if one.value != "" {
 			meta = append(meta, one.name+" "+base64.StdEncoding.EncodeToString([]byte(one.value)))
 		}

@@ -24,8 +24,9 @@ import (
 )
 
 const (
-	// serverQueue is of jobs that any server does, lookBackQueue of those that need its archive. Workers take neither.
-	serverQueue, lookBackQueue = "server", "look_back"
+	// serverQueue is of jobs that any server does, lookBackQueue of those that need its archive, exportQueue of exports. Workers take none
+	// of them.
+	serverQueue, lookBackQueue, exportQueue = "server", "look_back", "export"
 	// answersPrefix begins the names of the queues of jobs that ask for one library.
 	answersPrefix = "answers_"
 
@@ -149,6 +150,7 @@ func (r *Runner) queues() map[string]river.QueueConfig {
 	if r.cfg.Server {
 		out[serverQueue] = river.QueueConfig{MaxWorkers: 32} // they mostly wait
 		out[lookBackQueue] = river.QueueConfig{MaxWorkers: 1}
+		out[exportQueue] = river.QueueConfig{MaxWorkers: 1}
 	}
 	return out
 }
@@ -161,6 +163,9 @@ func (r *Runner) ServerQueue() string { return serverQueue }
 
 // LookBackQueue is the queue of looks through the past.
 func (r *Runner) LookBackQueue() string { return lookBackQueue }
+
+// ExportQueue is the queue of exports.
+func (r *Runner) ExportQueue() string { return exportQueue }
 
 // Start begins to take jobs; Stop must be called.
 func (r *Runner) Start(ctx context.Context) error {

@@ -23,6 +23,10 @@ type Handlers struct {
 	// File: last tells that the job is given up if it fails now.
 	File     func(ctx context.Context, args store.FileJob, last bool) error
 	LookBack func(context.Context, store.LookBackJob) error
+	// Export: last as for File.
+	Export func(ctx context.Context, args store.ExportJob, last bool) error
+	// ExportGivenUp is what FileGivenUp is, for an ExportJob.
+	ExportGivenUp func(ctx context.Context, args store.ExportJob, why string) error
 	// FileGivenUp is called before a FileJob is given up that was cut off too often.
 	FileGivenUp func(ctx context.Context, args store.FileJob, why string) error
 }
@@ -47,6 +51,9 @@ var Kinds = []Kind{
 	}},
 	kind[store.LookBackJob]{"Look through the past", noLimit, func(ctx context.Context, h Handlers, j *river.Job[store.LookBackJob]) error {
 		return h.LookBack(ctx, j.Args)
+	}},
+	kind[store.ExportJob]{"Make an export", time.Hour, func(ctx context.Context, h Handlers, j *river.Job[store.ExportJob]) error {
+		return h.Export(ctx, j.Args, j.Attempt >= j.MaxAttempts)
 	}},
 }
 

@@ -142,14 +142,24 @@ func (r *Runner) putBack(ctx context.Context, j *rivertype.JobRow) error {
 }
 
 func (r *Runner) givenUp(ctx context.Context, j *rivertype.JobRow) error {
-	var args store.FileJob
-	if j.Kind != args.Kind() || r.cfg.Handlers.FileGivenUp == nil {
+	switch j.Kind {
+	case store.FileJob{}.Kind():
+		return tellGivenUp(ctx, j, r.cfg.Handlers.FileGivenUp)
+	case store.ExportJob{}.Kind():
+		return tellGivenUp(ctx, j, r.cfg.Handlers.ExportGivenUp)
+	}
+	return nil
+}
+
+func tellGivenUp[T any](ctx context.Context, j *rivertype.JobRow, tell func(ctx context.Context, args T, why string) error) error {
+	if tell == nil {
 		return nil
 	}
+	var args T
 	if err := json.Unmarshal(j.EncodedArgs, &args); err != nil {
 		return err
 	}
-	return r.cfg.Handlers.FileGivenUp(store.ByProgram(ctx, "job "+j.Kind), args, fmt.Sprintf("%s, %d times", cutOff, j.Attempt))
+	return tell(store.ByProgram(ctx, "job "+j.Kind), args, fmt.Sprintf("%s, %d times", cutOff, j.Attempt))
 }
 
 // adopt takes over the jobs that ask for answers which nobody gives any more: a server has learnt meanwhile, or was started with another

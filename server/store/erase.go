@@ -186,6 +186,9 @@ func eraseFile(ctx context.Context, tx queries, due Due, by string, now time.Tim
 	for i, id := range due.Scans {
 		ids[i] = id
 	}
+	if err := withoutErased(ctx, tx, ids); err != nil {
+		return err
+	}
 	of := []any{due.Agency, due.SHA256}
 	these := " IN (?" + strings.Repeat(",?", len(ids)-1) + ")"
 	for _, step := range []struct {

@@ -20,7 +20,7 @@ type Filter struct {
 	From, To                                            time.Time // acquired: From <= t < To
 	Simulated                                           *bool
 	Text                                                string // part of file name, case, exhibit, officer, place, headline or finding
-	SHA256                                              string // of the file the scans came in
+	SHA256                                              string // of the file the scans came in, as it is written here: hexadecimal, small letters
 	RecordFilter
 }
 
@@ -29,11 +29,14 @@ func (f Filter) where(ctx context.Context) (string, []any, error) {
 	conds, args := []string{"NOT EXISTS (SELECT 1 FROM erasures e WHERE e.scan_id = s.id)"}, []any{}
 	add := func(cond string, a ...any) { conds, args = append(conds, cond), append(args, a...) }
 	for _, eq := range []struct{ column, value string }{
-		{"verdict", f.Verdict}, {"technique", f.Technique}, {"county", f.County}, {"state", f.State}, {"sha256", f.SHA256},
+		{"verdict", f.Verdict}, {"technique", f.Technique}, {"county", f.County}, {"state", f.State},
 	} {
 		if eq.value != "" {
 			add("lower(s."+eq.column+") = ?", asciiLower(eq.value))
 		}
+	}
+	if f.SHA256 != "" {
+		add("s.sha256 = ?", f.SHA256)
 	}
 	for _, eq := range []struct{ column, value string }{{"substance", f.Substance}, {"class", f.Class}} {
 		if eq.value != "" {

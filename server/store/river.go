@@ -35,6 +35,10 @@ type (
 	LookBackJob struct {
 		Rescreen string `json:"rescreen"`
 	}
+	// ExportJob makes an export.
+	ExportJob struct {
+		Export string `json:"export"`
+	}
 )
 
 // Kind implements river.JobArgs.
@@ -49,8 +53,11 @@ func (FileJob) Kind() string { return "batch_file" }
 // Kind implements river.JobArgs.
 func (LookBackJob) Kind() string { return "look_back" }
 
+// Kind implements river.JobArgs.
+func (ExportJob) Kind() string { return "export" }
+
 // How often a job is tried. Those that work on many things fail only when the database does, and must not be given up for that;
-// one file that cannot be answered is not worth more.
+// one file that cannot be answered, or export that cannot be made, is not worth more.
 const (
 	manyTries = 100
 	fileTries = 5
@@ -67,6 +74,9 @@ func (FileJob) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttemp
 
 // InsertOpts implements river.JobArgsWithInsertOpts.
 func (LookBackJob) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: manyTries} }
+
+// InsertOpts implements river.JobArgsWithInsertOpts.
+func (ExportJob) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: fileTries} }
 
 // queue are the parts of the database that belong to River.
 type queue struct {

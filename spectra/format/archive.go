@@ -364,3 +364,14 @@ func gunzip(name string, raw []byte, limit int64) (string, []byte, error) {
 	}
 	return name, text, nil
 }
+
+// Member splits the name of a spectrum from an archive, such as seized.zip/a.csv, into those of the archive and of the file within it. Of
+// any other name member is empty.
+func Member(name string) (file, member string) {
+	for i := range len(name) {
+		if name[i] == '/' && IsArchive(name[:i]) {
+			return name[:i], name[i+1:]
+		}
+	}
+	return name, ""
+}

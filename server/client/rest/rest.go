@@ -334,6 +334,15 @@ type ExhibitChange = store.ExhibitChange
 // ExhibitList defines model for ExhibitList.
 type ExhibitList = api.ExhibitList
 
+// Export defines model for Export.
+type Export = store.Export
+
+// ExportsBody defines model for ExportsBody.
+type ExportsBody struct {
+	// Exports newest first
+	Exports []Export `json:"exports"`
+}
+
 // Fault defines model for Fault.
 type Fault = store.Fault
 
@@ -960,6 +969,42 @@ type ExhibitScansParams struct {
 
 	// Cursor next_cursor of the page before
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateExportParams defines parameters for CreateExport.
+type CreateExportParams struct {
+	// From first time of acquisition: RFC 3339, or a date (UTC)
+	From *string `form:"from,omitempty" json:"from,omitempty"`
+
+	// To acquired before this time; a plain date includes that day (UTC)
+	To        *string `form:"to,omitempty" json:"to,omitempty"`
+	Verdict   *string `form:"verdict,omitempty" json:"verdict,omitempty"`
+	Technique *string `form:"technique,omitempty" json:"technique,omitempty"`
+
+	// Substance name of a finding
+	Substance *string `form:"substance,omitempty" json:"substance,omitempty"`
+
+	// Class class of a finding
+	Class     *string `form:"class,omitempty" json:"class,omitempty"`
+	County    *string `form:"county,omitempty" json:"county,omitempty"`
+	State     *string `form:"state,omitempty" json:"state,omitempty"`
+	Simulated *string `form:"simulated,omitempty" json:"simulated,omitempty"`
+
+	// Reviewed by a second person: of the laboratory result that counts, without one of the presumptive answer
+	Reviewed *string `form:"reviewed,omitempty" json:"reviewed,omitempty"`
+
+	// Seizure id of the seizure it is linked to
+	Seizure *string `form:"seizure,omitempty" json:"seizure,omitempty"`
+
+	// ExhibitId id of the exhibit it is linked to
+	ExhibitId *string `form:"exhibit_id,omitempty" json:"exhibit_id,omitempty"`
+
+	// Sha256 of the file the scans came in
+	Sha256 *string `form:"sha256,omitempty" json:"sha256,omitempty"`
+
+	// Q part of file name, case, exhibit, officer, place, device, headline or finding
+	Q      *string `form:"q,omitempty" json:"q,omitempty"`
+	Format string  `form:"format" json:"format"`
 }
 
 // IdentificationsGeojsonParams defines parameters for IdentificationsGeojson.
@@ -1962,6 +2007,34 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/exhibits/{id}/versions (the `ExhibitVersions` operationId).
 	ExhibitVersions(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Exports The exports you have asked for
+	//
+	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/exports (the `Exports` operationId).
+	Exports(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateExport Ask for a file of all scans that fit a filter
+	//
+	// It is made in the background, of the scans that whoever asks may see when that happens: as CSV with a row for each, or as ZIP with the scans as lines of JSON (scans.jsonl) and each file as it came. Ask GET /v1/exports/{id} until it is ready. It is encrypted as other files are, only who asked is given it, and it is deleted after a day. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with POST /v1/exports (the `CreateExport` operationId).
+	CreateExport(ctx context.Context, params *CreateExportParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Export One export you have asked for
+	//
+	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/exports/{id} (the `Export` operationId).
+	Export(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ExportFile The file of an export that is ready
+	//
+	// 409 while it is not ready, and when something in it was marked or shared otherwise since, or erased: ask for a new one. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	//
+	// Corresponds with GET /v1/exports/{id}/file (the `ExportFile` operationId).
+	ExportFile(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// IdentificationsGeojson Answered scans as GeoJSON points, for partners outside
 	//
@@ -3399,6 +3472,74 @@ func (c *Client) ExhibitScans(ctx context.Context, id string, params *ExhibitSca
 // Corresponds with GET /v1/exhibits/{id}/versions (the `ExhibitVersions` operationId).
 func (c *Client) ExhibitVersions(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewExhibitVersionsRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Exports The exports you have asked for
+//
+// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/exports (the `Exports` operationId).
+func (c *Client) Exports(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExportsRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateExport Ask for a file of all scans that fit a filter
+//
+// It is made in the background, of the scans that whoever asks may see when that happens: as CSV with a row for each, or as ZIP with the scans as lines of JSON (scans.jsonl) and each file as it came. Ask GET /v1/exports/{id} until it is ready. It is encrypted as other files are, only who asked is given it, and it is deleted after a day. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with POST /v1/exports (the `CreateExport` operationId).
+func (c *Client) CreateExport(ctx context.Context, params *CreateExportParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateExportRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Export One export you have asked for
+//
+// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/exports/{id} (the `Export` operationId).
+func (c *Client) Export(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExportRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ExportFile The file of an export that is ready
+//
+// 409 while it is not ready, and when something in it was marked or shared otherwise since, or erased: ask for a new one. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+//
+// Corresponds with GET /v1/exports/{id}/file (the `ExportFile` operationId).
+func (c *Client) ExportFile(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExportFileRequest(c.Server, id)
 	if err != nil {
 		return nil, err
 	}
@@ -6946,6 +7087,319 @@ func NewExhibitVersionsRequest(server string, id string) (*http.Request, error) 
 	}
 
 	operationPath := fmt.Sprintf("/v1/exhibits/%s/versions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewExportsRequest constructs an http.Request for the Exports method
+func NewExportsRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/exports")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateExportRequest constructs an http.Request for the CreateExport method
+func NewCreateExportRequest(server string, params *CreateExportParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/exports")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Verdict != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "verdict", *params.Verdict, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Technique != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "technique", *params.Technique, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Substance != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "substance", *params.Substance, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Class != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "class", *params.Class, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.County != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "county", *params.County, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Simulated != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "simulated", *params.Simulated, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Reviewed != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "reviewed", *params.Reviewed, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Seizure != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "seizure", *params.Seizure, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.ExhibitId != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "exhibit_id", *params.ExhibitId, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sha256 != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "sha256", *params.Sha256, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", false, "format", params.Format, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewExportRequest constructs an http.Request for the Export method
+func NewExportRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/exports/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewExportFileRequest constructs an http.Request for the ExportFile method
+func NewExportFileRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/exports/%s/file", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -12101,6 +12555,24 @@ func (o Operations) ExhibitScans(ctx context.Context, id string, params *Exhibit
 func (o Operations) ExhibitVersions(ctx context.Context, id string) (VersionsOutputExhibitBody, error) {
 	rsp, err := o.Client.ExhibitVersions(ctx, id)
 	return answer[VersionsOutputExhibitBody](rsp, err)
+}
+
+// Exports: The exports you have asked for.
+func (o Operations) Exports(ctx context.Context) (ExportsBody, error) {
+	rsp, err := o.Client.Exports(ctx)
+	return answer[ExportsBody](rsp, err)
+}
+
+// CreateExport: Ask for a file of all scans that fit a filter.
+func (o Operations) CreateExport(ctx context.Context, params *CreateExportParams) (Export, error) {
+	rsp, err := o.Client.CreateExport(ctx, params)
+	return answer[Export](rsp, err)
+}
+
+// Export: One export you have asked for.
+func (o Operations) Export(ctx context.Context, id string) (Export, error) {
+	rsp, err := o.Client.Export(ctx, id)
+	return answer[Export](rsp, err)
 }
 
 // Identify: Answer a spectrum file and store nothing.

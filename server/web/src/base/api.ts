@@ -444,6 +444,20 @@ export interface BatchFile {
   simulated: boolean;
 }
 
+/** A file of scans that was asked for. */
+export interface ScanExport {
+  id: string;
+  created: string;
+  format: "csv" | "zip";
+  state: "waiting" | "ready" | "failed" | "expired";
+  error: string;
+  scans: number;
+  size: number;
+  sha256: string;
+  simulated: boolean;
+  expires: string | null;
+}
+
 /** What is done in the background; discarded: given up. */
 export interface Job {
   id: number;
@@ -733,6 +747,9 @@ export const api = {
   addToBatch: (id: string, name: string, file: Blob) => request(`/v1/batches/${encodeURIComponent(id)}/files?filename=${encodeURIComponent(name)}`, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file }),
   cancelBatch: (id: string) => postJSON(`/v1/batches/${encodeURIComponent(id)}/cancel`, {}),
   retryBatch: (id: string) => postJSON(`/v1/batches/${encodeURIComponent(id)}/retry`, {}),
+  exports: async (signal?: AbortSignal) => (await getJSON<{ exports: ScanExport[] | null }>("/v1/exports", signal)).exports ?? [],
+  /** query holds filters as a list of scans has them. */
+  newExport: (query: string, format: string) => request(`/v1/exports?format=${format}${query ? `&${query}` : ""}`, { method: "POST" }),
   jobs: (state: string, signal?: AbortSignal) => getJSON<{ jobs: Job[] | null; next: number; counts: Record<string, Record<string, number>> }>(state === "discarded" ? "/v1/jobs/dead" : `/v1/jobs${state ? `?state=${state}` : ""}`, signal),
   workers: async (signal?: AbortSignal) => (await getJSON<{ workers: JobWorker[] | null }>("/v1/workers", signal)).workers ?? [],
   changeJob: (id: number, how: "retry" | "discard" | "cancel") => postJSON(`/v1/jobs/${id}/${how}`, {}),

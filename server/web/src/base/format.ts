@@ -84,3 +84,10 @@ export function count(n: number): string {
 export function scanTitle(scan: Scan): string {
   return scan.filename || scan.exhibit || scan.device?.model || scan.id.slice(0, 8);
 }
+
+/** A size of data in words: "312 bytes", "4.1 MB". */
+export function bytes(n: number): string {
+  if (n < 1000) return `${n} bytes`;
+  const [unit, of]: [string, number] = n < 1e6 ? ["kB", 1e3] : n < 1e9 ? ["MB", 1e6] : ["GB", 1e9];
+  return `${(n / of).toFixed(1)}\u00a0${unit}`;
+}

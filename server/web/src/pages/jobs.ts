@@ -2,6 +2,7 @@
 import { api, type Job, type JobWorker } from "../base/api";
 import { h } from "../base/dom";
 import { count, instant } from "../base/format";
+import { exportList } from "../records/exports";
 import { problemBox } from "../base/problem";
 import type { Page } from "../base/router";
 
@@ -11,6 +12,7 @@ export const jobsPage: Page = (host) => {
   const left = new AbortController();
   let state = "discarded";
   const body = h("div", { class: "stack" }, h("p", { class: "hint" }, "Reading the jobs\u2026"));
+  const exports = exportList();
   const problems = h("div", {});
   const failed = (cause: unknown) => { if (!left.signal.aborted) problems.replaceChildren(problemBox(cause, "The job stays as it was.")); };
   const load = async () => {
@@ -26,10 +28,10 @@ export const jobsPage: Page = (host) => {
       failed(cause);
     }
   };
-  host.append(h("div", { class: "page" }, h("h1", {}, "Jobs"), h("p", { class: "hint" }, "A job that fails is tried again after growing waits; one that fails too often is given up and stays here until somebody decides."), problems, body));
+  host.append(h("div", { class: "page" }, h("h1", {}, "Jobs"), h("p", { class: "hint" }, "A job that fails is tried again after growing waits; one that fails too often is given up and stays here until somebody decides."), problems, body, exports.element));
   void load();
   const unsubscribe = api.onJobs(() => void load());
-  return () => { unsubscribe(); left.abort(); };
+  return () => { unsubscribe(); exports.end(); left.abort(); };
 };
 
 function table(jobs: Job[], change: (j: Job, how: "retry" | "discard" | "cancel") => void): HTMLElement {

@@ -3,6 +3,7 @@ import { api, type Scan } from "../base/api";
 import { scansCSV } from "../base/csv";
 import { download, h } from "../base/dom";
 import { count, day, instant, probability, region, scanTitle, techniqueName } from "../base/format";
+import { exportList } from "../records/exports";
 import { problemBox } from "../base/problem";
 import { linkedWords } from "../records/records";
 import { note, type Page } from "../base/router";
@@ -21,6 +22,8 @@ export const scansPage: Page = (host, { query }) => {
   const fresh = h("button", { type: "button", class: "small", hidden: true });
   const more = h("button", { type: "button", hidden: true, onclick: () => void load() }, "Load more");
   const csv = h("button", { type: "button", class: "small", disabled: true, onclick: () => download(`fentrace-scans-${day(new Date())}.csv`, new Blob([scansCSV(scans)], { type: "text/csv" })) }, "Export the listed rows as CSV");
+  const exports = exportList();
+  const ask = (format: string) => exports.ask(apiQuery(filters).toString(), format);
   const marked = h("div", { class: "mark-slot" });
 
   const load = async (restart = false) => {
@@ -63,13 +66,15 @@ export const scansPage: Page = (host, { query }) => {
   });
   fresh.addEventListener("click", () => { arrived = 0; fresh.hidden = true; void load(true); });
 
-  host.append(h("div", { class: "page" }, h("h1", {}, "Scans"), filterForm(filters, changed), h("div", { class: "list-tools" }, status, fresh, h("a", { href: "/reviews" }, "Waiting for a review"), csv), problems,
+  host.append(h("div", { class: "page" }, h("h1", {}, "Scans"), filterForm(filters, changed), h("div", { class: "list-tools" }, status, fresh, h("a", { href: "/reviews" }, "Waiting for a review"), csv,
+    h("button", { type: "button", class: "small", onclick: () => ask("csv") }, "Export these: CSV"), h("button", { type: "button", class: "small", onclick: () => ask("zip") }, "Export these: ZIP with files")), problems, exports.element,
     h("div", { class: "list" }, h("div", { class: "table-scroll" }, h("table", { class: "scans", "data-testid": "scans" },
       h("thead", {}, h("tr", {}, ...["Verdict", "Substances", "Acquired", "Place", "Technique", "File or exhibit"].map((t) => h("th", { scope: "col" }, t)))), body)), marked),
     h("p", { class: "load-more" }, more)));
   void load(true);
   return () => {
     unsubscribe();
+    exports.end();
     loading?.abort();
   };
 };
