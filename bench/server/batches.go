@@ -16,7 +16,7 @@ import (
 
 const (
 	// batchTime bounds one batch; reaching it is a hang.
-	batchTime = 10 * time.Minute
+	batchTime = 15 * time.Minute
 	// toldLeast is how often live pages hear at least that a large batch is further.
 	toldLeast = 10
 )
