@@ -72,12 +72,13 @@ type checking struct {
 	tree     tlog.Tree
 	// publicKey is what signatures are checked with.
 	publicKey string
+	recorded  map[record]bool // those that scans of the pack have
 }
 
 // Verify checks a pack of size bytes with nothing but what it is given. The error is that of a file that is no pack, or of a context
 // that has ended; all else that is wrong is in the report, by name.
 func Verify(ctx context.Context, r io.ReaderAt, size int64, with Checks) (Report, error) {
-	c := &checking{Checks: with}
+	c := &checking{Checks: with, recorded: map[record]bool{}}
 	c.Findings, c.Report.Scans = []Finding{}, []string{}
 	var err error
 	if c.members, err = readArchive(r, size); err != nil {
@@ -95,6 +96,7 @@ func Verify(ctx context.Context, r io.ReaderAt, size int64, with Checks) (Report
 			return c.Report, err
 		}
 	}
+	c.checkLeftOut()
 	if !c.Whole() { // a member that was changed also has another sum in the archive
 		return c.Report, nil
 	}
@@ -277,12 +279,12 @@ func (c *checking) checkLeaves() {
 			continue
 		}
 		if err := tlog.CheckRecord(of[l.Index], c.tree.N, c.tree.Hash, l.Index, tlog.RecordHash(text)); err != nil {
-			c.say(l.File, Wrong, "entry %d is not in the log that the checkpoint speaks of: it, or its proof, was changed", l.Index)
+			c.say(l.File, Wrong, "entry %d%s is not in the log that the checkpoint speaks of: it, or its proof, was changed", l.Index, named(text))
 			wrong++
 		}
 	}
 	if wrong == 0 {
-		c.say("log", OK, "every entry about the scans is in the log (%d)", len(c.manifest.Leaves))
+		c.say("log", OK, "every entry about the scans is in the log (%d): %s", len(c.manifest.Leaves), c.kinds())
 	}
 }
 
@@ -314,7 +316,7 @@ func (c *checking) checkEarlier(v note.Verifier) {
 	}
 }
 
-func sortedKeys(m map[string][]byte) []string {
+func sortedKeys[V any](m map[string]V) []string {
 	out := make([]string, 0, len(m))
 	for k := range m {
 		out = append(out, k)
