@@ -51,6 +51,7 @@ type Report struct {
 	Simulated bool      `json:"simulated"`
 	Program   string    `json:"program"` // that made it
 	Scans     []string  `json:"scans"`
+	Key       string    `json:"key"` // that signatures were checked with
 	Findings  []Finding `json:"findings"`
 }
 
@@ -167,14 +168,14 @@ func (c *checking) checkMembers() {
 func (c *checking) key() note.Verifier {
 	inside, _ := find(c.members, publicKeyName)
 	text := strings.TrimSpace(string(inside))
-	given := strings.TrimSpace(c.Key)
+	given := strings.TrimSpace(c.Checks.Key)
 	if given != "" {
 		if given != text {
 			c.say(publicKeyName, Wrong, "the pack holds another key than the one you gave: another server has made it, or somebody has made it again")
 		}
 		text = given
 	}
-	c.publicKey = text
+	c.Report.Key, c.publicKey = text, text
 	v, err := note.NewVerifier(text)
 	if err != nil {
 		c.say(publicKeyName, Wrong, "it is no key: %v", err)
