@@ -52,7 +52,7 @@ func (a *API) registerAdmin() {
 func (a *API) registerAgencies() {
 	type agencies struct {
 		Body struct {
-			Agencies []store.Agency `json:"agencies" doc:"by name"`
+			Agencies []store.Agency `json:"agencies" doc:"by name; a server has up to 1000"`
 		}
 	}
 	register(a, huma.Operation{OperationID: "agencies", Extensions: needs(auth.PeopleManage), Method: http.MethodGet, Path: "/v1/admin/agencies", Summary: "All agencies"},
@@ -85,17 +85,18 @@ func (a *API) registerPeople() {
 		Body struct {
 			People []store.Person `json:"people" doc:"by name; of your own agency, or of all for who looks after all"`
 			Roles  []string       `json:"roles" doc:"that you may give"`
+			PageEnd
 		}
 	}
-	register(a, huma.Operation{OperationID: "people", Extensions: needs(auth.PeopleManage), Method: http.MethodGet, Path: "/v1/admin/people", Summary: "People with their roles"},
-		func(ctx context.Context, _ *struct{}) (*people, error) {
+	register(a, huma.Operation{OperationID: "people", Extensions: needs(auth.PeopleManage), Method: http.MethodGet, Path: "/v1/admin/people", Summary: "People with their roles", Errors: []int{http.StatusUnprocessableEntity}},
+		func(ctx context.Context, in *PageQuery) (*people, error) {
 			c, err := caller(ctx)
 			if err != nil {
 				return nil, err
 			}
 			out := &people{}
 			out.Body.Roles = mayGive(c)
-			out.Body.People, err = a.store.People(ctx, within(c))
+			out.Body.People, out.Body.NextCursor, err = a.store.PeoplePage(ctx, within(c), in.Cursor, in.Limit)
 			return out, err
 		})
 	type invited struct {
@@ -255,17 +256,18 @@ func (a *API) registerShares() {
 	type shares struct {
 		Body struct {
 			Shares []store.Share `json:"shares" doc:"those that hold first, then the newest first"`
+			PageEnd
 		}
 	}
 	register(a, huma.Operation{OperationID: "shares", Extensions: needs(auth.SharesManage), Method: http.MethodGet, Path: "/v1/admin/shares",
-		Summary: "What agencies share, now and before"},
-		func(ctx context.Context, _ *struct{}) (*shares, error) {
+		Summary: "What agencies share, now and before", Errors: []int{http.StatusUnprocessableEntity}},
+		func(ctx context.Context, in *PageQuery) (*shares, error) {
 			c, err := caller(ctx)
 			if err != nil {
 				return nil, err
 			}
 			out := &shares{}
-			out.Body.Shares, err = a.store.Shares(ctx, within(c))
+			out.Body.Shares, out.Body.NextCursor, err = a.store.SharePage(ctx, within(c), in.Cursor, in.Limit)
 			return out, err
 		})
 	type share struct{ Body store.Share }

@@ -74,8 +74,9 @@ type Backend interface {
 	CancelRescreen(ctx context.Context, id string) error
 	// ReadAlert notes that by has read an alert. Errors: store.ErrNotFound.
 	ReadAlert(ctx context.Context, id, by string) error
-	// Similar are stored scans that agree with a stored scan, best first. Errors: store.ErrNotFound, search.ErrNotSearchable.
-	Similar(ctx context.Context, scanID string, least float64, limit int) ([]lookback.Similar, error)
+	// Similar is a page of the stored scans that agree with a stored scan, best first. Errors: store.ErrNotFound, store.ErrInvalid,
+	// search.ErrNotSearchable.
+	Similar(ctx context.Context, scanID string, least float64, cursor string, limit int) (found []lookback.Similar, next string, err error)
 	// NewBatch begins a batch; an empty level is the server's own. Errors: store.ErrInvalid.
 	NewBatch(ctx context.Context, name string, f store.Fields, level tlp.Level) (store.Batch, error)
 	// AddToBatch stores files in a batch and has them answered in the background; added is how many were not in it. Errors:

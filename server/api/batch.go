@@ -18,8 +18,7 @@ import (
 
 // What is listed at most.
 const (
-	maxBatches = 100
-	maxSums    = 10000
+	maxSums = 10000
 )
 
 // batchFilesPath takes files; LimitBody lets their bodies through.
@@ -59,14 +58,15 @@ func (a *API) registerBatches() {
 	type batches struct {
 		Body struct {
 			Batches []store.Batch `json:"batches" doc:"newest first"`
+			PageEnd
 		}
 	}
 	register(a, huma.Operation{OperationID: "batches", Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: "/v1/batches", Summary: "Batches, and how far they are",
-		Description: "GET /v1/events tells whenever one of them has changed."},
-		func(ctx context.Context, _ *struct{}) (*batches, error) {
+		Description: "GET /v1/events tells whenever one of them has changed.", Errors: []int{http.StatusUnprocessableEntity}},
+		func(ctx context.Context, in *PageQuery) (*batches, error) {
 			out := &batches{}
 			var err error
-			out.Body.Batches, err = a.store.Batches(ctx, maxBatches, a.backend.Now())
+			out.Body.Batches, out.Body.NextCursor, err = a.store.BatchPage(ctx, in.Cursor, in.Limit, a.backend.Now())
 			return out, err
 		})
 	register(a, huma.Operation{OperationID: "batch", Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: "/v1/batches/{id}", Summary: "One batch, and how far it is", Errors: []int{http.StatusNotFound}},

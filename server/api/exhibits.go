@@ -92,10 +92,10 @@ func (a *API) registerExhibits() {
 		x, err := a.store.Exhibit(ctx, in.ID)
 		return &record[store.Exhibit]{etag(x.Change), x}, err
 	})
-	register(a, about("exhibit-versions", "/versions", "All versions of an exhibit"), func(ctx context.Context, in *ItemID) (*versionsOutput[store.Exhibit], error) {
+	register(a, about("exhibit-versions", "/versions", "All versions of an exhibit"), func(ctx context.Context, in *versionsInput) (*versionsOutput[store.Exhibit], error) {
 		out := &versionsOutput[store.Exhibit]{}
 		var err error
-		out.Body.Versions, err = a.store.ExhibitVersions(ctx, in.ID)
+		out.Body.Versions, out.Body.NextCursor, err = a.store.ExhibitVersionPage(ctx, in.ID, in.Cursor, in.Limit)
 		return out, err
 	})
 	type amendExhibit struct {

@@ -157,7 +157,7 @@ func (a *API) registerTokens() {
 		})
 	type list struct {
 		Body struct {
-			Tokens []TokenInfo `json:"tokens"`
+			Tokens []TokenInfo `json:"tokens" maxItems:"50" doc:"oldest first; nobody holds more than 50"`
 		}
 	}
 	register(a, huma.Operation{OperationID: "list-tokens", Extensions: needs(auth.Account), Method: http.MethodGet, Path: "/v1/tokens", Summary: "Own access tokens"},

@@ -190,10 +190,17 @@ type record[T any] struct {
 	Body T
 }
 
+// versionsInput asks for a page of the versions of a record.
+type versionsInput struct {
+	ItemID
+	PageQuery
+}
+
 // versionsOutput are the versions of a record.
 type versionsOutput[T any] struct {
 	Body struct {
 		Versions []T `json:"versions" doc:"the original first"`
+		PageEnd
 	}
 }
 
@@ -212,18 +219,20 @@ func (a *API) registerAmendments() {
 		ETag string `header:"ETag" doc:"the version that counts"`
 		Body struct {
 			Versions []store.ScanChange `json:"versions" doc:"the original first; only one when it was never amended"`
+			PageEnd
 		}
 	}
 	register(a, huma.Operation{OperationID: "scan-amendments", Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: path, Summary: "The circumstances of a scan, as they were and are",
-		Errors: []int{http.StatusNotFound}}, func(ctx context.Context, in *ScanID) (*scanVersions, error) {
-		vs, err := a.store.ScanVersions(ctx, in.ID)
+		Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity}}, func(ctx context.Context, in *struct {
+		ScanID
+		PageQuery
+	}) (*scanVersions, error) {
+		vs, now, next, err := a.store.ScanVersions(ctx, in.ID, in.Cursor, in.Limit)
 		if err != nil {
 			return nil, err
 		}
-		out := &scanVersions{}
-		if out.Body.Versions = vs; len(vs) > 0 {
-			out.ETag = etag(vs[len(vs)-1].Change)
-		}
+		out := &scanVersions{ETag: etag(now.Change)}
+		out.Body.Versions, out.Body.NextCursor = vs, next
 		return out, nil
 	})
 	type amendScan struct {

@@ -105,10 +105,10 @@ func (a *API) registerSeizures() {
 		z, err := a.store.Seizure(ctx, in.ID)
 		return &record[store.Seizure]{etag(z.Change), z}, err
 	})
-	register(a, about("seizure-versions", "/versions", "All versions of a seizure"), func(ctx context.Context, in *ItemID) (*versionsOutput[store.Seizure], error) {
+	register(a, about("seizure-versions", "/versions", "All versions of a seizure"), func(ctx context.Context, in *versionsInput) (*versionsOutput[store.Seizure], error) {
 		out := &versionsOutput[store.Seizure]{}
 		var err error
-		out.Body.Versions, err = a.store.SeizureVersions(ctx, in.ID)
+		out.Body.Versions, out.Body.NextCursor, err = a.store.SeizureVersionPage(ctx, in.ID, in.Cursor, in.Limit)
 		return out, err
 	})
 	type amendSeizure struct {

@@ -218,6 +218,17 @@ func (s *Store) Batches(ctx context.Context, limit int, now time.Time) ([]Batch,
 	return s.batches(ctx, now, "TRUE ORDER BY b.seq DESC LIMIT ?", limit)
 }
 
+// BatchPage is the same in pages; ErrInvalid for a cursor that it did not give.
+func (s *Store) BatchPage(ctx context.Context, cursor string, limit int, now time.Time) ([]Batch, string, error) {
+	cond, args, err := list{table: "batches", id: "id", alias: "b", part: "0"}.after(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	batches, err := s.batches(ctx, now, cond+" ORDER BY b.seq DESC LIMIT ?", append(args, limit+1)...)
+	batches, next := page(batches, limit, func(b Batch) (string, bool) { return b.ID, false })
+	return batches, next, err
+}
+
 func (s *Store) batches(ctx context.Context, now time.Time, tail string, args ...any) ([]Batch, error) {
 	see, seen, err := visible(ctx, "b")
 	if err != nil {

@@ -299,6 +299,20 @@ func (s *Store) ExhibitVersions(ctx context.Context, id string) ([]Exhibit, erro
 	return exhibits(ctx, s.r, "exhibits", "x.id = ?", []any{id}, "ORDER BY x.version")
 }
 
+// ExhibitVersionPage is the same in pages; ErrInvalid for a cursor that it did not give.
+func (s *Store) ExhibitVersionPage(ctx context.Context, id, cursor string, limit int) ([]Exhibit, string, error) {
+	if _, err := s.Exhibit(ctx, id); err != nil {
+		return nil, "", err
+	}
+	after, err := afterVersion(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	versions, err := exhibits(ctx, s.r, "exhibits", "x.id = ? AND x.version > ?", []any{id, after}, "ORDER BY x.version LIMIT ?", limit+1)
+	versions, next := cutPage(versions, limit, func(x Exhibit) (int64, string) { return int64(x.Version), "" })
+	return versions, next, err
+}
+
 // ExhibitFilter narrows a list of exhibits. Zero fields do not narrow.
 type ExhibitFilter struct {
 	Seizure, Form string

@@ -161,6 +161,15 @@ func madeBefore(ctx context.Context, tx queries, key Key, id string, asked any, 
 	return made, nil
 }
 
+// afterVersion is the version that a page of versions follows.
+func afterVersion(cursor string) (int64, error) {
+	if cursor == "" {
+		return 0, nil
+	}
+	version, _, err := parseCursor(cursor)
+	return version, err
+}
+
 // after adds the condition of a page that begins after cursor, of a list ordered by column and id of alias, newest first.
 func after(cond string, args []any, cursor, alias, column string) (string, []any, error) {
 	if cursor == "" {

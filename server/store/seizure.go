@@ -265,6 +265,20 @@ func (s *Store) SeizureVersions(ctx context.Context, id string) ([]Seizure, erro
 	return seizures(ctx, s.r, "seizures", "z.id = ?", []any{id}, "ORDER BY z.version")
 }
 
+// SeizureVersionPage is the same in pages; ErrInvalid for a cursor that it did not give.
+func (s *Store) SeizureVersionPage(ctx context.Context, id, cursor string, limit int) ([]Seizure, string, error) {
+	if _, err := s.Seizure(ctx, id); err != nil {
+		return nil, "", err
+	}
+	after, err := afterVersion(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	versions, err := seizures(ctx, s.r, "seizures", "z.id = ? AND z.version > ?", []any{id, after}, "ORDER BY z.version LIMIT ?", limit+1)
+	versions, next := cutPage(versions, limit, func(z Seizure) (int64, string) { return int64(z.Version), "" })
+	return versions, next, err
+}
+
 // SeizureFilter narrows a list of seizures. Zero fields do not narrow; texts compare without regard to case.
 type SeizureFilter struct {
 	Case, County, State, Officer string

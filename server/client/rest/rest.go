@@ -42,7 +42,7 @@ type AddShareRequest struct {
 
 // AgenciesBody defines model for AgenciesBody.
 type AgenciesBody struct {
-	// Agencies by name
+	// Agencies by name; a server has up to 1000
 	Agencies []Agency `json:"agencies"`
 }
 
@@ -143,6 +143,9 @@ type BatchFileAddedBody struct {
 type BatchesBody struct {
 	// Batches newest first
 	Batches []Batch `json:"batches"`
+
+	// NextCursor empty on the last page
+	NextCursor string `json:"next_cursor"`
 }
 
 // BeginRescreenRequest defines model for Begin-rescreenRequest.
@@ -175,9 +178,12 @@ type ChangeBody struct {
 	Id string `json:"id"`
 
 	// LeftOut scans with a laboratory result that cannot be compared: they are references themselves, or the result does not say enough
-	LeftOut int64     `json:"left_out"`
-	Noted   time.Time `json:"noted"`
-	Same    int64     `json:"same"`
+	LeftOut int64 `json:"left_out"`
+
+	// NextCursor empty on the last page
+	NextCursor string    `json:"next_cursor"`
+	Noted      time.Time `json:"noted"`
+	Same       int64     `json:"same"`
 
 	// Scans those whose answer is another, worst first
 	Scans []TruthAnswer `json:"scans"`
@@ -365,11 +371,17 @@ type FirstSeenOutputBody struct {
 	// Items newest first
 	Items []FirstSeen `json:"items"`
 
+	// LeftOut how many items more there are; ask for a shorter window, or one substance or class
+	LeftOut int64 `json:"left_out"`
+
 	// Scans scans in the window in a named region: what the items are out of
 	Scans int64 `json:"scans"`
 
 	// Shared what agencies count that share numbers with yours and no records; of whole months (UTC), whatever the window
 	Shared []Count `json:"shared"`
+
+	// SharedLeftOut how many more of these there are
+	SharedLeftOut int64 `json:"shared_left_out"`
 
 	// WithoutRegion scans in the window that name no such region
 	WithoutRegion int64 `json:"without_region"`
@@ -477,6 +489,7 @@ type LinkedTo = store.LinkedTo
 
 // ListBody defines model for ListBody.
 type ListBody struct {
+	// Tokens oldest first; nobody holds more than 50
 	Tokens []TokenInfo `json:"tokens"`
 }
 
@@ -565,6 +578,9 @@ type Peak = library.Peak
 
 // PeopleBody defines model for PeopleBody.
 type PeopleBody struct {
+	// NextCursor empty on the last page
+	NextCursor string `json:"next_cursor"`
+
 	// People by name; of your own agency, or of all for who looks after all
 	People []Person `json:"people"`
 
@@ -671,6 +687,9 @@ type ScanReviewsBody struct {
 	// Answer what you may do about the presumptive answer
 	Answer MayReview `json:"answer"`
 
+	// NextCursor empty on the last page
+	NextCursor string `json:"next_cursor"`
+
 	// Result what you may do about the laboratory result that counts; null without one
 	Result *MayReview `json:"result"`
 
@@ -680,6 +699,9 @@ type ScanReviewsBody struct {
 
 // ScanVersionsBody defines model for ScanVersionsBody.
 type ScanVersionsBody struct {
+	// NextCursor empty on the last page
+	NextCursor string `json:"next_cursor"`
+
 	// Versions the original first; only one when it was never amended
 	Versions []ScanChange `json:"versions"`
 }
@@ -716,6 +738,9 @@ type Share = store.Share
 
 // SharesBody defines model for SharesBody.
 type SharesBody struct {
+	// NextCursor empty on the last page
+	NextCursor string `json:"next_cursor"`
+
 	// Shares those that hold first, then the newest first
 	Shares []Share `json:"shares"`
 }
@@ -728,6 +753,9 @@ type Similar = lookback.Similar
 
 // SimilarBody defines model for SimilarBody.
 type SimilarBody struct {
+	// NextCursor empty on the last page
+	NextCursor string `json:"next_cursor"`
+
 	// Scans best first
 	Scans []Similar `json:"scans"`
 }
@@ -779,12 +807,18 @@ type VerificationState = api.VerificationState
 
 // VersionsOutputExhibitBody defines model for VersionsOutputExhibitBody.
 type VersionsOutputExhibitBody struct {
+	// NextCursor empty on the last page
+	NextCursor string `json:"next_cursor"`
+
 	// Versions the original first
 	Versions []Exhibit `json:"versions"`
 }
 
 // VersionsOutputSeizureBody defines model for VersionsOutputSeizureBody.
 type VersionsOutputSeizureBody struct {
+	// NextCursor empty on the last page
+	NextCursor string `json:"next_cursor"`
+
 	// Versions the original first
 	Versions []Seizure `json:"versions"`
 }
@@ -819,8 +853,32 @@ type WorkersBody struct {
 	Workers []Worker `json:"workers"`
 }
 
+// PeopleParams defines parameters for People.
+type PeopleParams struct {
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// SharesParams defines parameters for Shares.
+type SharesParams struct {
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // AlertsParams defines parameters for Alerts.
 type AlertsParams struct {
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// BatchesParams defines parameters for Batches.
+type BatchesParams struct {
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor next_cursor of the page before
@@ -962,6 +1020,14 @@ type ExhibitScansParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ExhibitVersionsParams defines parameters for ExhibitVersions.
+type ExhibitVersionsParams struct {
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // IdentificationsGeojsonParams defines parameters for IdentificationsGeojson.
 type IdentificationsGeojsonParams struct {
 	// From first time of acquisition: RFC 3339, or a date (UTC)
@@ -996,6 +1062,9 @@ type IdentificationsGeojsonParams struct {
 	// Q part of file name, case, exhibit, officer, place, device, headline or finding
 	Q     *string `form:"q,omitempty" json:"q,omitempty"`
 	Limit *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // IdentifyMultipartBody defines parameters for Identify.
@@ -1054,6 +1123,14 @@ type DeadJobsParams struct {
 
 // LibraryChangesParams defines parameters for LibraryChanges.
 type LibraryChangesParams struct {
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// LibraryChangeParams defines parameters for LibraryChange.
+type LibraryChangeParams struct {
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor next_cursor of the page before
@@ -1152,6 +1229,9 @@ type MapParams struct {
 	// Q part of file name, case, exhibit, officer, place, device, headline or finding
 	Q     *string `form:"q,omitempty" json:"q,omitempty"`
 	Limit *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // QueueParams defines parameters for Queue.
@@ -1321,6 +1401,14 @@ type GetScanParams struct {
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
+// ScanAmendmentsParams defines parameters for ScanAmendments.
+type ScanAmendmentsParams struct {
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // AmendScanParams defines parameters for AmendScan.
 type AmendScanParams struct {
 	// IfMatch needed: the ETag of the version that is amended, such as "3"
@@ -1349,6 +1437,14 @@ type GetRawParams struct {
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
+// ScanReviewsParams defines parameters for ScanReviews.
+type ScanReviewsParams struct {
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // ReviewScanParams defines parameters for ReviewScan.
 type ReviewScanParams struct {
 	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
@@ -1360,6 +1456,9 @@ type SimilarScansParams struct {
 	// Least correlation
 	Least *float64 `form:"least,omitempty" json:"least,omitempty"`
 	Limit *int64   `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // GetStixParams defines parameters for GetStix.
@@ -1470,6 +1569,14 @@ type SeizureScansParams struct {
 	// Q part of file name, case, exhibit, officer, place, device, headline or finding
 	Q     *string `form:"q,omitempty" json:"q,omitempty"`
 	Limit *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// SeizureVersionsParams defines parameters for SeizureVersions.
+type SeizureVersionsParams struct {
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor next_cursor of the page before
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
@@ -1683,7 +1790,7 @@ type ClientInterface interface {
 	// Needs the permission people.manage, which these roles have: administrator, operator.
 	//
 	// Corresponds with GET /v1/admin/people (the `People` operationId).
-	People(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	People(ctx context.Context, params *PeopleParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AddPersonWithBody Add an account, and a code that opens it once, within 15 minutes
 	//
@@ -1740,7 +1847,7 @@ type ClientInterface interface {
 	// Needs the permission shares.manage, which these roles have: administrator, operator.
 	//
 	// Corresponds with GET /v1/admin/shares (the `Shares` operationId).
-	Shares(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	Shares(ctx context.Context, params *SharesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AddShareWithBody Let another agency see records, or only counts
 	//
@@ -1786,7 +1893,7 @@ type ClientInterface interface {
 	// GET /v1/events tells whenever one of them has changed. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/batches (the `Batches` operationId).
-	Batches(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	Batches(ctx context.Context, params *BatchesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateBatchWithBody Begin a batch: files that are handed in together
 	//
@@ -1961,7 +2068,7 @@ type ClientInterface interface {
 	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/exhibits/{id}/versions (the `ExhibitVersions` operationId).
-	ExhibitVersions(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ExhibitVersions(ctx context.Context, id string, params *ExhibitVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// IdentificationsGeojson Answered scans as GeoJSON points, for partners outside
 	//
@@ -2070,7 +2177,7 @@ type ClientInterface interface {
 	// Every scan whose content a laboratory has stated is answered again and compared with the answer of the library before (the first time, with the one stored). Scans that are references themselves are left out: they would agree with themselves. Stored answers are not changed. Needs the permission library.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/library/changes/{id} (the `LibraryChange` operationId).
-	LibraryChange(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	LibraryChange(ctx context.Context, id string, params *LibraryChangeParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CancelComparison End the comparison of a change; what it has found is kept
 	//
@@ -2368,7 +2475,7 @@ type ClientInterface interface {
 	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/scans/{id}/amendments (the `ScanAmendments` operationId).
-	ScanAmendments(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ScanAmendments(ctx context.Context, id string, params *ScanAmendmentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AmendScanWithBody Amend the circumstances of a scan
 	//
@@ -2484,7 +2591,7 @@ type ClientInterface interface {
 	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/scans/{id}/reviews (the `ScanReviews` operationId).
-	ScanReviews(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ScanReviews(ctx context.Context, id string, params *ScanReviewsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReviewScanWithBody Review a presumptive answer or a laboratory result
 	//
@@ -2612,7 +2719,7 @@ type ClientInterface interface {
 	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/seizures/{id}/versions (the `SeizureVersions` operationId).
-	SeizureVersions(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SeizureVersions(ctx context.Context, id string, params *SeizureVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListTokens Own access tokens
 	//
@@ -2759,8 +2866,8 @@ func (c *Client) ChangeAgency(ctx context.Context, id string, body ChangeAgencyJ
 // Needs the permission people.manage, which these roles have: administrator, operator.
 //
 // Corresponds with GET /v1/admin/people (the `People` operationId).
-func (c *Client) People(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewPeopleRequest(c.Server)
+func (c *Client) People(ctx context.Context, params *PeopleParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPeopleRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2886,8 +2993,8 @@ func (c *Client) RevokeTokens(ctx context.Context, name string, reqEditors ...Re
 // Needs the permission shares.manage, which these roles have: administrator, operator.
 //
 // Corresponds with GET /v1/admin/shares (the `Shares` operationId).
-func (c *Client) Shares(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSharesRequest(c.Server)
+func (c *Client) Shares(ctx context.Context, params *SharesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSharesRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2992,8 +3099,8 @@ func (c *Client) ReadAlert(ctx context.Context, id string, reqEditors ...Request
 // GET /v1/events tells whenever one of them has changed. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/batches (the `Batches` operationId).
-func (c *Client) Batches(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewBatchesRequest(c.Server)
+func (c *Client) Batches(ctx context.Context, params *BatchesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBatchesRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3397,8 +3504,8 @@ func (c *Client) ExhibitScans(ctx context.Context, id string, params *ExhibitSca
 // Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/exhibits/{id}/versions (the `ExhibitVersions` operationId).
-func (c *Client) ExhibitVersions(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewExhibitVersionsRequest(c.Server, id)
+func (c *Client) ExhibitVersions(ctx context.Context, id string, params *ExhibitVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExhibitVersionsRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3656,8 +3763,8 @@ func (c *Client) LibraryChanges(ctx context.Context, params *LibraryChangesParam
 // Every scan whose content a laboratory has stated is answered again and compared with the answer of the library before (the first time, with the one stored). Scans that are references themselves are left out: they would agree with themselves. Stored answers are not changed. Needs the permission library.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/library/changes/{id} (the `LibraryChange` operationId).
-func (c *Client) LibraryChange(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewLibraryChangeRequest(c.Server, id)
+func (c *Client) LibraryChange(ctx context.Context, id string, params *LibraryChangeParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLibraryChangeRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4374,8 +4481,8 @@ func (c *Client) GetScan(ctx context.Context, id string, params *GetScanParams, 
 // Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/scans/{id}/amendments (the `ScanAmendments` operationId).
-func (c *Client) ScanAmendments(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewScanAmendmentsRequest(c.Server, id)
+func (c *Client) ScanAmendments(ctx context.Context, id string, params *ScanAmendmentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewScanAmendmentsRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4630,8 +4737,8 @@ func (c *Client) GetRaw(ctx context.Context, id string, params *GetRawParams, re
 // Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/scans/{id}/reviews (the `ScanReviews` operationId).
-func (c *Client) ScanReviews(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewScanReviewsRequest(c.Server, id)
+func (c *Client) ScanReviews(ctx context.Context, id string, params *ScanReviewsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewScanReviewsRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4918,8 +5025,8 @@ func (c *Client) SeizureScans(ctx context.Context, id string, params *SeizureSca
 // Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/seizures/{id}/versions (the `SeizureVersions` operationId).
-func (c *Client) SeizureVersions(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSeizureVersionsRequest(c.Server, id)
+func (c *Client) SeizureVersions(ctx context.Context, id string, params *SeizureVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSeizureVersionsRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5160,7 +5267,7 @@ func NewChangeAgencyRequestWithBody(server string, id string, contentType string
 }
 
 // NewPeopleRequest constructs an http.Request for the People method
-func NewPeopleRequest(server string) (*http.Request, error) {
+func NewPeopleRequest(server string, params *PeopleParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5176,6 +5283,45 @@ func NewPeopleRequest(server string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -5342,7 +5488,7 @@ func NewRevokeTokensRequest(server string, name string) (*http.Request, error) {
 }
 
 // NewSharesRequest constructs an http.Request for the Shares method
-func NewSharesRequest(server string) (*http.Request, error) {
+func NewSharesRequest(server string, params *SharesParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5358,6 +5504,45 @@ func NewSharesRequest(server string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -5543,7 +5728,7 @@ func NewReadAlertRequest(server string, id string) (*http.Request, error) {
 }
 
 // NewBatchesRequest constructs an http.Request for the Batches method
-func NewBatchesRequest(server string) (*http.Request, error) {
+func NewBatchesRequest(server string, params *BatchesParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5559,6 +5744,45 @@ func NewBatchesRequest(server string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -6930,7 +7154,7 @@ func NewExhibitScansRequest(server string, id string, params *ExhibitScansParams
 }
 
 // NewExhibitVersionsRequest constructs an http.Request for the ExhibitVersions method
-func NewExhibitVersionsRequest(server string, id string) (*http.Request, error) {
+func NewExhibitVersionsRequest(server string, id string, params *ExhibitVersionsParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -6953,6 +7177,45 @@ func NewExhibitVersionsRequest(server string, id string) (*http.Request, error) 
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -7162,6 +7425,18 @@ func NewIdentificationsGeojsonRequest(server string, params *IdentificationsGeoj
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -7813,7 +8088,7 @@ func NewLibraryChangesRequest(server string, params *LibraryChangesParams) (*htt
 }
 
 // NewLibraryChangeRequest constructs an http.Request for the LibraryChange method
-func NewLibraryChangeRequest(server string, id string) (*http.Request, error) {
+func NewLibraryChangeRequest(server string, id string, params *LibraryChangeParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7836,6 +8111,45 @@ func NewLibraryChangeRequest(server string, id string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -8868,6 +9182,18 @@ func NewMapRequest(server string, params *MapParams) (*http.Request, error) {
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -10165,7 +10491,7 @@ func NewGetScanRequest(server string, id string, params *GetScanParams) (*http.R
 }
 
 // NewScanAmendmentsRequest constructs an http.Request for the ScanAmendments method
-func NewScanAmendmentsRequest(server string, id string) (*http.Request, error) {
+func NewScanAmendmentsRequest(server string, id string, params *ScanAmendmentsParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -10188,6 +10514,45 @@ func NewScanAmendmentsRequest(server string, id string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -10681,7 +11046,7 @@ func NewGetRawRequest(server string, id string, params *GetRawParams) (*http.Req
 }
 
 // NewScanReviewsRequest constructs an http.Request for the ScanReviews method
-func NewScanReviewsRequest(server string, id string) (*http.Request, error) {
+func NewScanReviewsRequest(server string, id string, params *ScanReviewsParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -10704,6 +11069,45 @@ func NewScanReviewsRequest(server string, id string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -10826,6 +11230,18 @@ func NewSimilarScansRequest(server string, id string, params *SimilarScansParams
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -11736,7 +12152,7 @@ func NewSeizureScansRequest(server string, id string, params *SeizureScansParams
 }
 
 // NewSeizureVersionsRequest constructs an http.Request for the SeizureVersions method
-func NewSeizureVersionsRequest(server string, id string) (*http.Request, error) {
+func NewSeizureVersionsRequest(server string, id string, params *SeizureVersionsParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -11759,6 +12175,45 @@ func NewSeizureVersionsRequest(server string, id string) (*http.Request, error) 
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -11942,8 +12397,8 @@ func (o Operations) ChangeAgency(ctx context.Context, id string, body ChangeAgen
 }
 
 // People: People with their roles.
-func (o Operations) People(ctx context.Context) (PeopleBody, error) {
-	rsp, err := o.Client.People(ctx)
+func (o Operations) People(ctx context.Context, params *PeopleParams) (PeopleBody, error) {
+	rsp, err := o.Client.People(ctx, params)
 	return answer[PeopleBody](rsp, err)
 }
 
@@ -11972,8 +12427,8 @@ func (o Operations) RevokeTokens(ctx context.Context, name string) (Person, erro
 }
 
 // Shares: What agencies share, now and before.
-func (o Operations) Shares(ctx context.Context) (SharesBody, error) {
-	rsp, err := o.Client.Shares(ctx)
+func (o Operations) Shares(ctx context.Context, params *SharesParams) (SharesBody, error) {
+	rsp, err := o.Client.Shares(ctx, params)
 	return answer[SharesBody](rsp, err)
 }
 
@@ -12002,8 +12457,8 @@ func (o Operations) ReadAlert(ctx context.Context, id string) error {
 }
 
 // Batches: Batches, and how far they are.
-func (o Operations) Batches(ctx context.Context) (BatchesBody, error) {
-	rsp, err := o.Client.Batches(ctx)
+func (o Operations) Batches(ctx context.Context, params *BatchesParams) (BatchesBody, error) {
+	rsp, err := o.Client.Batches(ctx, params)
 	return answer[BatchesBody](rsp, err)
 }
 
@@ -12098,8 +12553,8 @@ func (o Operations) ExhibitScans(ctx context.Context, id string, params *Exhibit
 }
 
 // ExhibitVersions: All versions of an exhibit.
-func (o Operations) ExhibitVersions(ctx context.Context, id string) (VersionsOutputExhibitBody, error) {
-	rsp, err := o.Client.ExhibitVersions(ctx, id)
+func (o Operations) ExhibitVersions(ctx context.Context, id string, params *ExhibitVersionsParams) (VersionsOutputExhibitBody, error) {
+	rsp, err := o.Client.ExhibitVersions(ctx, id, params)
 	return answer[VersionsOutputExhibitBody](rsp, err)
 }
 
@@ -12170,8 +12625,8 @@ func (o Operations) LibraryChanges(ctx context.Context, params *LibraryChangesPa
 }
 
 // LibraryChange: One change of the library and what it does to scans with a laboratory result.
-func (o Operations) LibraryChange(ctx context.Context, id string) (ChangeBody, error) {
-	rsp, err := o.Client.LibraryChange(ctx, id)
+func (o Operations) LibraryChange(ctx context.Context, id string, params *LibraryChangeParams) (ChangeBody, error) {
+	rsp, err := o.Client.LibraryChange(ctx, id, params)
 	return answer[ChangeBody](rsp, err)
 }
 
@@ -12362,8 +12817,8 @@ func (o Operations) GetScan(ctx context.Context, id string, params *GetScanParam
 }
 
 // ScanAmendments: The circumstances of a scan, as they were and are.
-func (o Operations) ScanAmendments(ctx context.Context, id string) (ScanVersionsBody, error) {
-	rsp, err := o.Client.ScanAmendments(ctx, id)
+func (o Operations) ScanAmendments(ctx context.Context, id string, params *ScanAmendmentsParams) (ScanVersionsBody, error) {
+	rsp, err := o.Client.ScanAmendments(ctx, id, params)
 	return answer[ScanVersionsBody](rsp, err)
 }
 
@@ -12404,8 +12859,8 @@ func (o Operations) GetOverlay(ctx context.Context, id string) (Overlay, error) 
 }
 
 // ScanReviews: Reviews of a scan, and what you may review.
-func (o Operations) ScanReviews(ctx context.Context, id string) (ScanReviewsBody, error) {
-	rsp, err := o.Client.ScanReviews(ctx, id)
+func (o Operations) ScanReviews(ctx context.Context, id string, params *ScanReviewsParams) (ScanReviewsBody, error) {
+	rsp, err := o.Client.ScanReviews(ctx, id, params)
 	return answer[ScanReviewsBody](rsp, err)
 }
 
@@ -12470,8 +12925,8 @@ func (o Operations) SeizureScans(ctx context.Context, id string, params *Seizure
 }
 
 // SeizureVersions: All versions of a seizure.
-func (o Operations) SeizureVersions(ctx context.Context, id string) (VersionsOutputSeizureBody, error) {
-	rsp, err := o.Client.SeizureVersions(ctx, id)
+func (o Operations) SeizureVersions(ctx context.Context, id string, params *SeizureVersionsParams) (VersionsOutputSeizureBody, error) {
+	rsp, err := o.Client.SeizureVersions(ctx, id, params)
 	return answer[VersionsOutputSeizureBody](rsp, err)
 }
 
