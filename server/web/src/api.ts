@@ -109,7 +109,18 @@ export interface Scan {
   reviews?: Review[] | null;
   /** It was erased under a retention policy. */
   erased?: { at: string; policy: string; by: string } | null;
-  holds?: { reason: string; set_by: string; set_at: string; released_at?: string }[] | null;
+  holds?: Hold[] | null;
+}
+
+/** Why a scan must not be erased. */
+export interface Hold {
+  id: string;
+  reason: string;
+  set_by: string;
+  set_at: string;
+  released_by?: string;
+  released_at?: string;
+  release_reason?: string;
 }
 
 /** What was said of a scan, and shown, where it was before it came to this server. */
@@ -547,6 +558,17 @@ export interface Me {
   second_factor: boolean;
 }
 
+/** An access token of the own account; its secret is shown once, when it is made. */
+export interface Token {
+  id: string;
+  name: string;
+  scope: string;
+  created: string;
+  expires: string | null;
+  used: string | null;
+  used_from: string;
+}
+
 /** An account as those see it who look after people. */
 export interface Person {
   name: string;
@@ -634,6 +656,11 @@ async function postJSON(path: string, body: unknown, signal?: AbortSignal): Prom
   return sendJSON("POST", path, body, signal);
 }
 
+/** A request that is done once, however often it is sent with this key. */
+async function postOnce(path: string, body: unknown, key: string): Promise<Response> {
+  return request(path, { method: "POST", headers: { "Content-Type": "application/json", "Idempotency-Key": `"${key}"` }, body: JSON.stringify(body) });
+}
+
 async function sendJSON(method: string, path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
   return request(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal });
 }
@@ -682,6 +709,11 @@ export const api = {
   shares: () => getAll<{ shares: Share[] | null }>("/v1/admin/shares", "shares"),
   addShare: (body: { from?: string; to: string; tlp: string; aggregates: boolean }) => postJSON("/v1/admin/shares", body),
   revokeShare: (id: string) => request(`/v1/admin/shares/${encodeURIComponent(id)}/revoke`, { method: "POST" }),
+  tokens: () => getJSON<{ tokens: Token[] | null }>("/v1/tokens"),
+  newToken: async (body: { name: string; scope: string; days: number }, key: string) => (await (await postOnce("/v1/tokens", body, key)).json()) as Token & { token: string },
+  deleteToken: (id: string) => request(`/v1/tokens/${encodeURIComponent(id)}`, { method: "DELETE" }),
+  setHold: (scan: string, reason: string, key: string) => postOnce(`/v1/scans/${encodeURIComponent(scan)}/hold`, { reason }, key),
+  releaseHold: (scan: string, reason: string, key: string) => postOnce(`/v1/scans/${encodeURIComponent(scan)}/hold/release`, { reason }, key),
   setPassword: (password: string) => sendJSON("PUT", "/v1/me/password", { password }),
   newFactor: async () => (await (await postJSON("/v1/me/second-factor", {})).json()) as FactorSetup,
   confirmFactor: async (code: string) => (await (await sendJSON("PUT", "/v1/me/second-factor", { code })).json()) as { recovery_codes: string[] },

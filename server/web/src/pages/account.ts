@@ -1,13 +1,14 @@
-// The own account: password and second factor.
+// The own account: password, second factor and access tokens.
 import { api, type FactorSetup } from "../api";
 import { h } from "../dom";
 import { problemBox } from "../problem";
 import type { Page } from "../router";
+import { tokensCard } from "../tokens";
 
 export const accountPage: Page = (host) => {
   const factor = h("div", {});
   const name = h("h1", {}, "Account");
-  host.append(h("div", { class: "page" }, name, passwordCard(), h("section", { class: "card stack" }, h("h2", {}, "Second factor"), factor)));
+  host.append(h("div", { class: "page" }, name, passwordCard(), h("section", { class: "card stack" }, h("h2", {}, "Second factor"), factor), tokensCard()));
   const load = () =>
     api.me().then(
       (me) => {
