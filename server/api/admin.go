@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -41,7 +42,10 @@ type personChange struct {
 	Locked    *bool      `json:"locked,omitempty"`
 }
 
-type personOutput struct{ Body store.Person }
+// personOutput is an account with its tag; before the point of that only what can be changed counts.
+func personOutput(p store.Person) *record[store.Person] {
+	return &record[store.Person]{etagOf(p.State(), p), p}
+}
 
 func (a *API) registerAdmin() {
 	a.registerAgencies()
@@ -62,22 +66,28 @@ func (a *API) registerAgencies() {
 			out.Body.Agencies, err = a.store.Agencies(ctx)
 			return out, err
 		})
+	type agencyWords struct {
+		Name    string `json:"name" minLength:"1" maxLength:"200"`
+		Contact string `json:"contact,omitempty" maxLength:"200" doc:"whom another agency may ask"`
+	}
 	type input struct {
 		ID   string `path:"id" maxLength:"40"`
-		Body struct {
-			Name    string `json:"name" minLength:"1" maxLength:"200"`
-			Contact string `json:"contact,omitempty" maxLength:"200" doc:"whom another agency may ask"`
-		}
+		Body agencyWords
 	}
-	put := func(change bool) func(context.Context, *input) (*struct{}, error) {
-		return func(ctx context.Context, in *input) (*struct{}, error) {
-			return nil, a.store.PutAgency(ctx, store.Agency{ID: in.ID, Name: strings.TrimSpace(in.Body.Name), Contact: strings.TrimSpace(in.Body.Contact)}, change, a.auth.Now())
-		}
+	type newInput struct {
+		KeyHeader
+		ID   string `path:"id" maxLength:"40"`
+		Body agencyWords
+	}
+	put := func(ctx context.Context, id string, b agencyWords, change bool) (*struct{}, error) {
+		return nil, a.store.PutAgency(ctx, store.Agency{ID: id, Name: strings.TrimSpace(b.Name), Contact: strings.TrimSpace(b.Contact)}, change, a.auth.Now())
 	}
 	register(a, huma.Operation{OperationID: "add-agency", Extensions: needs(auth.AgenciesManage), Method: http.MethodPost, Path: "/v1/admin/agencies/{id}", DefaultStatus: http.StatusNoContent,
-		Summary: "Add an agency", Errors: []int{http.StatusConflict, http.StatusUnprocessableEntity}}, put(false))
+		Summary: "Add an agency", Errors: []int{http.StatusConflict, http.StatusUnprocessableEntity}},
+		func(ctx context.Context, in *newInput) (*struct{}, error) { return put(ctx, in.ID, in.Body, false) })
 	register(a, huma.Operation{OperationID: "change-agency", Extensions: needs(auth.AgenciesManage), Method: http.MethodPut, Path: "/v1/admin/agencies/{id}", DefaultStatus: http.StatusNoContent,
-		Summary: "Give an agency another name or contact", Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity}}, put(true))
+		Summary: "Give an agency another name or contact", Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity}},
+		func(ctx context.Context, in *input) (*struct{}, error) { return put(ctx, in.ID, in.Body, true) })
 }
 
 func (a *API) registerPeople() {
@@ -106,8 +116,11 @@ func (a *API) registerPeople() {
 		}
 	}
 	register(a, huma.Operation{OperationID: "add-person", Extensions: needs(auth.PeopleManage), Method: http.MethodPost, Path: "/v1/admin/people", DefaultStatus: http.StatusCreated,
-		Summary: "Add an account, and a code that opens it once, within 15 minutes", Errors: []int{http.StatusConflict, http.StatusNotFound, http.StatusUnprocessableEntity}},
-		func(ctx context.Context, in *struct{ Body personInput }) (*invited, error) {
+		Summary: "Add an account, and a code that opens it once, within 15 minutes", Description: secretOnce, Errors: []int{http.StatusConflict, http.StatusNotFound, http.StatusUnprocessableEntity}},
+		func(ctx context.Context, in *struct {
+			KeyHeader
+			Body personInput
+		}) (*invited, error) {
 			p, code, err := a.addPerson(ctx, in.Body)
 			out := &invited{}
 			out.Body.Person, out.Body.Code = p, code
@@ -115,17 +128,25 @@ func (a *API) registerPeople() {
 		})
 	about := func(id, method, path, summary string) huma.Operation {
 		return huma.Operation{OperationID: id, Extensions: needs(auth.PeopleManage), Method: method, Path: "/v1/admin/people/{name}" + path, Summary: summary,
-			Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity}}
+			Errors: []int{http.StatusNotFound, http.StatusPreconditionFailed, http.StatusUnprocessableEntity}}
 	}
 	register(a, about("change-person", http.MethodPatch, "", "Change role, agency or clearance of an account, lock or unlock it"),
 		func(ctx context.Context, in *struct {
 			PersonName
-			Body personChange
-		}) (*personOutput, error) {
-			return a.changePerson(ctx, in.name(), in.Body)
+			IfMatch string `header:"If-Match" maxLength:"60" doc:"ETag of the account as you have read it; when it was changed meanwhile the answer is 412 and nothing is stored"`
+			Body    personChange
+		}) (*record[store.Person], error) {
+			return a.changePerson(ctx, in.name(), in.IfMatch, in.Body)
 		})
-	end := func(do func(context.Context, string) error) func(context.Context, *PersonName) (*personOutput, error) {
-		return func(ctx context.Context, in *PersonName) (*personOutput, error) {
+	register(a, about("person", http.MethodGet, "", "One account"), func(ctx context.Context, in *struct {
+		PersonName
+		HeldHeader
+	}) (*record[store.Person], error) {
+		p, err := a.person(ctx, in.name())
+		return personOutput(p), err
+	})
+	end := func(do func(context.Context, string) error) func(context.Context, *PersonName) (*record[store.Person], error) {
+		return func(ctx context.Context, in *PersonName) (*record[store.Person], error) {
 			if _, err := a.person(ctx, in.name()); err != nil {
 				return nil, err
 			}
@@ -133,7 +154,7 @@ func (a *API) registerPeople() {
 				return nil, err
 			}
 			p, err := a.store.Person(ctx, in.name())
-			return &personOutput{p}, err
+			return personOutput(p), err
 		}
 	}
 	register(a, about("end-sessions", http.MethodPost, "/end-sessions", "Log an account out everywhere"), end(a.store.EndSessions))
@@ -207,7 +228,12 @@ func (a *API) addPerson(ctx context.Context, in personInput) (store.Person, stri
 	if err := checkRole(c, in.Role); err != nil {
 		return store.Person{}, "", err
 	}
-	if err := a.store.AddPerson(ctx, store.User{Name: in.Name, Role: in.Role, Agency: in.Agency, Clearance: in.Clearance}, a.auth.Now()); err != nil {
+	err = a.store.AddPerson(ctx, store.User{Name: in.Name, Role: in.Role, Agency: in.Agency, Clearance: in.Clearance}, a.auth.Now())
+	if errors.Is(err, store.ErrRepeated) {
+		return store.Person{}, "", huma.Error409Conflict("this request has added the account " + in.Name + " already; its log-in code was shown once and is not kept. " +
+			"`fentrace serve --new-login --user " + in.Name + "` on the machine of the server makes a new one")
+	}
+	if err != nil {
 		return store.Person{}, "", err
 	}
 	code, err := a.auth.NewCode(ctx, in.Name)
@@ -218,7 +244,7 @@ func (a *API) addPerson(ctx context.Context, in personInput) (store.Person, stri
 	return p, code, err
 }
 
-func (a *API) changePerson(ctx context.Context, name string, in personChange) (*personOutput, error) {
+func (a *API) changePerson(ctx context.Context, name, ifMatch string, in personChange) (*record[store.Person], error) {
 	c, err := caller(ctx)
 	if err != nil {
 		return nil, err
@@ -245,11 +271,15 @@ func (a *API) changePerson(ctx context.Context, name string, in personChange) (*
 			return nil, err
 		}
 	}
-	if err := a.store.ChangePerson(ctx, name, store.PersonChange(in), a.auth.Now()); err != nil {
+	change := store.PersonChange{Role: in.Role, Agency: in.Agency, Clearance: in.Clearance, Locked: in.Locked}
+	if ifMatch != "" && ifMatch != "*" {
+		change.Of = stateIn(ifMatch)
+	}
+	if err := a.store.ChangePerson(ctx, name, change, a.auth.Now()); err != nil {
 		return nil, err
 	}
 	p, err = a.store.Person(ctx, name)
-	return &personOutput{p}, err
+	return personOutput(p), err
 }
 
 func (a *API) registerShares() {
@@ -276,6 +306,7 @@ func (a *API) registerShares() {
 		Description: "Records marked AMBER+STRICT or RED never leave their agency. With aggregates the other agency is told counts in first-seen, and no record.",
 		Errors:      []int{http.StatusNotFound, http.StatusUnprocessableEntity}},
 		func(ctx context.Context, in *struct {
+			KeyHeader
 			Body struct {
 				From       string    `json:"from,omitempty" maxLength:"40" doc:"your own agency without it"`
 				To         string    `json:"to" maxLength:"40"`

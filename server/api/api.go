@@ -226,9 +226,16 @@ func register[I, O any](a *API, op huma.Operation, h func(context.Context, *I) (
 	a.permitted(&op)
 	note := a.audited(&op)
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
-		out, err := h(ctx, in)
+		ctx, err := once(ctx, op.OperationID, in)
+		var out *O
+		if err == nil {
+			out, err = h(ctx, in)
+		}
 		if err == nil {
 			err = note(ctx, out)
+		}
+		if err == nil {
+			err = notModified(in, out)
 		}
 		if err != nil {
 			return nil, a.problem(ctx, op.OperationID, err)

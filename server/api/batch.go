@@ -35,6 +35,7 @@ func (a *API) registerBatches() {
 			"(POST /v1/uploads/ with the metadata batch). A file that was acknowledged is on the disk; it is answered in the background.",
 		DefaultStatus: http.StatusCreated, Errors: []int{http.StatusUnprocessableEntity}},
 		func(ctx context.Context, in *struct {
+			KeyHeader
 			Body struct {
 				Name   string        `json:"name" minLength:"1" maxLength:"200"`
 				Fields *store.Fields `json:"fields,omitempty" doc:"circumstances of all its files"`

@@ -135,8 +135,9 @@ func (a *API) registerTokens() {
 		}
 	}
 	register(a, huma.Operation{OperationID: "create-token", Extensions: needs(auth.Account), Method: http.MethodPost, Path: "/v1/tokens", DefaultStatus: http.StatusCreated,
-		Summary: "Make an access token for a program", Errors: []int{http.StatusConflict}},
+		Summary: "Make an access token for a program", Description: secretOnce, Errors: []int{http.StatusConflict}},
 		func(ctx context.Context, in *struct {
+			KeyHeader
 			Body struct {
 				Name  string `json:"name" minLength:"1" maxLength:"100"`
 				Scope string `json:"scope,omitempty" enum:"all,read,upload" default:"all" doc:"read: ask for anything, change nothing; upload: send scans only"`

@@ -101,7 +101,7 @@ func (a *API) registerSeizures() {
 	about := func(id, path, summary string) huma.Operation {
 		return huma.Operation{OperationID: id, Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: seizurePath + path, Summary: summary, Errors: []int{http.StatusNotFound}}
 	}
-	register(a, about("get-seizure", "", "One seizure as it is now"), func(ctx context.Context, in *ItemID) (*record[store.Seizure], error) {
+	register(a, about("get-seizure", "", "One seizure as it is now"), func(ctx context.Context, in *heldID) (*record[store.Seizure], error) {
 		z, err := a.store.Seizure(ctx, in.ID)
 		return &record[store.Seizure]{etag(z.Change), z}, err
 	})

@@ -97,6 +97,9 @@ func (s *Store) NewBatch(ctx context.Context, name string, f Fields, level tlp.L
 	}
 	id := uuid.NewString()
 	err = s.write(ctx, func(tx queries) error {
+		if err := once(ctx, tx, id, now); err != nil {
+			return err
+		}
 		_, err := tx.ExecContext(ctx, "INSERT INTO batches (id, name, fields, created, created_by, submitter, agency, tlp) VALUES (?,?,?,?,?,?,?,?)",
 			id, name, string(fields), micros(now), who.User, string(submitter), agency, level.Rank())
 		if err != nil {
@@ -104,6 +107,9 @@ func (s *Store) NewBatch(ctx context.Context, name string, f Fields, level tlp.L
 		}
 		return tx.log(ctx, Entry{Action: audit.Collect, Kind: kindBatch, ID: id, Detail: map[string]any{"tlp": level}})
 	})
+	if again := asRepeated(err); again != nil {
+		return s.Batch(ctx, again.ID, now)
+	}
 	if err != nil {
 		return Batch{}, fmt.Errorf("begin batch %s: %w", name, err)
 	}

@@ -141,7 +141,7 @@ func (s *Store) AddExhibit(ctx context.Context, seizureID string, c ExhibitChang
 		if err := x.validate(p, now); err != nil {
 			return err
 		}
-		made, err := madeBefore(ctx, tx, key, x.ID, struct {
+		made, _, err := madeBefore(ctx, tx, key, x.ID, struct {
 			Seizure string
 			Exhibit ExhibitChange
 		}{seizureID, c}, now)

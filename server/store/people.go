@@ -40,6 +40,31 @@ type PersonChange struct {
 	Role, Agency *string
 	Clearance    *tlp.Level
 	Locked       *bool
+	// Of is the State that is changed; empty: whatever it is.
+	Of string
+}
+
+// State says how an account is, as far as it can be changed: another one when role, agency, clearance or lock are.
+func (p Person) State() string {
+	return hashRow(p.Role, p.Agency, p.Clearance.Rank(), p.Locked != nil)[:16]
+}
+
+// checkState is ErrStale when an account is not as it is thought to be.
+func checkState(ctx context.Context, tx queries, name, state string) error {
+	if state == "" {
+		return nil
+	}
+	var p Person
+	var rank int
+	var locked *int64
+	if err := tx.QueryRowContext(ctx, "SELECT role, agency, clearance, locked FROM users WHERE name = ?", name).Scan(&p.Role, &p.Agency, &rank, &locked); err != nil {
+		return err
+	}
+	p.Clearance, p.Locked = tlp.OfRank(rank), timeOf(locked)
+	if p.State() != state {
+		return fmt.Errorf("the account %w; nothing of yours was stored. Look at it and change it again", ErrStale)
+	}
+	return nil
 }
 
 // agencyIDs are short, so that they can be typed: letters, digits and hyphens.
@@ -86,6 +111,9 @@ func (s *Store) PutAgency(ctx context.Context, a Agency, change bool, now time.T
 			}
 			return tx.log(ctx, Entry{Action: audit.Alter, Kind: "agency", ID: a.ID})
 		}
+		if err := once(ctx, tx, a.ID, now); err != nil {
+			return err
+		}
 		var n int
 		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM agencies").Scan(&n); err != nil {
 			return err
@@ -102,6 +130,9 @@ func (s *Store) PutAgency(ctx context.Context, a Agency, change bool, now time.T
 		}
 		return tx.log(ctx, Entry{Action: audit.Grant, Kind: "agency", ID: a.ID, Detail: map[string]any{"new": true}})
 	})
+	if asRepeated(err) != nil {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("agency %s: %w", a.ID, err)
 	}
@@ -162,7 +193,7 @@ func (s *Store) people(ctx context.Context, cond, tail string, args ...any) ([]P
 	return out, rows.Err()
 }
 
-// AddPerson adds an account. Errors wrap ErrInvalid, ErrExists, or ErrNotFound when there is no such agency.
+// AddPerson adds an account. Errors are a *Repeated, or wrap ErrInvalid, ErrKeyUsed, ErrExists, or ErrNotFound when there is no such agency.
 func (s *Store) AddPerson(ctx context.Context, u User, now time.Time) error {
 	if strings.TrimSpace(u.Name) == "" {
 		return fmt.Errorf("%w: name: say what the account is called", ErrInvalid)
@@ -172,6 +203,9 @@ func (s *Store) AddPerson(ctx context.Context, u User, now time.Time) error {
 	}
 	err := s.write(ctx, func(tx queries) error {
 		if err := thereIs(ctx, tx, u.Agency); err != nil {
+			return err
+		}
+		if err := once(ctx, tx, "the account "+u.Name, now); err != nil {
 			return err
 		}
 		added, err := addUser(ctx, tx, u, now)
@@ -196,11 +230,14 @@ func thereIs(ctx context.Context, tx queries, agency string) error {
 	return err
 }
 
-// ChangePerson changes an account. One that is locked, and one that comes to another agency, is logged out everywhere. Errors wrap
+// ChangePerson changes an account. ErrStale when it is not in the state that is to be changed. One that is locked, and one that comes to another agency, is logged out everywhere. Errors wrap
 // ErrNotFound.
 func (s *Store) ChangePerson(ctx context.Context, name string, c PersonChange, now time.Time) error {
 	err := s.write(ctx, func(tx queries) error {
 		if err := one(tx.ExecContext(ctx, "UPDATE users SET name = name WHERE name = ?", name)); err != nil {
+			return err
+		}
+		if err := checkState(ctx, tx, name, c.Of); err != nil {
 			return err
 		}
 		set := func(what string, args ...any) error {
@@ -348,7 +385,7 @@ func (s *Store) shares(ctx context.Context, cond, tail string, args ...any) ([]S
 	return out, rows.Err()
 }
 
-// AddShare stores what one agency lets another see from now on. Errors wrap ErrInvalid, or ErrNotFound when there is no such agency.
+// AddShare stores what one agency lets another see from now on. Errors are a *Repeated, or wrap ErrInvalid, ErrKeyUsed, or ErrNotFound when there is no such agency.
 func (s *Store) AddShare(ctx context.Context, sh Share) error {
 	if sh.From == sh.To {
 		return fmt.Errorf("%w: to: an agency sees its own records anyway", ErrInvalid)
@@ -358,6 +395,9 @@ func (s *Store) AddShare(ctx context.Context, sh Share) error {
 	}
 	err := s.write(ctx, func(tx queries) error {
 		if err := errors.Join(thereIs(ctx, tx, sh.From), thereIs(ctx, tx, sh.To)); err != nil {
+			return err
+		}
+		if err := once(ctx, tx, sh.ID, sh.Granted); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, "INSERT INTO shares (id, from_agency, to_agency, tlp, aggregates, granted_by, granted) VALUES (?,?,?,?,?,?,?)",

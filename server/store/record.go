@@ -2,10 +2,6 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
-	"database/sql"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -134,31 +130,6 @@ func (q queries) logVersion(ctx context.Context, kind, id string, c Change, abou
 		action = audit.Collect
 	}
 	return q.logBound(ctx, action, kind, id+"/"+strconv.Itoa(c.Version), about)
-}
-
-// madeBefore looks whether the request with key has made a record already, and remembers it with that id when not: made is the id of
-// the record that was made, empty for a new one. The same key for something else is ErrKeyUsed.
-func madeBefore(ctx context.Context, tx queries, key Key, id string, asked any, now time.Time) (made string, err error) {
-	if key == (Key{}) {
-		return "", nil
-	}
-	text, err := json.Marshal(asked)
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(text)
-	digest, had := hex.EncodeToString(sum[:]), ""
-	err = tx.QueryRowContext(ctx, `SELECT id, digest FROM record_keys WHERE "user" = ? AND key = ?`, key.User, key.Value).Scan(&made, &had)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		_, err = tx.ExecContext(ctx, `INSERT INTO record_keys ("user", key, id, digest, created) VALUES (?,?,?,?,?)`, key.User, key.Value, id, digest, micros(now))
-		return "", err
-	case err != nil:
-		return "", err
-	case had != digest:
-		return "", fmt.Errorf("%w: it has made the record %s; a new record needs a new key", ErrKeyUsed, made)
-	}
-	return made, nil
 }
 
 // afterVersion is the version that a page of versions follows.

@@ -69,7 +69,7 @@ func secondPerson(ctx context.Context, tx queries, enteredBy, by string, alone b
 
 // AddReview stores what whoever asks says of the presumptive answer of a scan, or of the laboratory result of it that counts. Whoever brought
 // the scan, or entered the result, may not review it unless alone (see NewReview). The same said twice in a row is stored once; created is
-// false then. Errors wrap ErrNotFound, ErrInvalid, ErrClosed, ErrSecondPerson, ErrAlone, ErrElsewhere, ErrKeyUsed or ErrFull.
+// false then. With a key, a request that comes again is given what the first one was. Errors wrap ErrNotFound, ErrInvalid, ErrClosed, ErrSecondPerson, ErrAlone, ErrElsewhere, ErrKeyUsed or ErrFull.
 func (s *Store) AddReview(ctx context.Context, scanID string, n NewReview, reviewers []string, key Key, now time.Time) (r Review, created bool, err error) {
 	p, _, err := actor(ctx)
 	if err != nil {
@@ -92,7 +92,7 @@ func (s *Store) AddReview(ctx context.Context, scanID string, n NewReview, revie
 		}
 		r = Review{ID: uuid.NewString(), ScanID: scanID, ResultID: n.ResultID, Opinion: n.Opinion, Reason: n.Reason, ReviewedBy: p.User,
 			Reviewed: now.UTC().Truncate(time.Microsecond), Current: true}
-		made, err := madeBefore(ctx, tx, key, r.ID, struct {
+		made, isNew, err := madeBefore(ctx, tx, key, r.ID, struct {
 			Scan   string
 			Review NewReview
 		}{scanID, n}, now)
@@ -104,9 +104,13 @@ func (s *Store) AddReview(ctx context.Context, scanID string, n NewReview, revie
 			return err
 		}
 		for _, h := range had {
-			if made != "" && h.ID == made || made == "" && h.Current && h.says(r) {
-				r = h
+			if made != "" && h.ID == made {
+				r, created = h, isNew
 				return nil
+			}
+			if made == "" && h.Current && h.says(r) {
+				r = h
+				return wasThere(ctx, tx, key, h.ID)
 			}
 		}
 		if r.Alone, err = reviewable(ctx, tx, n, c, p.User, scanID, reviewers); err != nil {

@@ -115,7 +115,7 @@ func (s *Store) AddSeizure(ctx context.Context, n NewSeizure, key Key, now time.
 		return Seizure{}, false, err
 	}
 	err = s.write(ctx, func(tx queries) error {
-		made, err := madeBefore(ctx, tx, key, z.ID, struct{ Seizure NewSeizure }{n}, now)
+		made, _, err := madeBefore(ctx, tx, key, z.ID, struct{ Seizure NewSeizure }{n}, now)
 		if err != nil {
 			return err
 		}

@@ -49,6 +49,13 @@ type AgenciesBody struct {
 // Agency defines model for Agency.
 type Agency = store.Agency
 
+// AgencyWords defines model for AgencyWords.
+type AgencyWords struct {
+	// Contact whom another agency may ask
+	Contact *string `json:"contact,omitempty"`
+	Name    string  `json:"name"`
+}
+
 // Alert defines model for Alert.
 type Alert = store.Alert
 
@@ -425,13 +432,6 @@ type IndexFilesBody struct {
 // Info defines model for Info.
 type Info = device.Info
 
-// InputBody defines model for InputBody.
-type InputBody struct {
-	// Contact whom another agency may ask
-	Contact *string `json:"contact,omitempty"`
-	Name    string  `json:"name"`
-}
-
 // InvitedBody defines model for InvitedBody.
 type InvitedBody struct {
 	// Code one-time log-in code, shown this once
@@ -697,8 +697,8 @@ type ScanReviewsBody struct {
 	Reviews []Review `json:"reviews"`
 }
 
-// ScanVersionsBody defines model for ScanVersionsBody.
-type ScanVersionsBody struct {
+// ScanVersions defines model for ScanVersions.
+type ScanVersions struct {
 	// NextCursor empty on the last page
 	NextCursor string `json:"next_cursor"`
 
@@ -853,6 +853,12 @@ type WorkersBody struct {
 	Workers []Worker `json:"workers"`
 }
 
+// AddAgencyParams defines parameters for AddAgency.
+type AddAgencyParams struct {
+	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // PeopleParams defines parameters for People.
 type PeopleParams struct {
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
@@ -861,12 +867,36 @@ type PeopleParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// AddPersonParams defines parameters for AddPerson.
+type AddPersonParams struct {
+	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// PersonParams defines parameters for Person.
+type PersonParams struct {
+	// IfNoneMatch ETag of what you have; when it is still so the answer is 304, without a body
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// ChangePersonParams defines parameters for ChangePerson.
+type ChangePersonParams struct {
+	// IfMatch ETag of the account as you have read it; when it was changed meanwhile the answer is 412 and nothing is stored
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
 // SharesParams defines parameters for Shares.
 type SharesParams struct {
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor next_cursor of the page before
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// AddShareParams defines parameters for AddShare.
+type AddShareParams struct {
+	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // AlertsParams defines parameters for Alerts.
@@ -883,6 +913,12 @@ type BatchesParams struct {
 
 	// Cursor next_cursor of the page before
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateBatchParams defines parameters for CreateBatch.
+type CreateBatchParams struct {
+	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // BatchFilesParams defines parameters for BatchFiles.
@@ -973,6 +1009,12 @@ type ListExhibitsParams struct {
 
 	// Accept application/json, or text/csv for the same page as a table
 	Accept *string `json:"Accept,omitempty"`
+}
+
+// GetExhibitParams defines parameters for GetExhibit.
+type GetExhibitParams struct {
+	// IfNoneMatch ETag of what you have; when it is still so the answer is 304, without a body
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // AmendExhibitParams defines parameters for AmendExhibit.
@@ -1407,6 +1449,9 @@ type ScanAmendmentsParams struct {
 
 	// Cursor next_cursor of the page before
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IfNoneMatch ETag of what you have; when it is still so the answer is 304, without a body
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // AmendScanParams defines parameters for AmendScan.
@@ -1425,6 +1470,24 @@ type GetEvidenceParams struct {
 
 	// Reason why; kept on record. A server may require both
 	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
+}
+
+// SetHoldParams defines parameters for SetHold.
+type SetHoldParams struct {
+	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// ReleaseHoldParams defines parameters for ReleaseHold.
+type ReleaseHoldParams struct {
+	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// EnterLaboratoryResultParams defines parameters for EnterLaboratoryResult.
+type EnterLaboratoryResultParams struct {
+	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // AddLaboratoryReportParams defines parameters for AddLaboratoryReport.
@@ -1502,6 +1565,12 @@ type ListSeizuresParams struct {
 type CreateSeizureParams struct {
 	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// GetSeizureParams defines parameters for GetSeizure.
+type GetSeizureParams struct {
+	// IfNoneMatch ETag of what you have; when it is still so the answer is 304, without a body
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // AmendSeizureParams defines parameters for AmendSeizure.
@@ -1582,11 +1651,17 @@ type SeizureVersionsParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// CreateTokenParams defines parameters for CreateToken.
+type CreateTokenParams struct {
+	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // AddAgencyJSONRequestBody defines body for AddAgency for application/json ContentType.
-type AddAgencyJSONRequestBody = InputBody
+type AddAgencyJSONRequestBody = AgencyWords
 
 // ChangeAgencyJSONRequestBody defines body for ChangeAgency for application/json ContentType.
-type ChangeAgencyJSONRequestBody = InputBody
+type ChangeAgencyJSONRequestBody = AgencyWords
 
 // AddPersonJSONRequestBody defines body for AddPerson for application/json ContentType.
 type AddPersonJSONRequestBody = PersonInput
@@ -1756,7 +1831,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/admin/agencies/{id} (the `AddAgency` operationId).
-	AddAgencyWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddAgencyWithBody(ctx context.Context, id string, params *AddAgencyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AddAgency Add an agency
 	//
@@ -1765,7 +1840,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/admin/agencies/{id} (the `AddAgency` operationId).
-	AddAgency(ctx context.Context, id string, body AddAgencyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddAgency(ctx context.Context, id string, params *AddAgencyParams, body AddAgencyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ChangeAgencyWithBody Give an agency another name or contact
 	//
@@ -1794,21 +1869,28 @@ type ClientInterface interface {
 
 	// AddPersonWithBody Add an account, and a code that opens it once, within 15 minutes
 	//
-	// Needs the permission people.manage, which these roles have: administrator, operator.
+	// The secret is shown once and is not kept: a request that is repeated with its Idempotency-Key makes nothing, and is answered 409. Needs the permission people.manage, which these roles have: administrator, operator.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/admin/people (the `AddPerson` operationId).
-	AddPersonWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddPersonWithBody(ctx context.Context, params *AddPersonParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AddPerson Add an account, and a code that opens it once, within 15 minutes
 	//
-	// Needs the permission people.manage, which these roles have: administrator, operator.
+	// The secret is shown once and is not kept: a request that is repeated with its Idempotency-Key makes nothing, and is answered 409. Needs the permission people.manage, which these roles have: administrator, operator.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/admin/people (the `AddPerson` operationId).
-	AddPerson(ctx context.Context, body AddPersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddPerson(ctx context.Context, params *AddPersonParams, body AddPersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Person One account
+	//
+	// Needs the permission people.manage, which these roles have: administrator, operator.
+	//
+	// Corresponds with GET /v1/admin/people/{name} (the `Person` operationId).
+	Person(ctx context.Context, name string, params *PersonParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ChangePersonWithBody Change role, agency or clearance of an account, lock or unlock it
 	//
@@ -1817,7 +1899,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/people/{name} (the `ChangePerson` operationId).
-	ChangePersonWithBody(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ChangePersonWithBody(ctx context.Context, name string, params *ChangePersonParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ChangePerson Change role, agency or clearance of an account, lock or unlock it
 	//
@@ -1826,7 +1908,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /v1/admin/people/{name} (the `ChangePerson` operationId).
-	ChangePerson(ctx context.Context, name string, body ChangePersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ChangePerson(ctx context.Context, name string, params *ChangePersonParams, body ChangePersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// EndSessions Log an account out everywhere
 	//
@@ -1856,7 +1938,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/admin/shares (the `AddShare` operationId).
-	AddShareWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddShareWithBody(ctx context.Context, params *AddShareParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AddShare Let another agency see records, or only counts
 	//
@@ -1865,7 +1947,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/admin/shares (the `AddShare` operationId).
-	AddShare(ctx context.Context, body AddShareJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddShare(ctx context.Context, params *AddShareParams, body AddShareJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RevokeShare End a share; it stays on record
 	//
@@ -1902,7 +1984,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/batches (the `CreateBatch` operationId).
-	CreateBatchWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateBatchWithBody(ctx context.Context, params *CreateBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateBatch Begin a batch: files that are handed in together
 	//
@@ -1911,7 +1993,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/batches (the `CreateBatch` operationId).
-	CreateBatch(ctx context.Context, body CreateBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateBatch(ctx context.Context, params *CreateBatchParams, body CreateBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Batch One batch, and how far it is
 	//
@@ -2036,7 +2118,7 @@ type ClientInterface interface {
 	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/exhibits/{id} (the `GetExhibit` operationId).
-	GetExhibit(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetExhibit(ctx context.Context, id string, params *GetExhibitParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AmendExhibitWithBody Amend an exhibit
 	//
@@ -2509,7 +2591,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/scans/{id}/hold (the `SetHold` operationId).
-	SetHoldWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SetHoldWithBody(ctx context.Context, id string, params *SetHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SetHold Keep a scan from being erased
 	//
@@ -2518,7 +2600,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/scans/{id}/hold (the `SetHold` operationId).
-	SetHold(ctx context.Context, id string, body SetHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SetHold(ctx context.Context, id string, params *SetHoldParams, body SetHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReleaseHoldWithBody Let a scan be erased again when its time comes
 	//
@@ -2527,7 +2609,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/scans/{id}/hold/release (the `ReleaseHold` operationId).
-	ReleaseHoldWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ReleaseHoldWithBody(ctx context.Context, id string, params *ReleaseHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReleaseHold Let a scan be erased again when its time comes
 	//
@@ -2536,7 +2618,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/scans/{id}/hold/release (the `ReleaseHold` operationId).
-	ReleaseHold(ctx context.Context, id string, body ReleaseHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ReleaseHold(ctx context.Context, id string, params *ReleaseHoldParams, body ReleaseHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// EnterLaboratoryResultWithBody Enter what a laboratory found in the sample of a scan
 	//
@@ -2545,7 +2627,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/scans/{id}/laboratory-result (the `EnterLaboratoryResult` operationId).
-	EnterLaboratoryResultWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	EnterLaboratoryResultWithBody(ctx context.Context, id string, params *EnterLaboratoryResultParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// EnterLaboratoryResult Enter what a laboratory found in the sample of a scan
 	//
@@ -2554,7 +2636,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/scans/{id}/laboratory-result (the `EnterLaboratoryResult` operationId).
-	EnterLaboratoryResult(ctx context.Context, id string, body EnterLaboratoryResultJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	EnterLaboratoryResult(ctx context.Context, id string, params *EnterLaboratoryResultParams, body EnterLaboratoryResultJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetLaboratoryReport The laboratory's report on a result, as it came
 	//
@@ -2662,7 +2744,7 @@ type ClientInterface interface {
 	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/seizures/{id} (the `GetSeizure` operationId).
-	GetSeizure(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetSeizure(ctx context.Context, id string, params *GetSeizureParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AmendSeizureWithBody Amend a seizure
 	//
@@ -2728,17 +2810,21 @@ type ClientInterface interface {
 
 	// CreateTokenWithBody Make an access token for a program
 	//
+	// The secret is shown once and is not kept: a request that is repeated with its Idempotency-Key makes nothing, and is answered 409.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/tokens (the `CreateToken` operationId).
-	CreateTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateTokenWithBody(ctx context.Context, params *CreateTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateToken Make an access token for a program
+	//
+	// The secret is shown once and is not kept: a request that is repeated with its Idempotency-Key makes nothing, and is answered 409.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/tokens (the `CreateToken` operationId).
-	CreateToken(ctx context.Context, body CreateTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateToken(ctx context.Context, params *CreateTokenParams, body CreateTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteToken Revoke an access token
 	//
@@ -2792,8 +2878,8 @@ func (c *Client) Agencies(ctx context.Context, reqEditors ...RequestEditorFn) (*
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/admin/agencies/{id} (the `AddAgency` operationId).
-func (c *Client) AddAgencyWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddAgencyRequestWithBody(c.Server, id, contentType, body)
+func (c *Client) AddAgencyWithBody(ctx context.Context, id string, params *AddAgencyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddAgencyRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2811,8 +2897,8 @@ func (c *Client) AddAgencyWithBody(ctx context.Context, id string, contentType s
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/admin/agencies/{id} (the `AddAgency` operationId).
-func (c *Client) AddAgency(ctx context.Context, id string, body AddAgencyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddAgencyRequest(c.Server, id, body)
+func (c *Client) AddAgency(ctx context.Context, id string, params *AddAgencyParams, body AddAgencyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddAgencyRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2880,13 +2966,13 @@ func (c *Client) People(ctx context.Context, params *PeopleParams, reqEditors ..
 
 // AddPersonWithBody Add an account, and a code that opens it once, within 15 minutes
 //
-// Needs the permission people.manage, which these roles have: administrator, operator.
+// The secret is shown once and is not kept: a request that is repeated with its Idempotency-Key makes nothing, and is answered 409. Needs the permission people.manage, which these roles have: administrator, operator.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/admin/people (the `AddPerson` operationId).
-func (c *Client) AddPersonWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddPersonRequestWithBody(c.Server, contentType, body)
+func (c *Client) AddPersonWithBody(ctx context.Context, params *AddPersonParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddPersonRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2899,13 +2985,30 @@ func (c *Client) AddPersonWithBody(ctx context.Context, contentType string, body
 
 // AddPerson Add an account, and a code that opens it once, within 15 minutes
 //
-// Needs the permission people.manage, which these roles have: administrator, operator.
+// The secret is shown once and is not kept: a request that is repeated with its Idempotency-Key makes nothing, and is answered 409. Needs the permission people.manage, which these roles have: administrator, operator.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/admin/people (the `AddPerson` operationId).
-func (c *Client) AddPerson(ctx context.Context, body AddPersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddPersonRequest(c.Server, body)
+func (c *Client) AddPerson(ctx context.Context, params *AddPersonParams, body AddPersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddPersonRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Person One account
+//
+// Needs the permission people.manage, which these roles have: administrator, operator.
+//
+// Corresponds with GET /v1/admin/people/{name} (the `Person` operationId).
+func (c *Client) Person(ctx context.Context, name string, params *PersonParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPersonRequest(c.Server, name, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2923,8 +3026,8 @@ func (c *Client) AddPerson(ctx context.Context, body AddPersonJSONRequestBody, r
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /v1/admin/people/{name} (the `ChangePerson` operationId).
-func (c *Client) ChangePersonWithBody(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewChangePersonRequestWithBody(c.Server, name, contentType, body)
+func (c *Client) ChangePersonWithBody(ctx context.Context, name string, params *ChangePersonParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangePersonRequestWithBody(c.Server, name, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2942,8 +3045,8 @@ func (c *Client) ChangePersonWithBody(ctx context.Context, name string, contentT
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /v1/admin/people/{name} (the `ChangePerson` operationId).
-func (c *Client) ChangePerson(ctx context.Context, name string, body ChangePersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewChangePersonRequest(c.Server, name, body)
+func (c *Client) ChangePerson(ctx context.Context, name string, params *ChangePersonParams, body ChangePersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangePersonRequest(c.Server, name, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3012,8 +3115,8 @@ func (c *Client) Shares(ctx context.Context, params *SharesParams, reqEditors ..
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/admin/shares (the `AddShare` operationId).
-func (c *Client) AddShareWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddShareRequestWithBody(c.Server, contentType, body)
+func (c *Client) AddShareWithBody(ctx context.Context, params *AddShareParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddShareRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3031,8 +3134,8 @@ func (c *Client) AddShareWithBody(ctx context.Context, contentType string, body 
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/admin/shares (the `AddShare` operationId).
-func (c *Client) AddShare(ctx context.Context, body AddShareJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddShareRequest(c.Server, body)
+func (c *Client) AddShare(ctx context.Context, params *AddShareParams, body AddShareJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddShareRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3118,8 +3221,8 @@ func (c *Client) Batches(ctx context.Context, params *BatchesParams, reqEditors 
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/batches (the `CreateBatch` operationId).
-func (c *Client) CreateBatchWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateBatchRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateBatchWithBody(ctx context.Context, params *CreateBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateBatchRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3137,8 +3240,8 @@ func (c *Client) CreateBatchWithBody(ctx context.Context, contentType string, bo
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/batches (the `CreateBatch` operationId).
-func (c *Client) CreateBatch(ctx context.Context, body CreateBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateBatchRequest(c.Server, body)
+func (c *Client) CreateBatch(ctx context.Context, params *CreateBatchParams, body CreateBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateBatchRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3432,8 +3535,8 @@ func (c *Client) ListExhibits(ctx context.Context, params *ListExhibitsParams, r
 // Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/exhibits/{id} (the `GetExhibit` operationId).
-func (c *Client) GetExhibit(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetExhibitRequest(c.Server, id)
+func (c *Client) GetExhibit(ctx context.Context, id string, params *GetExhibitParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetExhibitRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4555,8 +4658,8 @@ func (c *Client) GetEvidence(ctx context.Context, id string, params *GetEvidence
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/scans/{id}/hold (the `SetHold` operationId).
-func (c *Client) SetHoldWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSetHoldRequestWithBody(c.Server, id, contentType, body)
+func (c *Client) SetHoldWithBody(ctx context.Context, id string, params *SetHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetHoldRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4574,8 +4677,8 @@ func (c *Client) SetHoldWithBody(ctx context.Context, id string, contentType str
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/scans/{id}/hold (the `SetHold` operationId).
-func (c *Client) SetHold(ctx context.Context, id string, body SetHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSetHoldRequest(c.Server, id, body)
+func (c *Client) SetHold(ctx context.Context, id string, params *SetHoldParams, body SetHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetHoldRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4593,8 +4696,8 @@ func (c *Client) SetHold(ctx context.Context, id string, body SetHoldJSONRequest
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/scans/{id}/hold/release (the `ReleaseHold` operationId).
-func (c *Client) ReleaseHoldWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewReleaseHoldRequestWithBody(c.Server, id, contentType, body)
+func (c *Client) ReleaseHoldWithBody(ctx context.Context, id string, params *ReleaseHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReleaseHoldRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4612,8 +4715,8 @@ func (c *Client) ReleaseHoldWithBody(ctx context.Context, id string, contentType
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/scans/{id}/hold/release (the `ReleaseHold` operationId).
-func (c *Client) ReleaseHold(ctx context.Context, id string, body ReleaseHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewReleaseHoldRequest(c.Server, id, body)
+func (c *Client) ReleaseHold(ctx context.Context, id string, params *ReleaseHoldParams, body ReleaseHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReleaseHoldRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4631,8 +4734,8 @@ func (c *Client) ReleaseHold(ctx context.Context, id string, body ReleaseHoldJSO
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/scans/{id}/laboratory-result (the `EnterLaboratoryResult` operationId).
-func (c *Client) EnterLaboratoryResultWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewEnterLaboratoryResultRequestWithBody(c.Server, id, contentType, body)
+func (c *Client) EnterLaboratoryResultWithBody(ctx context.Context, id string, params *EnterLaboratoryResultParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEnterLaboratoryResultRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4650,8 +4753,8 @@ func (c *Client) EnterLaboratoryResultWithBody(ctx context.Context, id string, c
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/scans/{id}/laboratory-result (the `EnterLaboratoryResult` operationId).
-func (c *Client) EnterLaboratoryResult(ctx context.Context, id string, body EnterLaboratoryResultJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewEnterLaboratoryResultRequest(c.Server, id, body)
+func (c *Client) EnterLaboratoryResult(ctx context.Context, id string, params *EnterLaboratoryResultParams, body EnterLaboratoryResultJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEnterLaboratoryResultRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4898,8 +5001,8 @@ func (c *Client) CreateSeizure(ctx context.Context, params *CreateSeizureParams,
 // Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/seizures/{id} (the `GetSeizure` operationId).
-func (c *Client) GetSeizure(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetSeizureRequest(c.Server, id)
+func (c *Client) GetSeizure(ctx context.Context, id string, params *GetSeizureParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSeizureRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5054,11 +5157,13 @@ func (c *Client) ListTokens(ctx context.Context, reqEditors ...RequestEditorFn) 
 
 // CreateTokenWithBody Make an access token for a program
 //
+// The secret is shown once and is not kept: a request that is repeated with its Idempotency-Key makes nothing, and is answered 409.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/tokens (the `CreateToken` operationId).
-func (c *Client) CreateTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateTokenRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateTokenWithBody(ctx context.Context, params *CreateTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateTokenRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5071,11 +5176,13 @@ func (c *Client) CreateTokenWithBody(ctx context.Context, contentType string, bo
 
 // CreateToken Make an access token for a program
 //
+// The secret is shown once and is not kept: a request that is repeated with its Idempotency-Key makes nothing, and is answered 409.
+//
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/tokens (the `CreateToken` operationId).
-func (c *Client) CreateToken(ctx context.Context, body CreateTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateTokenRequest(c.Server, body)
+func (c *Client) CreateToken(ctx context.Context, params *CreateTokenParams, body CreateTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateTokenRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5173,18 +5280,18 @@ func NewAgenciesRequest(server string) (*http.Request, error) {
 }
 
 // NewAddAgencyRequest calls the generic AddAgency builder with application/json body
-func NewAddAgencyRequest(server string, id string, body AddAgencyJSONRequestBody) (*http.Request, error) {
+func NewAddAgencyRequest(server string, id string, params *AddAgencyParams, body AddAgencyJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewAddAgencyRequestWithBody(server, id, "application/json", bodyReader)
+	return NewAddAgencyRequestWithBody(server, id, params, "application/json", bodyReader)
 }
 
 // NewAddAgencyRequestWithBody constructs an http.Request for the AddAgency method, with any body, and a specified content type
-func NewAddAgencyRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+func NewAddAgencyRequestWithBody(server string, id string, params *AddAgencyParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -5215,6 +5322,21 @@ func NewAddAgencyRequestWithBody(server string, id string, contentType string, b
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -5333,18 +5455,18 @@ func NewPeopleRequest(server string, params *PeopleParams) (*http.Request, error
 }
 
 // NewAddPersonRequest calls the generic AddPerson builder with application/json body
-func NewAddPersonRequest(server string, body AddPersonJSONRequestBody) (*http.Request, error) {
+func NewAddPersonRequest(server string, params *AddPersonParams, body AddPersonJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewAddPersonRequestWithBody(server, "application/json", bodyReader)
+	return NewAddPersonRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewAddPersonRequestWithBody constructs an http.Request for the AddPerson method, with any body, and a specified content type
-func NewAddPersonRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewAddPersonRequestWithBody(server string, params *AddPersonParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5369,22 +5491,86 @@ func NewAddPersonRequestWithBody(server string, contentType string, body io.Read
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewPersonRequest constructs an http.Request for the Person method
+func NewPersonRequest(server string, name string, params *PersonParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/people/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewChangePersonRequest calls the generic ChangePerson builder with application/json body
-func NewChangePersonRequest(server string, name string, body ChangePersonJSONRequestBody) (*http.Request, error) {
+func NewChangePersonRequest(server string, name string, params *ChangePersonParams, body ChangePersonJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewChangePersonRequestWithBody(server, name, "application/json", bodyReader)
+	return NewChangePersonRequestWithBody(server, name, params, "application/json", bodyReader)
 }
 
 // NewChangePersonRequestWithBody constructs an http.Request for the ChangePerson method, with any body, and a specified content type
-func NewChangePersonRequestWithBody(server string, name string, contentType string, body io.Reader) (*http.Request, error) {
+func NewChangePersonRequestWithBody(server string, name string, params *ChangePersonParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -5415,6 +5601,21 @@ func NewChangePersonRequestWithBody(server string, name string, contentType stri
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -5554,18 +5755,18 @@ func NewSharesRequest(server string, params *SharesParams) (*http.Request, error
 }
 
 // NewAddShareRequest calls the generic AddShare builder with application/json body
-func NewAddShareRequest(server string, body AddShareJSONRequestBody) (*http.Request, error) {
+func NewAddShareRequest(server string, params *AddShareParams, body AddShareJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewAddShareRequestWithBody(server, "application/json", bodyReader)
+	return NewAddShareRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewAddShareRequestWithBody constructs an http.Request for the AddShare method, with any body, and a specified content type
-func NewAddShareRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewAddShareRequestWithBody(server string, params *AddShareParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5589,6 +5790,21 @@ func NewAddShareRequestWithBody(server string, contentType string, body io.Reade
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -5794,18 +6010,18 @@ func NewBatchesRequest(server string, params *BatchesParams) (*http.Request, err
 }
 
 // NewCreateBatchRequest calls the generic CreateBatch builder with application/json body
-func NewCreateBatchRequest(server string, body CreateBatchJSONRequestBody) (*http.Request, error) {
+func NewCreateBatchRequest(server string, params *CreateBatchParams, body CreateBatchJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateBatchRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateBatchRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateBatchRequestWithBody constructs an http.Request for the CreateBatch method, with any body, and a specified content type
-func NewCreateBatchRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateBatchRequestWithBody(server string, params *CreateBatchParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5829,6 +6045,21 @@ func NewCreateBatchRequestWithBody(server string, contentType string, body io.Re
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -6817,7 +7048,7 @@ func NewListExhibitsRequest(server string, params *ListExhibitsParams) (*http.Re
 }
 
 // NewGetExhibitRequest constructs an http.Request for the GetExhibit method
-func NewGetExhibitRequest(server string, id string) (*http.Request, error) {
+func NewGetExhibitRequest(server string, id string, params *GetExhibitParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -6845,6 +7076,21 @@ func NewGetExhibitRequest(server string, id string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -10560,6 +10806,21 @@ func NewScanAmendmentsRequest(server string, id string, params *ScanAmendmentsPa
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
@@ -10711,18 +10972,18 @@ func NewGetEvidenceRequest(server string, id string, params *GetEvidenceParams) 
 }
 
 // NewSetHoldRequest calls the generic SetHold builder with application/json body
-func NewSetHoldRequest(server string, id string, body SetHoldJSONRequestBody) (*http.Request, error) {
+func NewSetHoldRequest(server string, id string, params *SetHoldParams, body SetHoldJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewSetHoldRequestWithBody(server, id, "application/json", bodyReader)
+	return NewSetHoldRequestWithBody(server, id, params, "application/json", bodyReader)
 }
 
 // NewSetHoldRequestWithBody constructs an http.Request for the SetHold method, with any body, and a specified content type
-func NewSetHoldRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+func NewSetHoldRequestWithBody(server string, id string, params *SetHoldParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -10754,22 +11015,37 @@ func NewSetHoldRequestWithBody(server string, id string, contentType string, bod
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewReleaseHoldRequest calls the generic ReleaseHold builder with application/json body
-func NewReleaseHoldRequest(server string, id string, body ReleaseHoldJSONRequestBody) (*http.Request, error) {
+func NewReleaseHoldRequest(server string, id string, params *ReleaseHoldParams, body ReleaseHoldJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewReleaseHoldRequestWithBody(server, id, "application/json", bodyReader)
+	return NewReleaseHoldRequestWithBody(server, id, params, "application/json", bodyReader)
 }
 
 // NewReleaseHoldRequestWithBody constructs an http.Request for the ReleaseHold method, with any body, and a specified content type
-func NewReleaseHoldRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+func NewReleaseHoldRequestWithBody(server string, id string, params *ReleaseHoldParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -10801,22 +11077,37 @@ func NewReleaseHoldRequestWithBody(server string, id string, contentType string,
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewEnterLaboratoryResultRequest calls the generic EnterLaboratoryResult builder with application/json body
-func NewEnterLaboratoryResultRequest(server string, id string, body EnterLaboratoryResultJSONRequestBody) (*http.Request, error) {
+func NewEnterLaboratoryResultRequest(server string, id string, params *EnterLaboratoryResultParams, body EnterLaboratoryResultJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewEnterLaboratoryResultRequestWithBody(server, id, "application/json", bodyReader)
+	return NewEnterLaboratoryResultRequestWithBody(server, id, params, "application/json", bodyReader)
 }
 
 // NewEnterLaboratoryResultRequestWithBody constructs an http.Request for the EnterLaboratoryResult method, with any body, and a specified content type
-func NewEnterLaboratoryResultRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+func NewEnterLaboratoryResultRequestWithBody(server string, id string, params *EnterLaboratoryResultParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -10847,6 +11138,21 @@ func NewEnterLaboratoryResultRequestWithBody(server string, id string, contentTy
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -11617,7 +11923,7 @@ func NewCreateSeizureRequestWithBody(server string, params *CreateSeizureParams,
 }
 
 // NewGetSeizureRequest constructs an http.Request for the GetSeizure method
-func NewGetSeizureRequest(server string, id string) (*http.Request, error) {
+func NewGetSeizureRequest(server string, id string, params *GetSeizureParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -11645,6 +11951,21 @@ func NewGetSeizureRequest(server string, id string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -12252,18 +12573,18 @@ func NewListTokensRequest(server string) (*http.Request, error) {
 }
 
 // NewCreateTokenRequest calls the generic CreateToken builder with application/json body
-func NewCreateTokenRequest(server string, body CreateTokenJSONRequestBody) (*http.Request, error) {
+func NewCreateTokenRequest(server string, params *CreateTokenParams, body CreateTokenJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateTokenRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateTokenRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateTokenRequestWithBody constructs an http.Request for the CreateToken method, with any body, and a specified content type
-func NewCreateTokenRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateTokenRequestWithBody(server string, params *CreateTokenParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -12287,6 +12608,21 @@ func NewCreateTokenRequestWithBody(server string, contentType string, body io.Re
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -12385,8 +12721,8 @@ func (o Operations) Agencies(ctx context.Context) (AgenciesBody, error) {
 }
 
 // AddAgency: Add an agency.
-func (o Operations) AddAgency(ctx context.Context, id string, body AddAgencyJSONRequestBody) error {
-	rsp, err := o.Client.AddAgency(ctx, id, body)
+func (o Operations) AddAgency(ctx context.Context, id string, params *AddAgencyParams, body AddAgencyJSONRequestBody) error {
+	rsp, err := o.Client.AddAgency(ctx, id, params, body)
 	return nothing(rsp, err)
 }
 
@@ -12403,14 +12739,20 @@ func (o Operations) People(ctx context.Context, params *PeopleParams) (PeopleBod
 }
 
 // AddPerson: Add an account, and a code that opens it once, within 15 minutes.
-func (o Operations) AddPerson(ctx context.Context, body AddPersonJSONRequestBody) (InvitedBody, error) {
-	rsp, err := o.Client.AddPerson(ctx, body)
+func (o Operations) AddPerson(ctx context.Context, params *AddPersonParams, body AddPersonJSONRequestBody) (InvitedBody, error) {
+	rsp, err := o.Client.AddPerson(ctx, params, body)
 	return answer[InvitedBody](rsp, err)
 }
 
+// Person: One account.
+func (o Operations) Person(ctx context.Context, name string, params *PersonParams) (Person, error) {
+	rsp, err := o.Client.Person(ctx, name, params)
+	return answer[Person](rsp, err)
+}
+
 // ChangePerson: Change role, agency or clearance of an account, lock or unlock it.
-func (o Operations) ChangePerson(ctx context.Context, name string, body ChangePersonJSONRequestBody) (Person, error) {
-	rsp, err := o.Client.ChangePerson(ctx, name, body)
+func (o Operations) ChangePerson(ctx context.Context, name string, params *ChangePersonParams, body ChangePersonJSONRequestBody) (Person, error) {
+	rsp, err := o.Client.ChangePerson(ctx, name, params, body)
 	return answer[Person](rsp, err)
 }
 
@@ -12433,8 +12775,8 @@ func (o Operations) Shares(ctx context.Context, params *SharesParams) (SharesBod
 }
 
 // AddShare: Let another agency see records, or only counts.
-func (o Operations) AddShare(ctx context.Context, body AddShareJSONRequestBody) (Share, error) {
-	rsp, err := o.Client.AddShare(ctx, body)
+func (o Operations) AddShare(ctx context.Context, params *AddShareParams, body AddShareJSONRequestBody) (Share, error) {
+	rsp, err := o.Client.AddShare(ctx, params, body)
 	return answer[Share](rsp, err)
 }
 
@@ -12463,8 +12805,8 @@ func (o Operations) Batches(ctx context.Context, params *BatchesParams) (Batches
 }
 
 // CreateBatch: Begin a batch: files that are handed in together.
-func (o Operations) CreateBatch(ctx context.Context, body CreateBatchJSONRequestBody) (Batch, error) {
-	rsp, err := o.Client.CreateBatch(ctx, body)
+func (o Operations) CreateBatch(ctx context.Context, params *CreateBatchParams, body CreateBatchJSONRequestBody) (Batch, error) {
+	rsp, err := o.Client.CreateBatch(ctx, params, body)
 	return answer[Batch](rsp, err)
 }
 
@@ -12535,8 +12877,8 @@ func (o Operations) ListExhibits(ctx context.Context, params *ListExhibitsParams
 }
 
 // GetExhibit: One exhibit as it is now.
-func (o Operations) GetExhibit(ctx context.Context, id string) (Exhibit, error) {
-	rsp, err := o.Client.GetExhibit(ctx, id)
+func (o Operations) GetExhibit(ctx context.Context, id string, params *GetExhibitParams) (Exhibit, error) {
+	rsp, err := o.Client.GetExhibit(ctx, id, params)
 	return answer[Exhibit](rsp, err)
 }
 
@@ -12817,9 +13159,9 @@ func (o Operations) GetScan(ctx context.Context, id string, params *GetScanParam
 }
 
 // ScanAmendments: The circumstances of a scan, as they were and are.
-func (o Operations) ScanAmendments(ctx context.Context, id string, params *ScanAmendmentsParams) (ScanVersionsBody, error) {
+func (o Operations) ScanAmendments(ctx context.Context, id string, params *ScanAmendmentsParams) (ScanVersions, error) {
 	rsp, err := o.Client.ScanAmendments(ctx, id, params)
-	return answer[ScanVersionsBody](rsp, err)
+	return answer[ScanVersions](rsp, err)
 }
 
 // AmendScan: Amend the circumstances of a scan.
@@ -12829,20 +13171,20 @@ func (o Operations) AmendScan(ctx context.Context, id string, params *AmendScanP
 }
 
 // SetHold: Keep a scan from being erased.
-func (o Operations) SetHold(ctx context.Context, id string, body SetHoldJSONRequestBody) (Hold, error) {
-	rsp, err := o.Client.SetHold(ctx, id, body)
+func (o Operations) SetHold(ctx context.Context, id string, params *SetHoldParams, body SetHoldJSONRequestBody) (Hold, error) {
+	rsp, err := o.Client.SetHold(ctx, id, params, body)
 	return answer[Hold](rsp, err)
 }
 
 // ReleaseHold: Let a scan be erased again when its time comes.
-func (o Operations) ReleaseHold(ctx context.Context, id string, body ReleaseHoldJSONRequestBody) error {
-	rsp, err := o.Client.ReleaseHold(ctx, id, body)
+func (o Operations) ReleaseHold(ctx context.Context, id string, params *ReleaseHoldParams, body ReleaseHoldJSONRequestBody) error {
+	rsp, err := o.Client.ReleaseHold(ctx, id, params, body)
 	return nothing(rsp, err)
 }
 
 // EnterLaboratoryResult: Enter what a laboratory found in the sample of a scan.
-func (o Operations) EnterLaboratoryResult(ctx context.Context, id string, body EnterLaboratoryResultJSONRequestBody) (LaboratoryResult, error) {
-	rsp, err := o.Client.EnterLaboratoryResult(ctx, id, body)
+func (o Operations) EnterLaboratoryResult(ctx context.Context, id string, params *EnterLaboratoryResultParams, body EnterLaboratoryResultJSONRequestBody) (LaboratoryResult, error) {
+	rsp, err := o.Client.EnterLaboratoryResult(ctx, id, params, body)
 	return answer[LaboratoryResult](rsp, err)
 }
 
@@ -12895,8 +13237,8 @@ func (o Operations) CreateSeizure(ctx context.Context, params *CreateSeizurePara
 }
 
 // GetSeizure: One seizure as it is now.
-func (o Operations) GetSeizure(ctx context.Context, id string) (Seizure, error) {
-	rsp, err := o.Client.GetSeizure(ctx, id)
+func (o Operations) GetSeizure(ctx context.Context, id string, params *GetSeizureParams) (Seizure, error) {
+	rsp, err := o.Client.GetSeizure(ctx, id, params)
 	return answer[Seizure](rsp, err)
 }
 
@@ -12937,8 +13279,8 @@ func (o Operations) ListTokens(ctx context.Context) (ListBody, error) {
 }
 
 // CreateToken: Make an access token for a program.
-func (o Operations) CreateToken(ctx context.Context, body CreateTokenJSONRequestBody) (CreatedBody, error) {
-	rsp, err := o.Client.CreateToken(ctx, body)
+func (o Operations) CreateToken(ctx context.Context, params *CreateTokenParams, body CreateTokenJSONRequestBody) (CreatedBody, error) {
+	rsp, err := o.Client.CreateToken(ctx, params, body)
 	return answer[CreatedBody](rsp, err)
 }
 
