@@ -130,6 +130,7 @@ var asks = map[string]ask{
 	"PUT /v1/admin/agencies/{id}":                            {path: "/v1/admin/agencies/none", body: `{"name":"N"}`, also: []int{404}},
 	"GET /v1/admin/people":                                   {},
 	"POST /v1/admin/people":                                  {body: `{"name":"x","role":"none"}`, also: []int{422}},
+	"GET /v1/admin/people/{name}":                            {path: "/v1/admin/people/nobody", also: []int{404}},
 	"PATCH /v1/admin/people/{name}":                          {path: "/v1/admin/people/nobody", body: `{"locked":true}`, also: []int{404}},
 	"POST /v1/admin/people/{name}/end-sessions":              {path: "/v1/admin/people/nobody/end-sessions", also: []int{404}},
 	"POST /v1/admin/people/{name}/revoke-tokens":             {path: "/v1/admin/people/nobody/revoke-tokens", also: []int{404}},

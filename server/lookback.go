@@ -205,13 +205,13 @@ func (s *Server) ReadAlert(ctx context.Context, id, by string) error {
 	return s.store.ReadAlert(ctx, id, by, s.cfg.Clock())
 }
 
-// Similar are up to limit stored scans that agree with a stored scan by a correlation of at least least.
-func (s *Server) Similar(ctx context.Context, id string, least float64, limit int) ([]lookback.Similar, error) {
+// Similar are up to limit stored scans that agree with a stored scan by a correlation of at least least, after the cursor ("" starts).
+func (s *Server) Similar(ctx context.Context, id string, least float64, cursor string, limit int) (found []lookback.Similar, next string, err error) {
 	sp, err := s.store.Spectrum(ctx, id)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return s.looker.Like(ctx, id, sp, least, limit)
+	return s.looker.LikePage(ctx, id, sp, least, cursor, limit)
 }
 
 // lookForLearnt looks through the past with the references that laboratory results have taught and that it was not looked

@@ -128,7 +128,7 @@ func TestWhatAServerRefusesIsSaidAndRepeatedOnlyWhereThatIsRight(t *testing.T) {
 	const problem, json = "application/problem+json", "application/json"
 	get := func(c *client.Client) error { _, err := c.Me(t.Context()); return err }
 	enter := func(c *client.Client) error {
-		_, err := c.EnterLaboratoryResult(t.Context(), "8d1f5c1e-0f63-4c41-9d6b-8a4b5c9f0f11", rest.ResultInput{})
+		_, err := c.EnterLaboratoryResult(t.Context(), "8d1f5c1e-0f63-4c41-9d6b-8a4b5c9f0f11", nil, rest.ResultInput{})
 		return err
 	}
 	for name, tc := range map[string]struct {

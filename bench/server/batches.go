@@ -94,8 +94,8 @@ func (b *bench) try(ctx context.Context, t trial, name, folder string) (*outcome
 	}
 	h := &handing{b: b, s: s, args: []string{"batch", folder, "--server", s.URL, "--out", filepath.Join(b.work, name+".csv")}}
 	defer h.end()
-	for range t.workers {
-		w, err := s.Beside("worker")
+	for i := range t.workers {
+		w, err := s.Beside("worker", b.workerFolder(name, i))
 		if err != nil {
 			return nil, err
 		}

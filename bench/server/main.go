@@ -171,8 +171,8 @@ func (b *bench) load(ctx context.Context, run load, watch bool, folder string, f
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Process.End()) }()
-	for range run.workers {
-		w, err := s.Beside("worker", run.flags...)
+	for i := range run.workers {
+		w, err := s.Beside("worker", b.workerFolder(folder, i), run.flags...)
 		if err != nil {
 			return nil, err
 		}
@@ -194,4 +194,9 @@ func (b *bench) library(ctx context.Context, path string) error {
 		return err
 	}
 	return dataset.FillLibrary(ctx, path, of, b.large, rand.New(rand.NewPCG(3, 0)))
+}
+
+// workerFolder is that of a worker beside the server with that name.
+func (b *bench) workerFolder(server string, worker int) string {
+	return filepath.Join(b.work, fmt.Sprintf("%s worker %d", server, worker))
 }

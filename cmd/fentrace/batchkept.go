@@ -51,7 +51,7 @@ func (c *batchCommand) keptBatch(env *environment) (keptBatch, error) {
 	if more := len(k.Paths) - 1; more > 0 {
 		name = fmt.Sprintf("%s and %d more", name, more)
 	}
-	begun, err := env.remote.CreateBatch(env.ctx, rest.CreateBatchRequest{Name: name})
+	begun, err := env.remote.CreateBatch(env.ctx, nil, rest.CreateBatchRequest{Name: name})
 	if err != nil {
 		return k, err
 	}

@@ -7,9 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/google/uuid"
-
 	"fentrace/server"
+	"fentrace/server/evidence"
 	"fentrace/server/store"
 	"fentrace/spectra/durable"
 )
@@ -19,10 +18,11 @@ type exportCommands struct {
 }
 
 type exportEvidenceCommand struct {
-	Scans     []string `arg:"" name:"scan-id" help:"Ids of stored scans; the pages show the id of a scan in their address."`
+	Scans     []string `arg:"" name:"scan-id" help:"Ids of stored scans; the pages show the id of a scan in their address, 'fentrace scans list' lists them."`
 	Out       string   `placeholder:"FILE.zip" help:"File to write; by default named after the scan, in this folder."`
 	Recipient string   `placeholder:"WHO" help:"Who is given it; kept on record."`
 	Reason    string   `placeholder:"WHY" help:"Why; kept on record."`
+	Key       string   `placeholder:"KEYFILE" help:"With --server: public key of its log, obtained from whoever runs it; by default the one it gives."`
 	dataFlags
 	libraryFlags
 }
@@ -35,23 +35,75 @@ qualified person. 'fentrace verify' checks such a file without a server. What is
 
 That it was exported, for whom and why, is noted in the log and listed by the server. A server may run on the same folder meanwhile.
 
-Example:
+With --server the server makes the pack. What comes is checked as 'fentrace verify' does before it is written: a pack in which something
+is wrong is not, and the command says what it is. --library is what the answers are computed again with.
+
+Examples:
 
     fentrace export evidence 8d1f5c1e-... --data ~/fentrace-data \
-        --recipient "District attorney, 2nd district" --reason "case 26-117"`
+        --recipient "District attorney, 2nd district" --reason "case 26-117"
+    fentrace export evidence 8d1f5c1e-... --server https://fentrace.example.org --out pack.zip`
 }
 
 func (c *exportEvidenceCommand) Run(env *environment) (err error) {
-	for _, id := range c.Scans {
-		if uuid.Validate(id) != nil {
-			return usagef("%s is no id of a scan", id)
+	for i, text := range c.Scans {
+		if c.Scans[i], err = scanID(text); err != nil {
+			return err
 		}
+	}
+	if err := c.free(); err != nil {
+		return err
+	}
+	if env.remote != nil {
+		return c.remote(env)
+	}
+	if c.Key != "" {
+		return usagef("--key is for a server: name it with --server")
+	}
+	return c.local(env)
+}
+
+// free refuses, before anything is asked for and noted, a name that is taken.
+func (c *exportEvidenceCommand) free() error {
+	taken := func(path string) bool {
+		_, err := os.Lstat(path)
+		return !errors.Is(err, fs.ErrNotExist)
 	}
 	if c.Out != "" {
-		if _, err := os.Lstat(c.Out); !errors.Is(err, fs.ErrNotExist) {
+		if taken(c.Out) {
 			return usagef("--out %s: it exists already and is not overwritten", c.Out)
 		}
+		return nil
 	}
+	for _, simulated := range []bool{false, true} {
+		if name := c.name(simulated); taken(name) {
+			return usagef("%s exists already and is not overwritten; name another file with --out", name)
+		}
+	}
+	return nil
+}
+
+// name is what the pack is called when it is not said.
+func (c *exportEvidenceCommand) name(simulated bool) string {
+	if c.Out != "" {
+		return c.Out
+	}
+	scans := make([]store.Scan, len(c.Scans))
+	for i, id := range c.Scans {
+		scans[i] = store.Scan{ID: id, Simulated: simulated}
+	}
+	return evidence.Name(scans)
+}
+
+// written says what was, and how it is checked elsewhere.
+func (c *exportEvidenceCommand) written(env *environment, path, key string) error {
+	_, err := fmt.Fprintf(env.stdout, "%s in %s\nThe key to check it with, to be handed over by another way (fentrace verify --key):\n%s\n",
+		counted(len(c.Scans), "scan", "scans"), plain(path), key)
+	return err
+}
+
+// local makes the pack from the database of this machine.
+func (c *exportEvidenceCommand) local(env *environment) (err error) {
 	s, err := c.server(env)
 	if err != nil {
 		return err
@@ -63,16 +115,11 @@ func (c *exportEvidenceCommand) Run(env *environment) (err error) {
 	}
 	if c.Out == "" {
 		c.Out = name
-		if _, err := os.Lstat(c.Out); !errors.Is(err, fs.ErrNotExist) {
-			return usagef("%s exists already and is not overwritten; name another file with --out", c.Out)
-		}
 	}
 	if err := durable.WriteAs(c.Out, 0o600, durable.Bytes(pack)); err != nil {
 		return fmt.Errorf("write %s: %w", c.Out, err)
 	}
-	_, err = fmt.Fprintf(env.stdout, "%s in %s\nThe key to check it with, to be handed over by another way (fentrace verify --key):\n%s\n",
-		counted(len(c.Scans), "scan", "scans"), plain(c.Out), s.LogKey())
-	return err
+	return c.written(env, c.Out, s.LogKey())
 }
 
 // server is one that does not listen, on a folder that has a database.

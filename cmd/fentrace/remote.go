@@ -27,7 +27,7 @@ type remoteFlags struct {
 
 // remoteCommands are those that --server makes sense for.
 var remoteCommands = []string{"identify", "batch", "show", "convert", "scan", "library list", "library show", "library validate",
-	"rescreen", "queue", "send", "doctor", "scans list", "scans get", "result"}
+	"rescreen", "queue", "send", "doctor", "scans list", "scans get", "result", "export evidence"}
 
 // onlyRemote are those of them that need a server.
 var onlyRemote = []string{"scans list", "scans get", "result"}
@@ -35,7 +35,7 @@ var onlyRemote = []string{"scans list", "scans get", "result"}
 // localCommands are those that only make sense on this machine.
 var localCommands = []string{"interferogram", "calibrate axis", "calibrate intensity", "calibrate check", "calibrate apply", "calibrate show",
 	"library import", "library learn", "library export", "library verify", "device list", "device info", "device emulate", "laser off",
-	"serve", "worker", "backup", "restore", "export evidence", "verify", "purge", "key new", "key list", "key rotate", "demo", "version"}
+	"serve", "worker", "backup", "restore", "verify", "purge", "key new", "key list", "key rotate", "demo", "version"}
 
 // connect prepares the client when the command is for a server. Nothing is asked yet. A server from the environment or a settings file
 // is a default that commands of this machine do not heed.

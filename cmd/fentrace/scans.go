@@ -264,7 +264,7 @@ func (c *resultCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	r, err := env.remote.EnterLaboratoryResult(env.ctx, id, api.ResultInput{Result: c.Result, Substances: c.Substance, Pure: c.Pure, AllowUnknown: c.AllowUnknown,
+	r, err := env.remote.EnterLaboratoryResult(env.ctx, id, nil, api.ResultInput{Result: c.Result, Substances: c.Substance, Pure: c.Pure, AllowUnknown: c.AllowUnknown,
 		Technique: c.Technique, Laboratory: c.Laboratory, Note: c.Note})
 	if err != nil {
 		return err

@@ -137,7 +137,7 @@ func indexOf(t *testing.T, dir string) map[string]string {
 // batch hands in files and waits until they are answered.
 func (f *fleet) batch(from, n int) {
 	f.t.Helper()
-	b, err := f.client.CreateBatch(f.t.Context(), rest.CreateBatchRequest{Name: fmt.Sprint("batch ", from)})
+	b, err := f.client.CreateBatch(f.t.Context(), nil, rest.CreateBatchRequest{Name: fmt.Sprint("batch ", from)})
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -41,7 +42,10 @@ type personChange struct {
 	Locked    *bool      `json:"locked,omitempty"`
 }
 
-type personOutput struct{ Body store.Person }
+// personOutput is an account with its tag; before the point of that only what can be changed counts.
+func personOutput(p store.Person) *record[store.Person] {
+	return &record[store.Person]{etagOf(p.State(), p), p}
+}
 
 func (a *API) registerAdmin() {
 	a.registerAgencies()
@@ -52,7 +56,7 @@ func (a *API) registerAdmin() {
 func (a *API) registerAgencies() {
 	type agencies struct {
 		Body struct {
-			Agencies []store.Agency `json:"agencies" doc:"by name"`
+			Agencies []store.Agency `json:"agencies" doc:"by name; a server has up to 1000"`
 		}
 	}
 	register(a, huma.Operation{OperationID: "agencies", Extensions: needs(auth.PeopleManage), Method: http.MethodGet, Path: "/v1/admin/agencies", Summary: "All agencies"},
@@ -62,22 +66,28 @@ func (a *API) registerAgencies() {
 			out.Body.Agencies, err = a.store.Agencies(ctx)
 			return out, err
 		})
+	type agencyWords struct {
+		Name    string `json:"name" minLength:"1" maxLength:"200"`
+		Contact string `json:"contact,omitempty" maxLength:"200" doc:"whom another agency may ask"`
+	}
 	type input struct {
 		ID   string `path:"id" maxLength:"40"`
-		Body struct {
-			Name    string `json:"name" minLength:"1" maxLength:"200"`
-			Contact string `json:"contact,omitempty" maxLength:"200" doc:"whom another agency may ask"`
-		}
+		Body agencyWords
 	}
-	put := func(change bool) func(context.Context, *input) (*struct{}, error) {
-		return func(ctx context.Context, in *input) (*struct{}, error) {
-			return nil, a.store.PutAgency(ctx, store.Agency{ID: in.ID, Name: strings.TrimSpace(in.Body.Name), Contact: strings.TrimSpace(in.Body.Contact)}, change, a.auth.Now())
-		}
+	type newInput struct {
+		KeyHeader
+		ID   string `path:"id" maxLength:"40"`
+		Body agencyWords
+	}
+	put := func(ctx context.Context, id string, b agencyWords, change bool) (*struct{}, error) {
+		return nil, a.store.PutAgency(ctx, store.Agency{ID: id, Name: strings.TrimSpace(b.Name), Contact: strings.TrimSpace(b.Contact)}, change, a.auth.Now())
 	}
 	register(a, huma.Operation{OperationID: "add-agency", Extensions: needs(auth.AgenciesManage), Method: http.MethodPost, Path: "/v1/admin/agencies/{id}", DefaultStatus: http.StatusNoContent,
-		Summary: "Add an agency", Errors: []int{http.StatusConflict, http.StatusUnprocessableEntity}}, put(false))
+		Summary: "Add an agency", Errors: []int{http.StatusConflict, http.StatusUnprocessableEntity}},
+		func(ctx context.Context, in *newInput) (*struct{}, error) { return put(ctx, in.ID, in.Body, false) })
 	register(a, huma.Operation{OperationID: "change-agency", Extensions: needs(auth.AgenciesManage), Method: http.MethodPut, Path: "/v1/admin/agencies/{id}", DefaultStatus: http.StatusNoContent,
-		Summary: "Give an agency another name or contact", Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity}}, put(true))
+		Summary: "Give an agency another name or contact", Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity}},
+		func(ctx context.Context, in *input) (*struct{}, error) { return put(ctx, in.ID, in.Body, true) })
 }
 
 func (a *API) registerPeople() {
@@ -85,17 +95,18 @@ func (a *API) registerPeople() {
 		Body struct {
 			People []store.Person `json:"people" doc:"by name; of your own agency, or of all for who looks after all"`
 			Roles  []string       `json:"roles" doc:"that you may give"`
+			PageEnd
 		}
 	}
-	register(a, huma.Operation{OperationID: "people", Extensions: needs(auth.PeopleManage), Method: http.MethodGet, Path: "/v1/admin/people", Summary: "People with their roles"},
-		func(ctx context.Context, _ *struct{}) (*people, error) {
+	register(a, huma.Operation{OperationID: "people", Extensions: needs(auth.PeopleManage), Method: http.MethodGet, Path: "/v1/admin/people", Summary: "People with their roles", Errors: []int{http.StatusUnprocessableEntity}},
+		func(ctx context.Context, in *PageQuery) (*people, error) {
 			c, err := caller(ctx)
 			if err != nil {
 				return nil, err
 			}
 			out := &people{}
 			out.Body.Roles = mayGive(c)
-			out.Body.People, err = a.store.People(ctx, within(c))
+			out.Body.People, out.Body.NextCursor, err = a.store.PeoplePage(ctx, within(c), in.Cursor, in.Limit)
 			return out, err
 		})
 	type invited struct {
@@ -105,8 +116,11 @@ func (a *API) registerPeople() {
 		}
 	}
 	register(a, huma.Operation{OperationID: "add-person", Extensions: needs(auth.PeopleManage), Method: http.MethodPost, Path: "/v1/admin/people", DefaultStatus: http.StatusCreated,
-		Summary: "Add an account, and a code that opens it once, within 15 minutes", Errors: []int{http.StatusConflict, http.StatusNotFound, http.StatusUnprocessableEntity}},
-		func(ctx context.Context, in *struct{ Body personInput }) (*invited, error) {
+		Summary: "Add an account, and a code that opens it once, within 15 minutes", Description: secretOnce, Errors: []int{http.StatusConflict, http.StatusNotFound, http.StatusUnprocessableEntity}},
+		func(ctx context.Context, in *struct {
+			KeyHeader
+			Body personInput
+		}) (*invited, error) {
 			p, code, err := a.addPerson(ctx, in.Body)
 			out := &invited{}
 			out.Body.Person, out.Body.Code = p, code
@@ -114,17 +128,25 @@ func (a *API) registerPeople() {
 		})
 	about := func(id, method, path, summary string) huma.Operation {
 		return huma.Operation{OperationID: id, Extensions: needs(auth.PeopleManage), Method: method, Path: "/v1/admin/people/{name}" + path, Summary: summary,
-			Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity}}
+			Errors: []int{http.StatusNotFound, http.StatusPreconditionFailed, http.StatusUnprocessableEntity}}
 	}
 	register(a, about("change-person", http.MethodPatch, "", "Change role, agency or clearance of an account, lock or unlock it"),
 		func(ctx context.Context, in *struct {
 			PersonName
-			Body personChange
-		}) (*personOutput, error) {
-			return a.changePerson(ctx, in.name(), in.Body)
+			IfMatch string `header:"If-Match" maxLength:"60" doc:"ETag of the account as you have read it; when it was changed meanwhile the answer is 412 and nothing is stored"`
+			Body    personChange
+		}) (*record[store.Person], error) {
+			return a.changePerson(ctx, in.name(), in.IfMatch, in.Body)
 		})
-	end := func(do func(context.Context, string) error) func(context.Context, *PersonName) (*personOutput, error) {
-		return func(ctx context.Context, in *PersonName) (*personOutput, error) {
+	register(a, about("person", http.MethodGet, "", "One account"), func(ctx context.Context, in *struct {
+		PersonName
+		HeldHeader
+	}) (*record[store.Person], error) {
+		p, err := a.person(ctx, in.name())
+		return personOutput(p), err
+	})
+	end := func(do func(context.Context, string) error) func(context.Context, *PersonName) (*record[store.Person], error) {
+		return func(ctx context.Context, in *PersonName) (*record[store.Person], error) {
 			if _, err := a.person(ctx, in.name()); err != nil {
 				return nil, err
 			}
@@ -132,7 +154,7 @@ func (a *API) registerPeople() {
 				return nil, err
 			}
 			p, err := a.store.Person(ctx, in.name())
-			return &personOutput{p}, err
+			return personOutput(p), err
 		}
 	}
 	register(a, about("end-sessions", http.MethodPost, "/end-sessions", "Log an account out everywhere"), end(a.store.EndSessions))
@@ -206,7 +228,12 @@ func (a *API) addPerson(ctx context.Context, in personInput) (store.Person, stri
 	if err := checkRole(c, in.Role); err != nil {
 		return store.Person{}, "", err
 	}
-	if err := a.store.AddPerson(ctx, store.User{Name: in.Name, Role: in.Role, Agency: in.Agency, Clearance: in.Clearance}, a.auth.Now()); err != nil {
+	err = a.store.AddPerson(ctx, store.User{Name: in.Name, Role: in.Role, Agency: in.Agency, Clearance: in.Clearance}, a.auth.Now())
+	if errors.Is(err, store.ErrRepeated) {
+		return store.Person{}, "", huma.Error409Conflict("this request has added the account " + in.Name + " already; its log-in code was shown once and is not kept. " +
+			"`fentrace serve --new-login --user " + in.Name + "` on the machine of the server makes a new one")
+	}
+	if err != nil {
 		return store.Person{}, "", err
 	}
 	code, err := a.auth.NewCode(ctx, in.Name)
@@ -217,7 +244,7 @@ func (a *API) addPerson(ctx context.Context, in personInput) (store.Person, stri
 	return p, code, err
 }
 
-func (a *API) changePerson(ctx context.Context, name string, in personChange) (*personOutput, error) {
+func (a *API) changePerson(ctx context.Context, name, ifMatch string, in personChange) (*record[store.Person], error) {
 	c, err := caller(ctx)
 	if err != nil {
 		return nil, err
@@ -244,28 +271,33 @@ func (a *API) changePerson(ctx context.Context, name string, in personChange) (*
 			return nil, err
 		}
 	}
-	if err := a.store.ChangePerson(ctx, name, store.PersonChange(in), a.auth.Now()); err != nil {
+	change := store.PersonChange{Role: in.Role, Agency: in.Agency, Clearance: in.Clearance, Locked: in.Locked}
+	if ifMatch != "" && ifMatch != "*" {
+		change.Of = stateIn(ifMatch)
+	}
+	if err := a.store.ChangePerson(ctx, name, change, a.auth.Now()); err != nil {
 		return nil, err
 	}
 	p, err = a.store.Person(ctx, name)
-	return &personOutput{p}, err
+	return personOutput(p), err
 }
 
 func (a *API) registerShares() {
 	type shares struct {
 		Body struct {
 			Shares []store.Share `json:"shares" doc:"those that hold first, then the newest first"`
+			PageEnd
 		}
 	}
 	register(a, huma.Operation{OperationID: "shares", Extensions: needs(auth.SharesManage), Method: http.MethodGet, Path: "/v1/admin/shares",
-		Summary: "What agencies share, now and before"},
-		func(ctx context.Context, _ *struct{}) (*shares, error) {
+		Summary: "What agencies share, now and before", Errors: []int{http.StatusUnprocessableEntity}},
+		func(ctx context.Context, in *PageQuery) (*shares, error) {
 			c, err := caller(ctx)
 			if err != nil {
 				return nil, err
 			}
 			out := &shares{}
-			out.Body.Shares, err = a.store.Shares(ctx, within(c))
+			out.Body.Shares, out.Body.NextCursor, err = a.store.SharePage(ctx, within(c), in.Cursor, in.Limit)
 			return out, err
 		})
 	type share struct{ Body store.Share }
@@ -274,6 +306,7 @@ func (a *API) registerShares() {
 		Description: "Records marked AMBER+STRICT or RED never leave their agency. With aggregates the other agency is told counts in first-seen, and no record.",
 		Errors:      []int{http.StatusNotFound, http.StatusUnprocessableEntity}},
 		func(ctx context.Context, in *struct {
+			KeyHeader
 			Body struct {
 				From       string    `json:"from,omitempty" maxLength:"40" doc:"your own agency without it"`
 				To         string    `json:"to" maxLength:"40"`

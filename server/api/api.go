@@ -75,8 +75,9 @@ type Backend interface {
 	CancelRescreen(ctx context.Context, id string) error
 	// ReadAlert notes that by has read an alert. Errors: store.ErrNotFound.
 	ReadAlert(ctx context.Context, id, by string) error
-	// Similar are stored scans that agree with a stored scan, best first. Errors: store.ErrNotFound, search.ErrNotSearchable.
-	Similar(ctx context.Context, scanID string, least float64, limit int) ([]lookback.Similar, error)
+	// Similar is a page of the stored scans that agree with a stored scan, best first. Errors: store.ErrNotFound, store.ErrInvalid,
+	// search.ErrNotSearchable.
+	Similar(ctx context.Context, scanID string, least float64, cursor string, limit int) (found []lookback.Similar, next string, err error)
 	// NewBatch begins a batch; an empty level is the server's own. Errors: store.ErrInvalid.
 	NewBatch(ctx context.Context, name string, f store.Fields, level tlp.Level) (store.Batch, error)
 	// AddToBatch stores files in a batch and has them answered in the background; added is how many were not in it. Errors:
@@ -231,9 +232,16 @@ func register[I, O any](a *API, op huma.Operation, h func(context.Context, *I) (
 	a.permitted(&op)
 	note := a.audited(&op)
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
-		out, err := h(ctx, in)
+		ctx, err := once(ctx, op.OperationID, in)
+		var out *O
+		if err == nil {
+			out, err = h(ctx, in)
+		}
 		if err == nil {
 			err = note(ctx, out)
+		}
+		if err == nil {
+			err = notModified(in, out)
 		}
 		if err != nil {
 			return nil, a.problem(ctx, op.OperationID, err)

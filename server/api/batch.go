@@ -21,8 +21,7 @@ import (
 
 // What is listed at most.
 const (
-	maxBatches = 100
-	maxSums    = 10000
+	maxSums = 10000
 )
 
 // BatchKey is the name, among what a sender says of an upload in pieces, of the batch that it is for.
@@ -42,6 +41,7 @@ func (a *API) registerBatches() {
 			"(POST /v1/uploads/ with the metadata batch). A file that was acknowledged is on the disk; it is answered in the background.",
 		DefaultStatus: http.StatusCreated, Errors: []int{http.StatusUnprocessableEntity}},
 		func(ctx context.Context, in *struct {
+			KeyHeader
 			Body struct {
 				Name   string        `json:"name" minLength:"1" maxLength:"200"`
 				Fields *store.Fields `json:"fields,omitempty" doc:"circumstances of all its files"`
@@ -65,14 +65,15 @@ func (a *API) registerBatches() {
 	type batches struct {
 		Body struct {
 			Batches []store.Batch `json:"batches" doc:"newest first"`
+			PageEnd
 		}
 	}
 	register(a, huma.Operation{OperationID: "batches", Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: "/v1/batches", Summary: "Batches, and how far they are",
-		Description: "GET /v1/events tells whenever one of them has changed."},
-		func(ctx context.Context, _ *struct{}) (*batches, error) {
+		Description: "GET /v1/events tells whenever one of them has changed.", Errors: []int{http.StatusUnprocessableEntity}},
+		func(ctx context.Context, in *PageQuery) (*batches, error) {
 			out := &batches{}
 			var err error
-			out.Body.Batches, err = a.store.Batches(ctx, maxBatches, a.backend.Now())
+			out.Body.Batches, out.Body.NextCursor, err = a.store.BatchPage(ctx, in.Cursor, in.Limit, a.backend.Now())
 			return out, err
 		})
 	register(a, huma.Operation{OperationID: "batch", Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: "/v1/batches/{id}", Summary: "One batch, and how far it is", Errors: []int{http.StatusNotFound}},

@@ -49,6 +49,7 @@ type disseminationsOutput struct {
 
 type holdInput struct {
 	ScanID
+	KeyHeader
 	Body struct {
 		Reason string `json:"reason" minLength:"1" maxLength:"200"`
 	}

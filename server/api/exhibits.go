@@ -88,14 +88,14 @@ func (a *API) registerExhibits() {
 	about := func(id, path, summary string) huma.Operation {
 		return huma.Operation{OperationID: id, Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: exhibitPath + path, Summary: summary, Errors: []int{http.StatusNotFound}}
 	}
-	register(a, about("get-exhibit", "", "One exhibit as it is now"), func(ctx context.Context, in *ItemID) (*record[store.Exhibit], error) {
+	register(a, about("get-exhibit", "", "One exhibit as it is now"), func(ctx context.Context, in *heldID) (*record[store.Exhibit], error) {
 		x, err := a.store.Exhibit(ctx, in.ID)
-		return &record[store.Exhibit]{etag(x.Change), x}, err
+		return &record[store.Exhibit]{etagOf(strconv.Itoa(x.Version), x), x}, err
 	})
-	register(a, about("exhibit-versions", "/versions", "All versions of an exhibit"), func(ctx context.Context, in *ItemID) (*versionsOutput[store.Exhibit], error) {
+	register(a, about("exhibit-versions", "/versions", "All versions of an exhibit"), func(ctx context.Context, in *versionsInput) (*versionsOutput[store.Exhibit], error) {
 		out := &versionsOutput[store.Exhibit]{}
 		var err error
-		out.Body.Versions, err = a.store.ExhibitVersions(ctx, in.ID)
+		out.Body.Versions, out.Body.NextCursor, err = a.store.ExhibitVersionPage(ctx, in.ID, in.Cursor, in.Limit)
 		return out, err
 	})
 	type amendExhibit struct {

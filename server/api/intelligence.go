@@ -15,12 +15,18 @@ import (
 type firstSeenOutput struct {
 	Body struct {
 		By            string            `json:"by"`
-		Items         []intel.FirstSeen `json:"items" doc:"newest first"`
+		Items         []intel.FirstSeen `json:"items" maxItems:"10000" doc:"newest first"`
+		LeftOut       int               `json:"left_out" doc:"how many items more there are; ask for a shorter window, or one substance or class"`
 		Scans         int               `json:"scans" doc:"scans in the window in a named region: what the items are out of"`
 		WithoutRegion int               `json:"without_region" doc:"scans in the window that name no such region"`
-		Shared        []intel.Count     `json:"shared" doc:"what agencies count that share numbers with yours and no records; of whole months (UTC), whatever the window"`
+		Shared        []intel.Count     `json:"shared" maxItems:"10000" doc:"what agencies count that share numbers with yours and no records; of whole months (UTC), whatever the window"`
+		SharedLeftOut int               `json:"shared_left_out" doc:"how many more of these there are"`
 	}
 }
+
+// maxFirstSeen is how many items an answer holds. There are as many as substances times regions, and no cursor: all of them are counted
+// anew with every question.
+const maxFirstSeen = 10_000
 
 type geoJSONOutput struct {
 	ContentType string `header:"Content-Type"`
@@ -61,6 +67,7 @@ func (a *API) firstSeen(ctx context.Context, in *struct {
 	n := intel.FirstSeenIn(lookback.Occurrences(stored), intel.By(in.By), intel.Window{Substance: in.Substance, Class: in.Class, From: from, To: to})
 	out := &firstSeenOutput{}
 	out.Body.By, out.Body.Items = in.By, append([]intel.FirstSeen{}, n.Events...)
+	out.Body.Items, out.Body.LeftOut = upTo(out.Body.Items, maxFirstSeen)
 	out.Body.Scans, out.Body.WithoutRegion = n.Scans, n.WithoutRegion
 	window := intel.Window{Substance: in.Substance, Class: in.Class, From: from, To: to}.Months()
 	only, err := a.store.Counted(ctx, window.To)
@@ -68,12 +75,20 @@ func (a *API) firstSeen(ctx context.Context, in *struct {
 		return nil, err
 	}
 	out.Body.Shared = append([]intel.Count{}, intel.Counts(lookback.Occurrences(only), intel.By(in.By), window)...)
+	out.Body.Shared, out.Body.SharedLeftOut = upTo(out.Body.Shared, maxFirstSeen)
 	return out, nil
+}
+
+// upTo is up to limit items, and how many more there are.
+func upTo[T any](items []T, limit int) ([]T, int) {
+	n := min(len(items), limit)
+	return items[:n], len(items) - n
 }
 
 type pointsInput struct {
 	FilterQuery
-	Limit int `query:"limit" minimum:"1" maximum:"10000" default:"10000"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"10000" default:"10000"`
+	Cursor string `query:"cursor" maxLength:"200" doc:"next_cursor of the page before"`
 }
 
 func (a *API) geoJSON(ctx context.Context, in *pointsInput) (*geoJSONOutput, error) {
@@ -89,9 +104,11 @@ func (a *API) points(ctx context.Context, in *pointsInput, export bool) (*geoJSO
 	if err != nil {
 		return nil, err
 	}
-	points, matched, without, err := a.store.Points(ctx, f, export, in.Limit)
+	p, err := a.store.PointPage(ctx, f, export, in.Cursor, in.Limit)
 	if err != nil {
 		return nil, err
 	}
-	return &geoJSONOutput{ContentType: exchange.GeoJSONType, Body: exchange.GeoJSON(points, matched, without)}, nil
+	out := &geoJSONOutput{ContentType: exchange.GeoJSONType, Body: exchange.GeoJSON(p.Points, p.Matched, p.WithoutPlace)}
+	out.Body.NextCursor = p.Next
+	return out, nil
 }

@@ -28,6 +28,7 @@ type ResultInput struct {
 
 type resultInput struct {
 	ScanID
+	KeyHeader
 	Body ResultInput
 }
 

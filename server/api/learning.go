@@ -11,9 +11,6 @@ import (
 	"fentrace/server/store"
 )
 
-// maxChangedScans is how many scans one change lists.
-const maxChangedScans = 500
-
 // ProposedReference is a proposal with what the person who asks may do about it.
 type ProposedReference struct {
 	store.Proposal
@@ -174,6 +171,7 @@ func (a *API) registerChanges() {
 		Body struct {
 			store.LibraryChange
 			Scans []store.TruthAnswer `json:"scans" doc:"those whose answer is another, worst first"`
+			PageEnd
 		}
 	}
 	register(a, huma.Operation{OperationID: "library-change", Extensions: needs(auth.LibraryRead), Method: http.MethodGet, Path: "/v1/library/changes/{id}",
@@ -181,10 +179,16 @@ func (a *API) registerChanges() {
 		Description: "Every scan whose content a laboratory has stated is answered again and compared with the answer of the library before (the first time, " +
 			"with the one stored). Scans that are references themselves are left out: they would agree with themselves. Stored answers are not changed.",
 		Errors: []int{http.StatusNotFound}},
-		func(ctx context.Context, in *ItemID) (*change, error) {
+		func(ctx context.Context, in *struct {
+			ItemID
+			PageQuery
+		}) (*change, error) {
 			out := &change{}
 			var err error
-			out.Body.LibraryChange, out.Body.Scans, err = a.store.LibraryChange(ctx, in.ID, maxChangedScans)
+			if out.Body.LibraryChange, _, err = a.store.LibraryChange(ctx, in.ID, 0); err != nil {
+				return nil, err
+			}
+			out.Body.Scans, out.Body.NextCursor, err = a.store.ChangedScans(ctx, out.Body.LibraryChange, in.Cursor, in.Limit)
 			return out, err
 		})
 	register(a, huma.Operation{OperationID: "cancel-comparison", Extensions: needs(auth.ReferencesDecide), Method: http.MethodPost, Path: "/v1/library/changes/{id}/cancel",

@@ -135,8 +135,9 @@ func (a *API) registerTokens() {
 		}
 	}
 	register(a, huma.Operation{OperationID: "create-token", Extensions: needs(auth.Account), Method: http.MethodPost, Path: "/v1/tokens", DefaultStatus: http.StatusCreated,
-		Summary: "Make an access token for a program", Errors: []int{http.StatusConflict}},
+		Summary: "Make an access token for a program", Description: secretOnce, Errors: []int{http.StatusConflict}},
 		func(ctx context.Context, in *struct {
+			KeyHeader
 			Body struct {
 				Name  string `json:"name" minLength:"1" maxLength:"100"`
 				Scope string `json:"scope,omitempty" enum:"all,read,upload" default:"all" doc:"read: ask for anything, change nothing; upload: send scans only"`
@@ -157,7 +158,7 @@ func (a *API) registerTokens() {
 		})
 	type list struct {
 		Body struct {
-			Tokens []TokenInfo `json:"tokens"`
+			Tokens []TokenInfo `json:"tokens" maxItems:"50" doc:"oldest first; nobody holds more than 50"`
 		}
 	}
 	register(a, huma.Operation{OperationID: "list-tokens", Extensions: needs(auth.Account), Method: http.MethodGet, Path: "/v1/tokens", Summary: "Own access tokens"},

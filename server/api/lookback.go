@@ -29,18 +29,20 @@ func (a *API) registerLookBack() {
 	type similar struct {
 		Body struct {
 			Scans []lookback.Similar `json:"scans" doc:"best first"`
+			PageEnd
 		}
 	}
 	register(a, huma.Operation{OperationID: "similar-scans", Extensions: needs(auth.IntelligenceRead), Method: http.MethodGet, Path: "/v1/scans/{id}/similar", Summary: "Stored scans that look like this one",
 		Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity}},
 		func(ctx context.Context, in *struct {
 			ScanID
-			Least float64 `query:"least" minimum:"0.3" maximum:"1" default:"0.7" doc:"correlation"`
-			Limit int     `query:"limit" minimum:"1" maximum:"200" default:"20"`
+			Least  float64 `query:"least" minimum:"0.3" maximum:"1" default:"0.7" doc:"correlation"`
+			Limit  int     `query:"limit" minimum:"1" maximum:"200" default:"20"`
+			Cursor string  `query:"cursor" maxLength:"200" doc:"next_cursor of the page before"`
 		}) (*similar, error) {
 			out := &similar{}
 			var err error
-			out.Body.Scans, err = a.backend.Similar(ctx, in.ID, in.Least, in.Limit)
+			out.Body.Scans, out.Body.NextCursor, err = a.backend.Similar(ctx, in.ID, in.Least, in.Cursor, in.Limit)
 			return out, err
 		})
 }

@@ -61,6 +61,7 @@ var statuses = []struct {
 	{store.ErrInvalid, http.StatusUnprocessableEntity},
 	{store.ErrExists, http.StatusConflict},
 	{store.ErrKeyUsed, http.StatusUnprocessableEntity},
+	{store.ErrRepeated, http.StatusConflict},
 	{store.ErrClosed, http.StatusConflict},
 	{store.ErrNotNow, http.StatusConflict},
 	{store.ErrElsewhere, http.StatusForbidden},

@@ -3,7 +3,9 @@ package api
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/csv"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -140,7 +142,7 @@ func cellTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // AmendInput is what every amendment says beside its fields.
 type AmendInput struct {
-	IfMatch string `header:"If-Match" maxLength:"40" doc:"needed: the ETag of the version that is amended, such as \"3\""`
+	IfMatch string `json:"-" header:"If-Match" maxLength:"60" doc:"needed: the ETag of the version that is amended, such as \"3\""`
 }
 
 // version is the one that is amended.
@@ -149,11 +151,7 @@ func (in AmendInput) version() (int, error) {
 		return 0, huma.NewError(http.StatusPreconditionRequired,
 			"say with If-Match which version you amend: the ETag, or version, of what you have read. So nobody's amendment is overwritten unseen")
 	}
-	text := in.IfMatch
-	if quoted, ok := strings.CutPrefix(text, `"`); ok {
-		text = strings.TrimSuffix(quoted, `"`)
-	}
-	v, err := strconv.Atoi(text)
+	v, err := strconv.Atoi(stateIn(in.IfMatch))
 	if err != nil || v < 1 {
 		return 0, huma.Error422UnprocessableEntity("validation failed", &huma.ErrorDetail{Location: "header.If-Match", Value: in.IfMatch,
 			Message: "one version is needed, as a quoted number such as \"3\""})
@@ -173,7 +171,48 @@ const amendedHow = "Nothing is overwritten: the amendment is stored as the next 
 
 // KeyHeader is the Idempotency-Key of requests that make a record.
 type KeyHeader struct {
-	Key string `header:"Idempotency-Key" maxLength:"202" doc:"the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters"`
+	Key string `json:"-" header:"Idempotency-Key" maxLength:"202" doc:"the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters"`
+}
+
+func (h KeyHeader) requestKey() string { return h.Key }
+
+// HeldHeader is the If-None-Match of requests for one record: whoever has it as it is is not sent it again.
+type HeldHeader struct {
+	IfNoneMatch string `json:"-" header:"If-None-Match" maxLength:"2000" doc:"ETag of what you have; when it is still so the answer is 304, without a body"`
+}
+
+func (h HeldHeader) held() string { return h.IfNoneMatch }
+
+// notModified is 304 when whoever asks has the answer already. What has no tag, or is not asked for so, is sent.
+func notModified[I, O any](in *I, out *O) error {
+	held, ok := any(in).(interface{ held() string })
+	if !ok || out == nil {
+		return nil
+	}
+	if tagged, ok := any(out).(interface{ tag() string }); ok && tagged.tag() != "" && unchanged(held.held(), tagged.tag()) {
+		return huma.ErrorWithHeaders(huma.Status304NotModified(), http.Header{"ETag": {tagged.tag()}})
+	}
+	return nil
+}
+
+// etagOf is the tag of a version of a record whose answer also has what is not in the version: If-Match looks at what is before the point.
+func etagOf(state string, body any) string {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(raw)
+	return `"` + state + "." + hex.EncodeToString(sum[:8]) + `"`
+}
+
+// stateIn is what of a tag says which state of a record is meant.
+func stateIn(tag string) string {
+	text := tag
+	if quoted, ok := strings.CutPrefix(tag, `"`); ok {
+		text = strings.TrimSuffix(quoted, `"`)
+	}
+	state, _, _ := strings.Cut(text, ".")
+	return state
 }
 
 // made is the answer to making a record.
@@ -190,10 +229,25 @@ type record[T any] struct {
 	Body T
 }
 
+func (r *record[T]) tag() string { return r.ETag }
+
+// heldID asks for one record.
+type heldID struct {
+	ItemID
+	HeldHeader
+}
+
+// versionsInput asks for a page of the versions of a record.
+type versionsInput struct {
+	ItemID
+	PageQuery
+}
+
 // versionsOutput are the versions of a record.
 type versionsOutput[T any] struct {
 	Body struct {
 		Versions []T `json:"versions" doc:"the original first"`
+		PageEnd
 	}
 }
 
@@ -209,22 +263,20 @@ func (a *API) registerRecords() {
 func (a *API) registerAmendments() {
 	const path = "/v1/scans/{id}/amendments"
 	type scanVersions struct {
-		ETag string `header:"ETag" doc:"the version that counts"`
-		Body struct {
-			Versions []store.ScanChange `json:"versions" doc:"the original first; only one when it was never amended"`
-		}
+		Versions []store.ScanChange `json:"versions" doc:"the original first; only one when it was never amended"`
+		PageEnd
 	}
 	register(a, huma.Operation{OperationID: "scan-amendments", Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: path, Summary: "The circumstances of a scan, as they were and are",
-		Errors: []int{http.StatusNotFound}}, func(ctx context.Context, in *ScanID) (*scanVersions, error) {
-		vs, err := a.store.ScanVersions(ctx, in.ID)
+		Errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity}}, func(ctx context.Context, in *struct {
+		ScanID
+		PageQuery
+		HeldHeader
+	}) (*record[scanVersions], error) {
+		vs, now, next, err := a.store.ScanVersions(ctx, in.ID, in.Cursor, in.Limit)
 		if err != nil {
 			return nil, err
 		}
-		out := &scanVersions{}
-		if out.Body.Versions = vs; len(vs) > 0 {
-			out.ETag = etag(vs[len(vs)-1].Change)
-		}
-		return out, nil
+		return &record[scanVersions]{etag(now.Change), scanVersions{vs, PageEnd{next}}}, nil
 	})
 	type amendScan struct {
 		ScanID

@@ -89,16 +89,22 @@ func (a *API) registerReviews() {
 			Reviews []store.Review `json:"reviews" doc:"first one first"`
 			Answer  MayReview      `json:"answer" doc:"what you may do about the presumptive answer"`
 			Result  *MayReview     `json:"result" doc:"what you may do about the laboratory result that counts; null without one"`
+			PageEnd
 		}
 	}
 	register(a, huma.Operation{OperationID: "scan-reviews", Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: path, Summary: "Reviews of a scan, and what you may review", Errors: []int{http.StatusNotFound}},
-		func(ctx context.Context, in *ScanID) (*scanReviews, error) {
+		func(ctx context.Context, in *struct {
+			ScanID
+			PageQuery
+		}) (*scanReviews, error) {
 			sc, err := a.store.Scan(ctx, in.ID)
 			if err != nil {
 				return nil, err
 			}
 			out := &scanReviews{}
-			out.Body.Reviews = sc.Reviews
+			if out.Body.Reviews, out.Body.NextCursor, err = a.store.ReviewPage(ctx, in.ID, in.Cursor, in.Limit); err != nil {
+				return nil, err
+			}
 			if out.Body.Answer, err = a.mayReview(ctx, sc, sc.EnteredBy); err != nil {
 				return nil, err
 			}

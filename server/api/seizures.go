@@ -101,14 +101,14 @@ func (a *API) registerSeizures() {
 	about := func(id, path, summary string) huma.Operation {
 		return huma.Operation{OperationID: id, Extensions: needs(auth.RecordsRead), Method: http.MethodGet, Path: seizurePath + path, Summary: summary, Errors: []int{http.StatusNotFound}}
 	}
-	register(a, about("get-seizure", "", "One seizure as it is now"), func(ctx context.Context, in *ItemID) (*record[store.Seizure], error) {
+	register(a, about("get-seizure", "", "One seizure as it is now"), func(ctx context.Context, in *heldID) (*record[store.Seizure], error) {
 		z, err := a.store.Seizure(ctx, in.ID)
 		return &record[store.Seizure]{etag(z.Change), z}, err
 	})
-	register(a, about("seizure-versions", "/versions", "All versions of a seizure"), func(ctx context.Context, in *ItemID) (*versionsOutput[store.Seizure], error) {
+	register(a, about("seizure-versions", "/versions", "All versions of a seizure"), func(ctx context.Context, in *versionsInput) (*versionsOutput[store.Seizure], error) {
 		out := &versionsOutput[store.Seizure]{}
 		var err error
-		out.Body.Versions, err = a.store.SeizureVersions(ctx, in.ID)
+		out.Body.Versions, out.Body.NextCursor, err = a.store.SeizureVersionPage(ctx, in.ID, in.Cursor, in.Limit)
 		return out, err
 	})
 	type amendSeizure struct {

@@ -211,7 +211,11 @@ func (s *Service) Now() time.Time { return s.clock() }
 // Share stores what an agency lets another see from now on, and returns its id. Errors are those of store.AddShare.
 func (s *Service) Share(ctx context.Context, sh store.Share) (id string, err error) {
 	sh.ID, sh.Granted = uuid.NewString(), s.clock()
-	return sh.ID, s.store.AddShare(ctx, sh)
+	err = s.store.AddShare(ctx, sh)
+	if again := (*store.Repeated)(nil); errors.As(err, &again) {
+		return again.ID, nil
+	}
+	return sh.ID, err
 }
 
 // newSecret returns 256 random bits as text.

@@ -60,6 +60,9 @@ func (s Source) item(ctx context.Context, id string) (it Item, err error) {
 	if it.Scan, err = s.Store.ForExport(ctx, id); err != nil {
 		return it, err
 	}
+	if it.History, err = s.Store.History(ctx, it.Scan); err != nil {
+		return it, err
+	}
 	if it.Answer, it.Spectrum, err = s.Store.AsStored(ctx, id); err != nil {
 		return it, err
 	}
@@ -79,6 +82,9 @@ func (p Pack) newest(leaf time.Time) time.Time {
 		later(it.Scan.Created)
 		for _, r := range it.Scan.LaboratoryResults {
 			later(r.Entered)
+		}
+		for _, r := range it.Scan.Reviews {
+			later(r.Reviewed)
 		}
 	}
 	return t
@@ -101,26 +107,18 @@ func (s Source) reports(ctx context.Context, p *Pack) error {
 	return nil
 }
 
-// leaves are the entries about scans and their files below number size, in their order, with proofs, and the time of the last one.
+// leaves are the entries about scans, their files and their records below number size, in their order, with proofs, and the time of the
+// last one.
 func (s Source) leaves(ctx context.Context, items []Item, size int64) (out []Leaf, newest time.Time, err error) {
 	entries := map[int64]store.LogEntry{}
 	for _, it := range items {
-		about := [][2]string{{store.KindScan, it.Scan.ID}, {store.KindFile, it.Scan.SHA256}}
-		for _, r := range it.Scan.LaboratoryResults {
-			about = append(about, [2]string{"laboratory-result", r.ID})
+		found, err := s.Store.Custody(ctx, it.Scan, it.History)
+		if err != nil {
+			return nil, newest, err
 		}
-		for _, a := range it.Scan.FieldAnswers {
-			about = append(about, [2]string{"field-answer", fmt.Sprintf("%s/%d/%s/%s", it.Scan.SHA256, a.SpectrumIndex, a.ScanID, it.Scan.Agency)})
-		}
-		for _, of := range about {
-			found, err := s.Store.LogAbout(ctx, of[0], of[1])
-			if err != nil {
-				return nil, newest, err
-			}
-			for _, e := range found {
-				if e.Seq < size {
-					entries[e.Seq] = e
-				}
+		for _, e := range found {
+			if e.Seq < size {
+				entries[e.Seq] = e
 			}
 		}
 	}

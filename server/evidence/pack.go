@@ -48,10 +48,14 @@ const (
 	libraryName    = "library.json"
 )
 
+// recordsName is where the exhibits and seizures of a scan are. Packs of before have none, which is why no manifest names it apart.
+func recordsName(scanID string) string { return "scans/" + scanID + "/records.json" }
+
 // Item is one scan of a pack.
 type Item struct {
 	Scan     store.Scan
-	Answer   []byte // its presumptive answer and its spectrum, JSON, byte by byte as they were stored
+	History  store.History // the exhibits it is of, and their seizures
+	Answer   []byte        // its presumptive answer and its spectrum, JSON, byte by byte as they were stored
 	Spectrum []byte
 	FileName string // of Raw, as it came
 	Raw      []byte
@@ -212,11 +216,16 @@ func (p Pack) scan(it Item, add func(string, []byte)) (manifestScan, error) {
 	if err != nil {
 		return s, err
 	}
+	records, err := indented(it.History)
+	if err != nil {
+		return s, err
+	}
 	add(s.Raw, it.Raw)
 	add(s.Scan, scan)
 	add(s.Answer, it.Answer)
 	add(s.Spectrum, it.Spectrum)
 	add(s.Report, it.Report)
+	add(recordsName(it.Scan.ID), records)
 	return s, nil
 }
 

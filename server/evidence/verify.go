@@ -51,6 +51,7 @@ type Report struct {
 	Simulated bool      `json:"simulated"`
 	Program   string    `json:"program"` // that made it
 	Scans     []string  `json:"scans"`
+	Key       string    `json:"key"` // that signatures were checked with
 	Findings  []Finding `json:"findings"`
 }
 
@@ -72,12 +73,13 @@ type checking struct {
 	tree     tlog.Tree
 	// publicKey is what signatures are checked with.
 	publicKey string
+	recorded  map[record]bool // those that scans of the pack have
 }
 
 // Verify checks a pack of size bytes with nothing but what it is given. The error is that of a file that is no pack, or of a context
 // that has ended; all else that is wrong is in the report, by name.
 func Verify(ctx context.Context, r io.ReaderAt, size int64, with Checks) (Report, error) {
-	c := &checking{Checks: with}
+	c := &checking{Checks: with, recorded: map[record]bool{}}
 	c.Findings, c.Report.Scans = []Finding{}, []string{}
 	var err error
 	if c.members, err = readArchive(r, size); err != nil {
@@ -95,6 +97,7 @@ func Verify(ctx context.Context, r io.ReaderAt, size int64, with Checks) (Report
 			return c.Report, err
 		}
 	}
+	c.checkLeftOut()
 	if !c.Whole() { // a member that was changed also has another sum in the archive
 		return c.Report, nil
 	}
@@ -165,14 +168,14 @@ func (c *checking) checkMembers() {
 func (c *checking) key() note.Verifier {
 	inside, _ := find(c.members, publicKeyName)
 	text := strings.TrimSpace(string(inside))
-	given := strings.TrimSpace(c.Key)
+	given := strings.TrimSpace(c.Checks.Key)
 	if given != "" {
 		if given != text {
 			c.say(publicKeyName, Wrong, "the pack holds another key than the one you gave: another server has made it, or somebody has made it again")
 		}
 		text = given
 	}
-	c.publicKey = text
+	c.Report.Key, c.publicKey = text, text
 	v, err := note.NewVerifier(text)
 	if err != nil {
 		c.say(publicKeyName, Wrong, "it is no key: %v", err)
@@ -277,12 +280,12 @@ func (c *checking) checkLeaves() {
 			continue
 		}
 		if err := tlog.CheckRecord(of[l.Index], c.tree.N, c.tree.Hash, l.Index, tlog.RecordHash(text)); err != nil {
-			c.say(l.File, Wrong, "entry %d is not in the log that the checkpoint speaks of: it, or its proof, was changed", l.Index)
+			c.say(l.File, Wrong, "entry %d%s is not in the log that the checkpoint speaks of: it, or its proof, was changed", l.Index, named(text))
 			wrong++
 		}
 	}
 	if wrong == 0 {
-		c.say("log", OK, "every entry about the scans is in the log (%d)", len(c.manifest.Leaves))
+		c.say("log", OK, "every entry about the scans is in the log (%d): %s", len(c.manifest.Leaves), c.kinds())
 	}
 }
 
@@ -314,7 +317,7 @@ func (c *checking) checkEarlier(v note.Verifier) {
 	}
 }
 
-func sortedKeys(m map[string][]byte) []string {
+func sortedKeys[V any](m map[string]V) []string {
 	out := make([]string, 0, len(m))
 	for k := range m {
 		out = append(out, k)

@@ -10,7 +10,6 @@ import (
 
 	"fentrace/device/acquire"
 	"fentrace/library/identify"
-	"fentrace/server/audit"
 	"fentrace/server/store"
 	"fentrace/spectra"
 )
@@ -55,14 +54,8 @@ func (c *checking) checkCustody(s manifestScan, sc store.Scan) error {
 		c.say(s.ID, Wrong, "its answer or its spectrum is missing")
 		return errMissing
 	}
-	var leaves []audit.Leaf
-	for _, l := range c.manifest.Leaves {
-		text, _ := find(c.members, l.File)
-		if leaf, err := audit.Decode(text); err == nil {
-			leaves = append(leaves, leaf)
-		}
-	}
-	told, seq, ok := store.ToldByLog(s.ID, leaves)
+	c.checkRecords(s, sc)
+	told, seq, ok := store.ToldByLog(s.ID, c.leaves())
 	if !ok {
 		c.say(s.ID, NotChecked, "no entry of the log in this pack says what it was: its custody is not proven")
 		return nil

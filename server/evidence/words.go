@@ -37,11 +37,14 @@ func (p Pack) readme() string {
 
 files/SHA-256/NAME         the bytes as they came
 scans/ID/scan.json         the scan: device, place, case fields, field answers, the answer with library, pipeline and algorithm
-                           versions and its parameters, laboratory results and reviews
+                           versions and its parameters, amendments of its circumstances, laboratory results and reviews
+scans/ID/records.json      the exhibits that it is or was linked to and their seizures, in all versions
 scans/ID/answer.json       the answer, and
 scans/ID/spectrum.json     the spectrum with the settings it was acquired with, as they were stored: the log has their SHA-256
 scans/ID/report.pdf        the report
-custody/leaves/NUMBER      every entry of the server's log about these scans and their files, byte by byte
+custody/leaves/NUMBER      every entry of the server's log about these scans, their files, exhibits, seizures, amendments, holds, reviews,
+                           laboratory results and alerts, and of who looked at them or was given them, byte by byte; an entry that
+                           a record was made or amended has the SHA-256 of the record
 custody/proofs.json        that each of them is in the log (RFC 6962 inclusion proofs, SHA-256)
 custody/checkpoint         the state of the log, signed (C2SP signed note, Ed25519)
 custody/public-key         the key of that signature
@@ -54,8 +57,8 @@ HOW IT IS CHECKED
 
     fentrace verify THIS.zip
 
-needs no server and no network. It checks the SHA-256 of every file, the signatures and the proofs, and computes the answer again from
-the bytes as they came when it has the library that the scan was answered with (--library FILE.db; the shipped one is built in).
+needs no server and no network. It checks the SHA-256 of every file, the signatures and the proofs, compares scans and records with what
+the log says of them, and computes the answer again from the bytes as they came when it has the library that the scan was answered with (--library FILE.db; the shipped one is built in).
 
 The key inside the pack shows that the pack is in agreement with itself. It does not show who made it. For that get the key of the
 server from whoever runs it, by another way, and check with it:

@@ -12,7 +12,7 @@ import (
 // GeoJSONType is the media type of a FeatureCollection (RFC 7946, section 12).
 const GeoJSONType = "application/geo+json"
 
-// FeatureCollection is answered scans as points. Matched, WithoutPlace and Presumptive are foreign members
+// FeatureCollection is answered scans as points. Matched, WithoutPlace, Presumptive and NextCursor are foreign members
 // (RFC 7946, section 6.1): how many scans with a place match (more than Features when a limit cut the list), and
 // how many match but have none.
 type FeatureCollection struct {
@@ -21,6 +21,7 @@ type FeatureCollection struct {
 	Matched      int       `json:"matched"`
 	WithoutPlace int       `json:"without_place"`
 	Presumptive  string    `json:"presumptive"`
+	NextCursor   string    `json:"next_cursor" doc:"empty on the last page"`
 }
 
 // Feature is one scan.

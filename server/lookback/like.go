@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -26,6 +27,29 @@ type Similar struct {
 	Simulated bool      `json:"simulated"`
 }
 
+// better orders by likeness, best first.
+func better(a, b Similar) int {
+	return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.ScanID, b.ScanID))
+}
+
+// LikePage is Like in pages: next is the cursor of the page after it, "" on the last. The error wraps store.ErrInvalid for a cursor that
+// it did not give.
+func (l *Looker) LikePage(ctx context.Context, scanID string, s spectra.Spectrum, least float64, cursor string, limit int) (found []Similar, next string, err error) {
+	var last *Similar
+	if cursor != "" {
+		bits, id, err := store.ReadCursor(cursor)
+		if err != nil {
+			return nil, "", err
+		}
+		last = &Similar{Score: math.Float64frombits(uint64(bits)), ScanID: id}
+	}
+	if found, err = l.like(ctx, scanID, s, least, last, limit+1); err != nil || len(found) <= limit {
+		return found, "", err
+	}
+	found = found[:limit]
+	return found, store.Cursor(int64(math.Float64bits(found[limit-1].Score)), found[limit-1].ScanID), nil
+}
+
 // likeAtOnce is how many scans Like compares before it looks whether the rest can still be among the best.
 const likeAtOnce = 64
 
@@ -33,6 +57,11 @@ const likeAtOnce = 64
 // the best, though only those are compared that by what the archive says of them may be.
 // The error wraps search.ErrNotSearchable when s cannot be compared.
 func (l *Looker) Like(ctx context.Context, scanID string, s spectra.Spectrum, least float64, limit int) ([]Similar, error) {
+	return l.like(ctx, scanID, s, least, nil, limit)
+}
+
+// like is Like of those that follow last, unless that is nil.
+func (l *Looker) like(ctx context.Context, scanID string, s spectra.Spectrum, least float64, last *Similar, limit int) ([]Similar, error) {
 	v, err := search.Prepare(s.Ascending())
 	if err != nil {
 		return nil, err
@@ -65,10 +94,8 @@ func (l *Looker) Like(ctx context.Context, scanID string, s spectra.Spectrum, le
 		if err != nil {
 			return nil, err
 		}
-		best = append(best, slices.DeleteFunc(like, func(s Similar) bool { return s.ScanID == "" })...)
-		slices.SortFunc(best, func(a, b Similar) int {
-			return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.ScanID, b.ScanID))
-		})
+		best = append(best, slices.DeleteFunc(like, func(s Similar) bool { return s.ScanID == "" || last != nil && better(s, *last) <= 0 })...)
+		slices.SortFunc(best, better)
 		best = best[:min(limit, len(best))]
 	}
 	return best, l.describe(ctx, best)

@@ -97,6 +97,9 @@ func (s *Store) NewBatch(ctx context.Context, name string, f Fields, level tlp.L
 	}
 	id := uuid.NewString()
 	err = s.write(ctx, func(tx queries) error {
+		if err := once(ctx, tx, id, now); err != nil {
+			return err
+		}
 		_, err := tx.ExecContext(ctx, "INSERT INTO batches (id, name, fields, created, created_by, submitter, agency, tlp) VALUES (?,?,?,?,?,?,?,?)",
 			id, name, string(fields), micros(now), who.User, string(submitter), agency, level.Rank())
 		if err != nil {
@@ -104,6 +107,9 @@ func (s *Store) NewBatch(ctx context.Context, name string, f Fields, level tlp.L
 		}
 		return tx.log(ctx, Entry{Action: audit.Collect, Kind: kindBatch, ID: id, Detail: map[string]any{"tlp": level}})
 	})
+	if again := asRepeated(err); again != nil {
+		return s.Batch(ctx, again.ID, now)
+	}
 	if err != nil {
 		return Batch{}, fmt.Errorf("begin batch %s: %w", name, err)
 	}
@@ -216,6 +222,17 @@ func (s *Store) Batch(ctx context.Context, id string, now time.Time) (Batch, err
 // Batches are up to limit of them, newest first.
 func (s *Store) Batches(ctx context.Context, limit int, now time.Time) ([]Batch, error) {
 	return s.batches(ctx, now, "TRUE ORDER BY b.seq DESC LIMIT ?", limit)
+}
+
+// BatchPage is the same in pages; ErrInvalid for a cursor that it did not give.
+func (s *Store) BatchPage(ctx context.Context, cursor string, limit int, now time.Time) ([]Batch, string, error) {
+	cond, args, err := list{table: "batches", id: "id", alias: "b", part: "0"}.after(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	batches, err := s.batches(ctx, now, cond+" ORDER BY b.seq DESC LIMIT ?", append(args, limit+1)...)
+	batches, next := page(batches, limit, func(b Batch) (string, bool) { return b.ID, false })
+	return batches, next, err
 }
 
 func (s *Store) batches(ctx context.Context, now time.Time, tail string, args ...any) ([]Batch, error) {

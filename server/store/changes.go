@@ -174,9 +174,37 @@ func (s *Store) LibraryChange(ctx context.Context, id string, limit int) (Librar
 	if err != nil {
 		return LibraryChange{}, nil, err
 	}
-	answers, err := s.truthAnswers(ctx, "t.change_seq = ? AND t.effect <> 'same'", "ORDER BY CASE t.effect WHEN 'worse' THEN 0 WHEN 'better' THEN 1 ELSE 2 END, t.scan_id LIMIT ?",
-		cs[0].seq, limit)
+	answers, err := s.truthAnswers(ctx, "t.change_seq = ? AND t.effect <> 'same'", "ORDER BY "+effectRank+", t.scan_id LIMIT ?", cs[0].seq, limit)
 	return cs[0], answers, err
+}
+
+// effectRank is the place of an effect in the list of those of a change, worst first.
+const effectRank = "CASE t.effect WHEN 'worse' THEN 0 WHEN 'better' THEN 1 ELSE 2 END"
+
+// ChangedScans are the scans whose answer a change has changed, in pages, worst first; ErrInvalid for a cursor that it did not give.
+func (s *Store) ChangedScans(ctx context.Context, c LibraryChange, cursor string, limit int) ([]TruthAnswer, string, error) {
+	cond, args := "t.change_seq = ? AND t.effect <> 'same'", []any{c.seq}
+	if cursor != "" {
+		rank, id, err := parseCursor(cursor)
+		if err != nil {
+			return nil, "", err
+		}
+		cond, args = cond+" AND ("+effectRank+", t.scan_id) > (?, ?)", append(args, rank, id)
+	}
+	found, err := s.truthAnswers(ctx, cond, "ORDER BY "+effectRank+", t.scan_id LIMIT ?", append(args, limit+1)...)
+	found, next := cutPage(found, limit, func(a TruthAnswer) (int64, string) { return a.rank(), a.ScanID })
+	return found, next, err
+}
+
+// rank is effectRank.
+func (a TruthAnswer) rank() int64 {
+	switch a.Effect {
+	case EffectWorse:
+		return 0
+	case EffectBetter:
+		return 1
+	}
+	return 2
 }
 
 // changes reads those that fit tail, with the numbers of what may be seen. That a library has changed is seen by everybody.

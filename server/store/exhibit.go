@@ -141,7 +141,7 @@ func (s *Store) AddExhibit(ctx context.Context, seizureID string, c ExhibitChang
 		if err := x.validate(p, now); err != nil {
 			return err
 		}
-		made, err := madeBefore(ctx, tx, key, x.ID, struct {
+		made, _, err := madeBefore(ctx, tx, key, x.ID, struct {
 			Seizure string
 			Exhibit ExhibitChange
 		}{seizureID, c}, now)
@@ -297,6 +297,20 @@ func (s *Store) ExhibitVersions(ctx context.Context, id string) ([]Exhibit, erro
 		return nil, err
 	}
 	return exhibits(ctx, s.r, "exhibits", "x.id = ?", []any{id}, "ORDER BY x.version")
+}
+
+// ExhibitVersionPage is the same in pages; ErrInvalid for a cursor that it did not give.
+func (s *Store) ExhibitVersionPage(ctx context.Context, id, cursor string, limit int) ([]Exhibit, string, error) {
+	if _, err := s.Exhibit(ctx, id); err != nil {
+		return nil, "", err
+	}
+	after, err := afterVersion(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	versions, err := exhibits(ctx, s.r, "exhibits", "x.id = ? AND x.version > ?", []any{id, after}, "ORDER BY x.version LIMIT ?", limit+1)
+	versions, next := cutPage(versions, limit, func(x Exhibit) (int64, string) { return int64(x.Version), "" })
+	return versions, next, err
 }
 
 // ExhibitFilter narrows a list of exhibits. Zero fields do not narrow.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -42,6 +43,9 @@ func (s *Store) SetHold(ctx context.Context, scanID, reason, by string, now time
 		if err := holdable(ctx, tx, scanID); err != nil {
 			return err
 		}
+		if err := once(ctx, tx, h.ID, now); err != nil {
+			return err
+		}
 		n, err := changed(tx.ExecContext(ctx, "INSERT INTO holds (id, scan_id, reason, set_by, set_at) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
 			h.ID, scanID, reason, by, micros(now)))
 		if err == nil && n == 0 {
@@ -52,7 +56,19 @@ func (s *Store) SetHold(ctx context.Context, scanID, reason, by string, now time
 		}
 		return tx.log(ctx, Entry{Action: audit.Alter, Kind: KindScan, ID: scanID, Detail: holding{h.ID, "set", reason}})
 	})
+	if again := asRepeated(err); again != nil {
+		return s.hold(ctx, scanID, again.ID)
+	}
 	return h, err
+}
+
+// hold is one of a scan that may be seen.
+func (s *Store) hold(ctx context.Context, scanID, id string) (Hold, error) {
+	all, err := s.holds(ctx, scanID)
+	if i := slices.IndexFunc(all, func(h Hold) bool { return h.ID == id }); err == nil && i >= 0 {
+		return all[i], nil
+	}
+	return Hold{}, errorsOr(err, fmt.Errorf("hold %s: %w", id, ErrNotFound))
 }
 
 // ReleaseHold lets a scan be erased again. Errors wrap ErrNotFound when it is not held, ErrElsewhere and ErrInvalid.
@@ -60,8 +76,11 @@ func (s *Store) ReleaseHold(ctx context.Context, scanID, why, by string, now tim
 	if err := needReason(why); err != nil {
 		return err
 	}
-	return s.write(ctx, func(tx queries) error {
+	err := s.write(ctx, func(tx queries) error {
 		if err := holdable(ctx, tx, scanID); err != nil {
+			return err
+		}
+		if err := once(ctx, tx, scanID, now); err != nil {
 			return err
 		}
 		n, err := changed(tx.ExecContext(ctx, "UPDATE holds SET released_by = ?, released_at = ?, release_why = ? WHERE scan_id = ? AND released_at IS NULL", by, micros(now), why, scanID))
@@ -73,6 +92,10 @@ func (s *Store) ReleaseHold(ctx context.Context, scanID, why, by string, now tim
 		}
 		return tx.log(ctx, Entry{Action: audit.Alter, Kind: KindScan, ID: scanID, Detail: holding{"", "released", why}})
 	})
+	if asRepeated(err) != nil {
+		return nil
+	}
+	return err
 }
 
 // holdable reports why holds on a scan are not for whoever asks to set or to release.

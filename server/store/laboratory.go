@@ -165,9 +165,23 @@ func (s *Store) AddLaboratoryResult(ctx context.Context, r LaboratoryResult, p *
 		if err != nil {
 			return err
 		}
+		err = once(ctx, tx, r.ID, r.Entered)
+		if again := asRepeated(err); again != nil {
+			had, err := laboratoryResults(ctx, tx, "r.id = ? AND r.scan_id = ?", again.ID, r.ScanID)
+			if err == nil && len(had) == 0 {
+				err = fmt.Errorf("laboratory result %s: %w", again.ID, ErrNotFound)
+			}
+			if err == nil {
+				r, created = had[0], again.New
+			}
+			return err
+		}
+		if err != nil {
+			return err
+		}
 		if last != nil && last.says(r) {
 			r = *last
-			return nil
+			return wasThere(ctx, tx, keyOf(ctx), r.ID)
 		}
 		created = true
 		withdrew, err = r.contradicts(ctx, tx, only)

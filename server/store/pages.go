@@ -27,6 +27,21 @@ func (l list) after(cursor string) (cond string, args []any, err error) {
 		[]any{part, part, id}, nil
 }
 
+// Cursor is one for a list that is not in the database, ordered by a number and an id.
+func Cursor(n int64, id string) string { return formatCursor(n, id) }
+
+// ReadCursor reads what Cursor has made; the error wraps ErrInvalid.
+func ReadCursor(cursor string) (n int64, id string, err error) { return parseCursor(cursor) }
+
+// cutPage cuts what was read, up to limit+1 items in the order of what of says of each, to limit, and returns the cursor of what follows
+// the last one, "" when nothing does.
+func cutPage[T any](items []T, limit int, of func(T) (n int64, id string)) ([]T, string) {
+	if len(items) <= limit {
+		return items, ""
+	}
+	return items[:limit], formatCursor(of(items[limit-1]))
+}
+
 // page cuts what was read, up to limit+1 items, to limit, and returns the cursor of what follows, "" when nothing does. of says which
 // row an item is, and whether it is of the second part.
 func page[T any](items []T, limit int, of func(T) (id string, second bool)) ([]T, string) {

@@ -40,6 +40,31 @@ type PersonChange struct {
 	Role, Agency *string
 	Clearance    *tlp.Level
 	Locked       *bool
+	// Of is the State that is changed; empty: whatever it is.
+	Of string
+}
+
+// State says how an account is, as far as it can be changed: another one when role, agency, clearance or lock are.
+func (p Person) State() string {
+	return hashRow(p.Role, p.Agency, p.Clearance.Rank(), p.Locked != nil)[:16]
+}
+
+// checkState is ErrStale when an account is not as it is thought to be.
+func checkState(ctx context.Context, tx queries, name, state string) error {
+	if state == "" {
+		return nil
+	}
+	var p Person
+	var rank int
+	var locked *int64
+	if err := tx.QueryRowContext(ctx, "SELECT role, agency, clearance, locked FROM users WHERE name = ?", name).Scan(&p.Role, &p.Agency, &rank, &locked); err != nil {
+		return err
+	}
+	p.Clearance, p.Locked = tlp.OfRank(rank), timeOf(locked)
+	if p.State() != state {
+		return fmt.Errorf("the account %w; nothing of yours was stored. Look at it and change it again", ErrStale)
+	}
+	return nil
 }
 
 // agencyIDs are short, so that they can be typed: letters, digits and hyphens.
@@ -65,6 +90,9 @@ func (s *Store) Agencies(ctx context.Context) ([]Agency, error) {
 	return out, rows.Err()
 }
 
+// MaxAgencies is how many agencies there may be: they are listed all at once.
+const MaxAgencies = 1000
+
 // PutAgency adds an agency, or with change set gives one another name and contact. Errors wrap ErrInvalid, ErrExists or ErrNotFound.
 func (s *Store) PutAgency(ctx context.Context, a Agency, change bool, now time.Time) error {
 	if !agencyIDs.MatchString(a.ID) {
@@ -83,6 +111,16 @@ func (s *Store) PutAgency(ctx context.Context, a Agency, change bool, now time.T
 			}
 			return tx.log(ctx, Entry{Action: audit.Alter, Kind: "agency", ID: a.ID})
 		}
+		if err := once(ctx, tx, a.ID, now); err != nil {
+			return err
+		}
+		var n int
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM agencies").Scan(&n); err != nil {
+			return err
+		}
+		if n >= MaxAgencies {
+			return fmt.Errorf("%w: this server has %d agencies, and takes no more", ErrInvalid, n)
+		}
 		n, err := changed(tx.ExecContext(ctx, "INSERT INTO agencies (id, name, contact, created) VALUES (?,?,?,?) ON CONFLICT DO NOTHING", a.ID, a.Name, a.Contact, micros(now)))
 		if err == nil && n == 0 {
 			err = ErrExists
@@ -92,6 +130,9 @@ func (s *Store) PutAgency(ctx context.Context, a Agency, change bool, now time.T
 		}
 		return tx.log(ctx, Entry{Action: audit.Grant, Kind: "agency", ID: a.ID, Detail: map[string]any{"new": true}})
 	})
+	if asRepeated(err) != nil {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("agency %s: %w", a.ID, err)
 	}
@@ -100,12 +141,26 @@ func (s *Store) PutAgency(ctx context.Context, a Agency, change bool, now time.T
 
 // People are the accounts of an agency ("": of all), by name.
 func (s *Store) People(ctx context.Context, agency string) ([]Person, error) {
-	return s.people(ctx, agency, "")
+	return s.people(ctx, "(? = '' OR u.agency = ?)", "", agency, agency)
+}
+
+// PeoplePage is the same in pages; ErrInvalid for a cursor that it did not give.
+func (s *Store) PeoplePage(ctx context.Context, agency, cursor string, limit int) ([]Person, string, error) {
+	name := ""
+	if cursor != "" {
+		var err error
+		if _, name, err = parseCursor(cursor); err != nil {
+			return nil, "", err
+		}
+	}
+	people, err := s.people(ctx, "(? = '' OR u.agency = ?) AND u.name > ?", "LIMIT ?", agency, agency, name, limit+1)
+	people, next := cutPage(people, limit, func(p Person) (int64, string) { return 0, p.Name })
+	return people, next, err
 }
 
 // Person is one account; ErrNotFound when there is none of that name.
 func (s *Store) Person(ctx context.Context, name string) (Person, error) {
-	ps, err := s.people(ctx, "", name)
+	ps, err := s.people(ctx, "u.name = ?", "", name)
 	if err == nil && len(ps) == 0 {
 		err = fmt.Errorf("user %s: %w", name, ErrNotFound)
 	}
@@ -115,10 +170,10 @@ func (s *Store) Person(ctx context.Context, name string) (Person, error) {
 	return ps[0], nil
 }
 
-func (s *Store) people(ctx context.Context, agency, name string) ([]Person, error) {
+func (s *Store) people(ctx context.Context, cond, tail string, args ...any) ([]Person, error) {
 	rows, err := s.r.QueryContext(ctx, `SELECT u.name, u.role, u.agency, u.clearance, u.created, u.locked, u.totp_on,
 			(SELECT count(*) FROM sessions s WHERE s."user" = u.name), (SELECT count(*) FROM tokens t WHERE t."user" = u.name)
-		FROM users u WHERE (? = '' OR u.agency = ?) AND (? = '' OR u.name = ?) ORDER BY u.name`, agency, agency, name, name)
+		FROM users u WHERE `+cond+" ORDER BY u.name "+tail, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read people: %w", err)
 	}
@@ -138,7 +193,7 @@ func (s *Store) people(ctx context.Context, agency, name string) ([]Person, erro
 	return out, rows.Err()
 }
 
-// AddPerson adds an account. Errors wrap ErrInvalid, ErrExists, or ErrNotFound when there is no such agency.
+// AddPerson adds an account. Errors are a *Repeated, or wrap ErrInvalid, ErrKeyUsed, ErrExists, or ErrNotFound when there is no such agency.
 func (s *Store) AddPerson(ctx context.Context, u User, now time.Time) error {
 	if strings.TrimSpace(u.Name) == "" {
 		return fmt.Errorf("%w: name: say what the account is called", ErrInvalid)
@@ -148,6 +203,9 @@ func (s *Store) AddPerson(ctx context.Context, u User, now time.Time) error {
 	}
 	err := s.write(ctx, func(tx queries) error {
 		if err := thereIs(ctx, tx, u.Agency); err != nil {
+			return err
+		}
+		if err := once(ctx, tx, "the account "+u.Name, now); err != nil {
 			return err
 		}
 		added, err := addUser(ctx, tx, u, now)
@@ -172,11 +230,14 @@ func thereIs(ctx context.Context, tx queries, agency string) error {
 	return err
 }
 
-// ChangePerson changes an account. One that is locked, and one that comes to another agency, is logged out everywhere. Errors wrap
+// ChangePerson changes an account. ErrStale when it is not in the state that is to be changed. One that is locked, and one that comes to another agency, is logged out everywhere. Errors wrap
 // ErrNotFound.
 func (s *Store) ChangePerson(ctx context.Context, name string, c PersonChange, now time.Time) error {
 	err := s.write(ctx, func(tx queries) error {
 		if err := one(tx.ExecContext(ctx, "UPDATE users SET name = name WHERE name = ?", name)); err != nil {
+			return err
+		}
+		if err := checkState(ctx, tx, name, c.Of); err != nil {
 			return err
 		}
 		set := func(what string, args ...any) error {
@@ -276,12 +337,23 @@ type Share struct {
 
 // Shares are all shares from or to an agency ("": all), those that hold first, then the newest first.
 func (s *Store) Shares(ctx context.Context, agency string) ([]Share, error) {
-	return s.shares(ctx, "(? = '' OR from_agency = ? OR to_agency = ?)", agency, agency, agency)
+	return s.shares(ctx, "(? = '' OR from_agency = ? OR to_agency = ?)", "", agency, agency, agency)
+}
+
+// SharePage is the same in pages; ErrInvalid for a cursor that it did not give.
+func (s *Store) SharePage(ctx context.Context, agency, cursor string, limit int) ([]Share, string, error) {
+	cond, args, err := list{table: "shares", id: "id", alias: "shares", part: "CASE WHEN revoked IS NULL THEN 0 ELSE 1 END"}.after(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	shares, err := s.shares(ctx, "(? = '' OR from_agency = ? OR to_agency = ?) AND "+cond, "LIMIT ?", append(append([]any{agency, agency, agency}, args...), limit+1)...)
+	shares, next := page(shares, limit, func(sh Share) (string, bool) { return sh.ID, sh.Revoked != nil })
+	return shares, next, err
 }
 
 // Share is one; ErrNotFound when there is none.
 func (s *Store) Share(ctx context.Context, id string) (Share, error) {
-	all, err := s.shares(ctx, "id = ?", id)
+	all, err := s.shares(ctx, "id = ?", "", id)
 	if err == nil && len(all) == 0 {
 		err = fmt.Errorf("share %s: %w", id, ErrNotFound)
 	}
@@ -291,9 +363,9 @@ func (s *Store) Share(ctx context.Context, id string) (Share, error) {
 	return all[0], nil
 }
 
-func (s *Store) shares(ctx context.Context, cond string, args ...any) ([]Share, error) {
+func (s *Store) shares(ctx context.Context, cond, tail string, args ...any) ([]Share, error) {
 	rows, err := s.r.QueryContext(ctx, `SELECT id, from_agency, to_agency, tlp, aggregates, granted_by, granted, coalesce(revoked_by, ''), revoked FROM shares
-		WHERE `+cond+" ORDER BY revoked IS NOT NULL, seq DESC", args...)
+		WHERE `+cond+" ORDER BY revoked IS NOT NULL, seq DESC "+tail, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read shares: %w", err)
 	}
@@ -313,7 +385,7 @@ func (s *Store) shares(ctx context.Context, cond string, args ...any) ([]Share, 
 	return out, rows.Err()
 }
 
-// AddShare stores what one agency lets another see from now on. Errors wrap ErrInvalid, or ErrNotFound when there is no such agency.
+// AddShare stores what one agency lets another see from now on. Errors are a *Repeated, or wrap ErrInvalid, ErrKeyUsed, or ErrNotFound when there is no such agency.
 func (s *Store) AddShare(ctx context.Context, sh Share) error {
 	if sh.From == sh.To {
 		return fmt.Errorf("%w: to: an agency sees its own records anyway", ErrInvalid)
@@ -323,6 +395,9 @@ func (s *Store) AddShare(ctx context.Context, sh Share) error {
 	}
 	err := s.write(ctx, func(tx queries) error {
 		if err := errors.Join(thereIs(ctx, tx, sh.From), thereIs(ctx, tx, sh.To)); err != nil {
+			return err
+		}
+		if err := once(ctx, tx, sh.ID, sh.Granted); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, "INSERT INTO shares (id, from_agency, to_agency, tlp, aggregates, granted_by, granted) VALUES (?,?,?,?,?,?,?)",

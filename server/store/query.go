@@ -180,7 +180,8 @@ func mine(ctx context.Context, agency string) error {
 	return nil
 }
 
-// ForExport is Scan for who is about to hand it to partners outside: ErrElsewhere, or ErrMarked, when that may not be.
+// ForExport is Scan for who is about to hand it to partners outside: ErrElsewhere, or ErrMarked, when that may not be. What it was, or is
+// linked to, under a marking that never leaves is not in it.
 func (s *Store) ForExport(ctx context.Context, id string) (Scan, error) {
 	sc, err := s.Scan(ctx, id)
 	if err != nil {
@@ -197,7 +198,28 @@ func (s *Store) ForExport(ctx context.Context, id string) (Scan, error) {
 			err = fmt.Errorf("it is marked %s: %w", sc.TLP, ErrMarked)
 		}
 	}
-	return sc, err
+	if err != nil {
+		return sc, err
+	}
+	return sc, s.withoutMarked(ctx, &sc)
+}
+
+// withoutMarked takes away what of a scan may not be handed out.
+func (s *Store) withoutMarked(ctx context.Context, sc *Scan) error {
+	p, _ := Asking(ctx)
+	sc.Versions = slices.DeleteFunc(sc.Versions, func(v ScanChange) bool { return !mayLeave(p, Marking{sc.Agency, v.TLP}) })
+	if sc.Linked == nil {
+		return nil
+	}
+	x, err := s.Exhibit(ctx, sc.Linked.ExhibitID)
+	if err != nil {
+		return err
+	}
+	z, err := s.Seizure(ctx, x.SeizureID)
+	if err == nil && !(mayLeave(p, x.Marking) && mayLeave(p, z.Marking)) {
+		sc.Linked = nil
+	}
+	return err
 }
 
 // ByHash returns the scans that the agency of who asks has of the file with this SHA-256 and that may be seen, in index order.

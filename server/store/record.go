@@ -2,10 +2,6 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
-	"database/sql"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -136,29 +132,13 @@ func (q queries) logVersion(ctx context.Context, kind, id string, c Change, abou
 	return q.logBound(ctx, action, kind, id+"/"+strconv.Itoa(c.Version), about)
 }
 
-// madeBefore looks whether the request with key has made a record already, and remembers it with that id when not: made is the id of
-// the record that was made, empty for a new one. The same key for something else is ErrKeyUsed.
-func madeBefore(ctx context.Context, tx queries, key Key, id string, asked any, now time.Time) (made string, err error) {
-	if key == (Key{}) {
-		return "", nil
+// afterVersion is the version that a page of versions follows.
+func afterVersion(cursor string) (int64, error) {
+	if cursor == "" {
+		return 0, nil
 	}
-	text, err := json.Marshal(asked)
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(text)
-	digest, had := hex.EncodeToString(sum[:]), ""
-	err = tx.QueryRowContext(ctx, `SELECT id, digest FROM record_keys WHERE "user" = ? AND key = ?`, key.User, key.Value).Scan(&made, &had)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		_, err = tx.ExecContext(ctx, `INSERT INTO record_keys ("user", key, id, digest, created) VALUES (?,?,?,?,?)`, key.User, key.Value, id, digest, micros(now))
-		return "", err
-	case err != nil:
-		return "", err
-	case had != digest:
-		return "", fmt.Errorf("%w: it has made the record %s; a new record needs a new key", ErrKeyUsed, made)
-	}
-	return made, nil
+	version, _, err := parseCursor(cursor)
+	return version, err
 }
 
 // after adds the condition of a page that begins after cursor, of a list ordered by column and id of alias, newest first.

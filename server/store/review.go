@@ -69,7 +69,7 @@ func secondPerson(ctx context.Context, tx queries, enteredBy, by string, alone b
 
 // AddReview stores what whoever asks says of the presumptive answer of a scan, or of the laboratory result of it that counts. Whoever brought
 // the scan, or entered the result, may not review it unless alone (see NewReview). The same said twice in a row is stored once; created is
-// false then. Errors wrap ErrNotFound, ErrInvalid, ErrClosed, ErrSecondPerson, ErrAlone, ErrElsewhere, ErrKeyUsed or ErrFull.
+// false then. With a key, a request that comes again is given what the first one was. Errors wrap ErrNotFound, ErrInvalid, ErrClosed, ErrSecondPerson, ErrAlone, ErrElsewhere, ErrKeyUsed or ErrFull.
 func (s *Store) AddReview(ctx context.Context, scanID string, n NewReview, reviewers []string, key Key, now time.Time) (r Review, created bool, err error) {
 	p, _, err := actor(ctx)
 	if err != nil {
@@ -92,7 +92,7 @@ func (s *Store) AddReview(ctx context.Context, scanID string, n NewReview, revie
 		}
 		r = Review{ID: uuid.NewString(), ScanID: scanID, ResultID: n.ResultID, Opinion: n.Opinion, Reason: n.Reason, ReviewedBy: p.User,
 			Reviewed: now.UTC().Truncate(time.Microsecond), Current: true}
-		made, err := madeBefore(ctx, tx, key, r.ID, struct {
+		made, isNew, err := madeBefore(ctx, tx, key, r.ID, struct {
 			Scan   string
 			Review NewReview
 		}{scanID, n}, now)
@@ -104,9 +104,13 @@ func (s *Store) AddReview(ctx context.Context, scanID string, n NewReview, revie
 			return err
 		}
 		for _, h := range had {
-			if made != "" && h.ID == made || made == "" && h.Current && h.says(r) {
-				r = h
+			if made != "" && h.ID == made {
+				r, created = h, isNew
 				return nil
+			}
+			if made == "" && h.Current && h.says(r) {
+				r = h
+				return wasThere(ctx, tx, key, h.ID)
 			}
 		}
 		if r.Alone, err = reviewable(ctx, tx, n, c, p.User, scanID, reviewers); err != nil {
@@ -163,9 +167,14 @@ func reviewable(ctx context.Context, tx queries, n NewReview, c circumstances, b
 
 // reviews are those of a scan, first one first.
 func reviews(ctx context.Context, q queries, scanID string) ([]Review, error) {
+	return reviewsThat(ctx, q, "r.scan_id = ? ORDER BY r.seq", scanID)
+}
+
+// reviewsThat fit tail. Whoever asks has been found to see their scan.
+func reviewsThat(ctx context.Context, q queries, tail string, args ...any) ([]Review, error) {
 	rows, err := q.QueryContext(ctx, `SELECT r.id, r.scan_id, r.result_id, r.opinion, r.reason, r.alone, r.reviewed_by, r.reviewed,
 			NOT EXISTS (SELECT 1 FROM reviews l WHERE l.scan_id = r.scan_id AND l.result_id = r.result_id AND l.seq > r.seq)
-		FROM reviews r WHERE r.scan_id = ? ORDER BY r.seq`, scanID)
+		FROM reviews r WHERE `+tail, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read reviews: %w", err)
 	}
@@ -191,12 +200,26 @@ func (s *Store) Reviews(ctx context.Context, scanID string) ([]Review, error) {
 	return reviews(ctx, s.r, scanID)
 }
 
+// ReviewPage is Reviews in pages; ErrInvalid for a cursor that it did not give.
+func (s *Store) ReviewPage(ctx context.Context, scanID, cursor string, limit int) ([]Review, string, error) {
+	if _, err := circumstancesOf(ctx, s.r, scanID); err != nil {
+		return nil, "", err
+	}
+	cond, args, err := list{table: "reviews", id: "id", alias: "r", part: "0", upwards: true}.after(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	found, err := reviewsThat(ctx, s.r, "r.scan_id = ? AND "+cond+" ORDER BY r.seq LIMIT ?", append(append([]any{scanID}, args...), limit+1)...)
+	found, next := page(found, limit, func(r Review) (string, bool) { return r.ID, false })
+	return found, next, err
+}
+
 // said fills in the versions and reviews of scans, which lists leave out.
 func (s *Store) said(ctx context.Context, scans []Scan) (err error) {
 	for i := range scans {
 		sc := &scans[i]
 		if sc.Version > 1 {
-			if sc.Versions, err = scanVersions(ctx, s.r, sc.ID); err != nil {
+			if sc.Versions, err = scanVersions(ctx, s.r, sc.ID, 0, allVersions); err != nil {
 				return err
 			}
 		}

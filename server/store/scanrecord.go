@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -96,7 +97,7 @@ func (s *Store) AmendScan(ctx context.Context, id string, version int, a ScanAme
 			return err
 		}
 		if c = last.ScanChange; c.Version != version {
-			had, err := scanVersions(ctx, tx, id)
+			had, err := scanVersions(ctx, tx, id, 0, allVersions)
 			if err == nil && last.follows(version, p, reason) && len(had) >= 2 && had[len(had)-2].Version == version {
 				base := had[len(had)-2]
 				a.apply(&base)
@@ -248,28 +249,39 @@ func amendScan(ctx context.Context, tx queries, id string, last circumstances, c
 	return tx.logSaid(ctx, id)
 }
 
-// ScanVersions returns the circumstances of a scan as they were and are, the original first, those that whoever asks may see; only one
-// when they were never amended. ErrNotFound when there is no such scan.
-func (s *Store) ScanVersions(ctx context.Context, id string) ([]ScanChange, error) {
-	now, err := circumstancesOf(ctx, s.r, id)
+// ScanVersions returns up to limit versions of the circumstances of a scan after the cursor ("" starts), the original first, those that
+// whoever asks may see, and the version that counts; only one when they were never amended. Errors wrap ErrNotFound when there is no such
+// scan, and ErrInvalid for a cursor that it did not give.
+func (s *Store) ScanVersions(ctx context.Context, id, cursor string, limit int) (versions []ScanChange, now ScanChange, next string, err error) {
+	c, err := circumstancesOf(ctx, s.r, id)
 	if err != nil {
-		return nil, err
+		return nil, ScanChange{}, "", err
 	}
-	if now.Version == 1 {
-		return []ScanChange{now.ScanChange}, nil
+	after, err := afterVersion(cursor)
+	if err != nil {
+		return nil, ScanChange{}, "", err
 	}
-	return scanVersions(ctx, s.r, id)
+	if c.Version == 1 {
+		return []ScanChange{c.ScanChange}[min(after, 1):], c.ScanChange, "", nil
+	}
+	versions, err = scanVersions(ctx, s.r, id, after, limit+1)
+	versions, next = cutPage(versions, limit, func(c ScanChange) (int64, string) { return int64(c.Version), "" })
+	return versions, c.ScanChange, next, err
 }
 
-func scanVersions(ctx context.Context, q queries, id string) ([]ScanChange, error) {
+// allVersions is more than anybody amends.
+const allVersions = math.MaxInt32
+
+// scanVersions are up to limit of them behind number after.
+func scanVersions(ctx context.Context, q queries, id string, after int64, limit int) ([]ScanChange, error) {
 	see, seeing, err := visible(ctx, "v")
 	if err != nil {
 		return nil, err
 	}
 	rows, err := q.QueryContext(ctx, `SELECT v.version, v.tlp, v.latitude, v.longitude, v.precision_m, v.county, v.state, v.fips, v.case_number, v.exhibit,
 			v.exhibit_id, v.officer, v.changed_by, v.changed, v.reason
-		FROM (SELECT w.*, s.agency FROM scan_versions w JOIN scans s ON s.id = w.scan_id WHERE w.scan_id = ?) v WHERE `+see+` ORDER BY v.version`,
-		append([]any{id}, seeing...)...)
+		FROM (SELECT w.*, s.agency FROM scan_versions w JOIN scans s ON s.id = w.scan_id WHERE w.scan_id = ?) v WHERE `+see+` AND v.version > ? ORDER BY v.version LIMIT ?`,
+		append(append([]any{id}, seeing...), after, limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("read versions of scan %s: %w", id, err)
 	}

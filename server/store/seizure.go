@@ -115,7 +115,7 @@ func (s *Store) AddSeizure(ctx context.Context, n NewSeizure, key Key, now time.
 		return Seizure{}, false, err
 	}
 	err = s.write(ctx, func(tx queries) error {
-		made, err := madeBefore(ctx, tx, key, z.ID, struct{ Seizure NewSeizure }{n}, now)
+		made, _, err := madeBefore(ctx, tx, key, z.ID, struct{ Seizure NewSeizure }{n}, now)
 		if err != nil {
 			return err
 		}
@@ -263,6 +263,20 @@ func (s *Store) SeizureVersions(ctx context.Context, id string) ([]Seizure, erro
 		return nil, err
 	}
 	return seizures(ctx, s.r, "seizures", "z.id = ?", []any{id}, "ORDER BY z.version")
+}
+
+// SeizureVersionPage is the same in pages; ErrInvalid for a cursor that it did not give.
+func (s *Store) SeizureVersionPage(ctx context.Context, id, cursor string, limit int) ([]Seizure, string, error) {
+	if _, err := s.Seizure(ctx, id); err != nil {
+		return nil, "", err
+	}
+	after, err := afterVersion(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	versions, err := seizures(ctx, s.r, "seizures", "z.id = ? AND z.version > ?", []any{id, after}, "ORDER BY z.version LIMIT ?", limit+1)
+	versions, next := cutPage(versions, limit, func(z Seizure) (int64, string) { return int64(z.Version), "" })
+	return versions, next, err
 }
 
 // SeizureFilter narrows a list of seizures. Zero fields do not narrow; texts compare without regard to case.

@@ -222,9 +222,12 @@ func (s *Store) DeleteSession(ctx context.Context, hash []byte) error {
 	})
 }
 
-// AddToken stores the hash of an access token; ErrExists when the user holds MaxTokens already.
+// AddToken stores the hash of an access token; a *Repeated when the request with its key did, ErrExists when the user holds MaxTokens already.
 func (s *Store) AddToken(ctx context.Context, t Token, user string, hash []byte) error {
 	return s.write(ctx, func(tx queries) error {
+		if err := once(ctx, tx, "the access token "+t.ID, t.Created); err != nil {
+			return err
+		}
 		var n int
 		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM tokens WHERE "user" = ?`, user).Scan(&n); err != nil {
 			return err

@@ -18,7 +18,7 @@ var unasked = map[string]bool{
 	"User": true, "EnsureUser": true, "SetRole": true, "SetPassword": true, "AddLoginCode": true, "TakeLoginCode": true, "AddSession": true, "SessionUser": true, "TouchSession": true, "EndExpired": true,
 	"DeleteSession": true, "AddToken": true, "Tokens": true, "TokenUser": true, "DeleteToken": true, "OtherReviewers": true,
 	"Factor": true, "ProposeFactor": true, "ConfirmFactor": true, "UseFactor": true, "UseRecovery": true, "RemoveFactor": true,
-	"Agencies": true, "PutAgency": true, "People": true, "Person": true, "AddPerson": true, "ChangePerson": true, "EndSessions": true, "RevokeTokens": true,
+	"PeoplePage": true, "SharePage": true, "Agencies": true, "PutAgency": true, "People": true, "Person": true, "AddPerson": true, "ChangePerson": true, "EndSessions": true, "RevokeTokens": true,
 	"Shares": true, "Share": true, "AddShare": true, "RevokeShare": true,
 	// The log, which only those read who may read all of it.
 	"Checkpoints": true, "LastCheckpoint": true, "Log": true, "LogAbout": true, "LogFrom": true, "LogKeys": true, "LogRoot": true, "LogSize": true, "LogTree": true, "Note": true,

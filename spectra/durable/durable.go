@@ -20,6 +20,11 @@ func Write(path string, write func(io.Writer) error) error { return WriteAs(path
 
 // WriteAs is Write of a file with these permissions.
 func WriteAs(path string, mode fs.FileMode, write func(io.Writer) error) error {
+	return WriteFile(path, mode, func(f *os.File) error { return write(f) })
+}
+
+// WriteFile is WriteAs for who reads again what was written before it counts, such as to check it.
+func WriteFile(path string, mode fs.FileMode, write func(*os.File) error) error {
 	dir := filepath.Dir(path)
 	part, err := os.CreateTemp(dir, Part+"*")
 	if err != nil {

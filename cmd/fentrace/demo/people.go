@@ -68,13 +68,13 @@ func openOffice(ctx context.Context, s seeder) (*office, error) {
 	if err := putAgencies(ctx, root); err != nil {
 		return nil, err
 	}
-	there, err := root.People(ctx)
+	there, err := root.People(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
 	for _, a := range staff {
 		if !slices.ContainsFunc(there.People, func(p store.Person) bool { return p.Name == a.name }) {
-			if _, err := root.AddPerson(ctx, rest.PersonInput{Name: a.name, Role: a.role, Agency: &a.agency}); err != nil {
+			if _, err := root.AddPerson(ctx, nil, rest.PersonInput{Name: a.name, Role: a.role, Agency: &a.agency}); err != nil {
 				return nil, err
 			}
 		}
@@ -95,19 +95,19 @@ func putAgencies(ctx context.Context, root *client.Client) error {
 		at := slices.IndexFunc(there.Agencies, func(a store.Agency) bool { return a.ID == id })
 		switch {
 		case at < 0:
-			err = root.AddAgency(ctx, id, rest.InputBody{Name: name})
+			err = root.AddAgency(ctx, id, nil, rest.AgencyWords{Name: name})
 		case there.Agencies[at].Name != name:
-			err = root.ChangeAgency(ctx, id, rest.InputBody{Name: name})
+			err = root.ChangeAgency(ctx, id, rest.AgencyWords{Name: name})
 		}
 		if err != nil {
 			return err
 		}
 	}
-	shared, err := root.Shares(ctx)
+	shared, err := root.Shares(ctx, nil)
 	if err != nil || slices.ContainsFunc(shared.Shares, func(s store.Share) bool { return s.From == neighbour }) {
 		return err
 	}
-	_, err = root.AddShare(ctx, rest.AddShareRequest{From: new(neighbour), To: store.LocalAgency, Tlp: new(string(tlp.Amber))})
+	_, err = root.AddShare(ctx, nil, rest.AddShareRequest{From: new(neighbour), To: store.LocalAgency, Tlp: new(string(tlp.Amber))})
 	return err
 }
 

@@ -76,7 +76,7 @@ func (o *office) examine(ctx context.Context, x Exhibit) error {
 	sc := o.entered[x.Scan.Number]
 	about := ""
 	if x.Laboratory {
-		result, err := o.as(chemist).EnterLaboratoryResult(ctx, sc.ID, found(sc, x))
+		result, err := o.as(chemist).EnterLaboratoryResult(ctx, sc.ID, nil, found(sc, x))
 		if err != nil {
 			return err
 		}

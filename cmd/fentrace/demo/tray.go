@@ -67,7 +67,7 @@ func (o *office) enterBatch(ctx context.Context, tray []Event) error {
 
 // batch is the one of the demo, begun unless it was before.
 func (o *office) batch(ctx context.Context) (id string, err error) {
-	there, err := o.as(chemist).Batches(ctx)
+	there, err := o.as(chemist).Batches(ctx, nil)
 	if err != nil {
 		return "", err
 	}
@@ -75,7 +75,7 @@ func (o *office) batch(ctx context.Context) (id string, err error) {
 	if at >= 0 {
 		return there.Batches[at].ID, nil
 	}
-	b, err := o.as(chemist).CreateBatch(ctx, rest.CreateBatchRequest{Name: trayName, Fields: &store.Fields{Officer: chemist.name}})
+	b, err := o.as(chemist).CreateBatch(ctx, nil, rest.CreateBatchRequest{Name: trayName, Fields: &store.Fields{Officer: chemist.name}})
 	return b.ID, err
 }
 

@@ -42,12 +42,19 @@ type AddShareRequest struct {
 
 // AgenciesBody defines model for AgenciesBody.
 type AgenciesBody struct {
-	// Agencies by name
+	// Agencies by name; a server has up to 1000
 	Agencies []Agency `json:"agencies"`
 }
 
 // Agency defines model for Agency.
 type Agency = store.Agency
+
+// AgencyWords defines model for AgencyWords.
+type AgencyWords struct {
+	// Contact whom another agency may ask
+	Contact *string `json:"contact,omitempty"`
+	Name    string  `json:"name"`
+}
 
 // Alert defines model for Alert.
 type Alert = store.Alert
@@ -143,6 +150,9 @@ type BatchFileAddedBody struct {
 type BatchesBody struct {
 	// Batches newest first
 	Batches []Batch `json:"batches"`
+
+	// NextCursor empty on the last page
+	NextCursor string `json:"next_cursor"`
 }
 
 // BeginRescreenRequest defines model for Begin-rescreenRequest.
@@ -175,9 +185,12 @@ type ChangeBody struct {
 	Id string `json:"id"`
 
 	// LeftOut scans with a laboratory result that cannot be compared: they are references themselves, or the result does not say enough
-	LeftOut int64     `json:"left_out"`
-	Noted   time.Time `json:"noted"`
-	Same    int64     `json:"same"`
+	LeftOut int64 `json:"left_out"`
+
+	// NextCursor empty on the last page
+	NextCursor string    `json:"next_cursor"`
+	Noted      time.Time `json:"noted"`
+	Same       int64     `json:"same"`
 
 	// Scans those whose answer is another, worst first
 	Scans []TruthAnswer `json:"scans"`
@@ -374,11 +387,17 @@ type FirstSeenOutputBody struct {
 	// Items newest first
 	Items []FirstSeen `json:"items"`
 
+	// LeftOut how many items more there are; ask for a shorter window, or one substance or class
+	LeftOut int64 `json:"left_out"`
+
 	// Scans scans in the window in a named region: what the items are out of
 	Scans int64 `json:"scans"`
 
 	// Shared what agencies count that share numbers with yours and no records; of whole months (UTC), whatever the window
 	Shared []Count `json:"shared"`
+
+	// SharedLeftOut how many more of these there are
+	SharedLeftOut int64 `json:"shared_left_out"`
 
 	// WithoutRegion scans in the window that name no such region
 	WithoutRegion int64 `json:"without_region"`
@@ -421,13 +440,6 @@ type IndexFilesBody struct {
 
 // Info defines model for Info.
 type Info = device.Info
-
-// InputBody defines model for InputBody.
-type InputBody struct {
-	// Contact whom another agency may ask
-	Contact *string `json:"contact,omitempty"`
-	Name    string  `json:"name"`
-}
 
 // InvitedBody defines model for InvitedBody.
 type InvitedBody struct {
@@ -486,6 +498,7 @@ type LinkedTo = store.LinkedTo
 
 // ListBody defines model for ListBody.
 type ListBody struct {
+	// Tokens oldest first; nobody holds more than 50
 	Tokens []TokenInfo `json:"tokens"`
 }
 
@@ -574,6 +587,9 @@ type Peak = library.Peak
 
 // PeopleBody defines model for PeopleBody.
 type PeopleBody struct {
+	// NextCursor empty on the last page
+	NextCursor string `json:"next_cursor"`
+
 	// People by name; of your own agency, or of all for who looks after all
 	People []Person `json:"people"`
 
@@ -680,6 +696,9 @@ type ScanReviewsBody struct {
 	// Answer what you may do about the presumptive answer
 	Answer MayReview `json:"answer"`
 
+	// NextCursor empty on the last page
+	NextCursor string `json:"next_cursor"`
+
 	// Result what you may do about the laboratory result that counts; null without one
 	Result *MayReview `json:"result"`
 
@@ -687,8 +706,11 @@ type ScanReviewsBody struct {
 	Reviews []Review `json:"reviews"`
 }
 
-// ScanVersionsBody defines model for ScanVersionsBody.
-type ScanVersionsBody struct {
+// ScanVersions defines model for ScanVersions.
+type ScanVersions struct {
+	// NextCursor empty on the last page
+	NextCursor string `json:"next_cursor"`
+
 	// Versions the original first; only one when it was never amended
 	Versions []ScanChange `json:"versions"`
 }
@@ -725,6 +747,9 @@ type Share = store.Share
 
 // SharesBody defines model for SharesBody.
 type SharesBody struct {
+	// NextCursor empty on the last page
+	NextCursor string `json:"next_cursor"`
+
 	// Shares those that hold first, then the newest first
 	Shares []Share `json:"shares"`
 }
@@ -737,6 +762,9 @@ type Similar = lookback.Similar
 
 // SimilarBody defines model for SimilarBody.
 type SimilarBody struct {
+	// NextCursor empty on the last page
+	NextCursor string `json:"next_cursor"`
+
 	// Scans best first
 	Scans []Similar `json:"scans"`
 }
@@ -788,12 +816,18 @@ type VerificationState = api.VerificationState
 
 // VersionsOutputExhibitBody defines model for VersionsOutputExhibitBody.
 type VersionsOutputExhibitBody struct {
+	// NextCursor empty on the last page
+	NextCursor string `json:"next_cursor"`
+
 	// Versions the original first
 	Versions []Exhibit `json:"versions"`
 }
 
 // VersionsOutputSeizureBody defines model for VersionsOutputSeizureBody.
 type VersionsOutputSeizureBody struct {
+	// NextCursor empty on the last page
+	NextCursor string `json:"next_cursor"`
+
 	// Versions the original first
 	Versions []Seizure `json:"versions"`
 }
@@ -828,12 +862,72 @@ type WorkersBody struct {
 	Workers []Worker `json:"workers"`
 }
 
+// AddAgencyParams defines parameters for AddAgency.
+type AddAgencyParams struct {
+	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// PeopleParams defines parameters for People.
+type PeopleParams struct {
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// AddPersonParams defines parameters for AddPerson.
+type AddPersonParams struct {
+	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// PersonParams defines parameters for Person.
+type PersonParams struct {
+	// IfNoneMatch ETag of what you have; when it is still so the answer is 304, without a body
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// ChangePersonParams defines parameters for ChangePerson.
+type ChangePersonParams struct {
+	// IfMatch ETag of the account as you have read it; when it was changed meanwhile the answer is 412 and nothing is stored
+	IfMatch *string `json:"If-Match,omitempty"`
+}
+
+// SharesParams defines parameters for Shares.
+type SharesParams struct {
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// AddShareParams defines parameters for AddShare.
+type AddShareParams struct {
+	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // AlertsParams defines parameters for Alerts.
 type AlertsParams struct {
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor next_cursor of the page before
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// BatchesParams defines parameters for Batches.
+type BatchesParams struct {
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateBatchParams defines parameters for CreateBatch.
+type CreateBatchParams struct {
+	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // BatchFilesParams defines parameters for BatchFiles.
@@ -926,6 +1020,12 @@ type ListExhibitsParams struct {
 	Accept *string `json:"Accept,omitempty"`
 }
 
+// GetExhibitParams defines parameters for GetExhibit.
+type GetExhibitParams struct {
+	// IfNoneMatch ETag of what you have; when it is still so the answer is 304, without a body
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
 // AmendExhibitParams defines parameters for AmendExhibit.
 type AmendExhibitParams struct {
 	// IfMatch needed: the ETag of the version that is amended, such as "3"
@@ -966,6 +1066,14 @@ type ExhibitScansParams struct {
 	// Q part of file name, case, exhibit, officer, place, device, headline or finding
 	Q     *string `form:"q,omitempty" json:"q,omitempty"`
 	Limit *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ExhibitVersionsParams defines parameters for ExhibitVersions.
+type ExhibitVersionsParams struct {
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor next_cursor of the page before
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
@@ -1041,6 +1149,9 @@ type IdentificationsGeojsonParams struct {
 	// Q part of file name, case, exhibit, officer, place, device, headline or finding
 	Q     *string `form:"q,omitempty" json:"q,omitempty"`
 	Limit *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // IdentifyMultipartBody defines parameters for Identify.
@@ -1099,6 +1210,14 @@ type DeadJobsParams struct {
 
 // LibraryChangesParams defines parameters for LibraryChanges.
 type LibraryChangesParams struct {
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// LibraryChangeParams defines parameters for LibraryChange.
+type LibraryChangeParams struct {
 	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor next_cursor of the page before
@@ -1197,6 +1316,9 @@ type MapParams struct {
 	// Q part of file name, case, exhibit, officer, place, device, headline or finding
 	Q     *string `form:"q,omitempty" json:"q,omitempty"`
 	Limit *int64  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // QueueParams defines parameters for Queue.
@@ -1366,6 +1488,17 @@ type GetScanParams struct {
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
+// ScanAmendmentsParams defines parameters for ScanAmendments.
+type ScanAmendmentsParams struct {
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IfNoneMatch ETag of what you have; when it is still so the answer is 304, without a body
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
 // AmendScanParams defines parameters for AmendScan.
 type AmendScanParams struct {
 	// IfMatch needed: the ETag of the version that is amended, such as "3"
@@ -1384,6 +1517,24 @@ type GetEvidenceParams struct {
 	Reason *string `form:"reason,omitempty" json:"reason,omitempty"`
 }
 
+// SetHoldParams defines parameters for SetHold.
+type SetHoldParams struct {
+	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// ReleaseHoldParams defines parameters for ReleaseHold.
+type ReleaseHoldParams struct {
+	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// EnterLaboratoryResultParams defines parameters for EnterLaboratoryResult.
+type EnterLaboratoryResultParams struct {
+	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // AddLaboratoryReportParams defines parameters for AddLaboratoryReport.
 type AddLaboratoryReportParams struct {
 	Filename *string `form:"filename,omitempty" json:"filename,omitempty"`
@@ -1392,6 +1543,14 @@ type AddLaboratoryReportParams struct {
 // GetRawParams defines parameters for GetRaw.
 type GetRawParams struct {
 	IfNoneMatch *string `json:"If-None-Match,omitempty"`
+}
+
+// ScanReviewsParams defines parameters for ScanReviews.
+type ScanReviewsParams struct {
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ReviewScanParams defines parameters for ReviewScan.
@@ -1405,6 +1564,9 @@ type SimilarScansParams struct {
 	// Least correlation
 	Least *float64 `form:"least,omitempty" json:"least,omitempty"`
 	Limit *int64   `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // GetStixParams defines parameters for GetStix.
@@ -1448,6 +1610,12 @@ type ListSeizuresParams struct {
 type CreateSeizureParams struct {
 	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// GetSeizureParams defines parameters for GetSeizure.
+type GetSeizureParams struct {
+	// IfNoneMatch ETag of what you have; when it is still so the answer is 304, without a body
+	IfNoneMatch *string `json:"If-None-Match,omitempty"`
 }
 
 // AmendSeizureParams defines parameters for AmendSeizure.
@@ -1520,11 +1688,25 @@ type SeizureScansParams struct {
 	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// SeizureVersionsParams defines parameters for SeizureVersions.
+type SeizureVersionsParams struct {
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateTokenParams defines parameters for CreateToken.
+type CreateTokenParams struct {
+	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
 // AddAgencyJSONRequestBody defines body for AddAgency for application/json ContentType.
-type AddAgencyJSONRequestBody = InputBody
+type AddAgencyJSONRequestBody = AgencyWords
 
 // ChangeAgencyJSONRequestBody defines body for ChangeAgency for application/json ContentType.
-type ChangeAgencyJSONRequestBody = InputBody
+type ChangeAgencyJSONRequestBody = AgencyWords
 
 // AddPersonJSONRequestBody defines body for AddPerson for application/json ContentType.
 type AddPersonJSONRequestBody = PersonInput
@@ -1694,7 +1876,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/admin/agencies/{id} (the `AddAgency` operationId).
-	AddAgencyWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddAgencyWithBody(ctx context.Context, id string, params *AddAgencyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AddAgency Add an agency
 	//
@@ -1703,7 +1885,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/admin/agencies/{id} (the `AddAgency` operationId).
-	AddAgency(ctx context.Context, id string, body AddAgencyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddAgency(ctx context.Context, id string, params *AddAgencyParams, body AddAgencyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ChangeAgencyWithBody Give an agency another name or contact
 	//
@@ -1728,25 +1910,32 @@ type ClientInterface interface {
 	// Needs the permission people.manage, which these roles have: administrator, operator.
 	//
 	// Corresponds with GET /v1/admin/people (the `People` operationId).
-	People(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	People(ctx context.Context, params *PeopleParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AddPersonWithBody Add an account, and a code that opens it once, within 15 minutes
 	//
-	// Needs the permission people.manage, which these roles have: administrator, operator.
+	// The secret is shown once and is not kept: a request that is repeated with its Idempotency-Key makes nothing, and is answered 409. Needs the permission people.manage, which these roles have: administrator, operator.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/admin/people (the `AddPerson` operationId).
-	AddPersonWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddPersonWithBody(ctx context.Context, params *AddPersonParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AddPerson Add an account, and a code that opens it once, within 15 minutes
 	//
-	// Needs the permission people.manage, which these roles have: administrator, operator.
+	// The secret is shown once and is not kept: a request that is repeated with its Idempotency-Key makes nothing, and is answered 409. Needs the permission people.manage, which these roles have: administrator, operator.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/admin/people (the `AddPerson` operationId).
-	AddPerson(ctx context.Context, body AddPersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddPerson(ctx context.Context, params *AddPersonParams, body AddPersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Person One account
+	//
+	// Needs the permission people.manage, which these roles have: administrator, operator.
+	//
+	// Corresponds with GET /v1/admin/people/{name} (the `Person` operationId).
+	Person(ctx context.Context, name string, params *PersonParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ChangePersonWithBody Change role, agency or clearance of an account, lock or unlock it
 	//
@@ -1755,7 +1944,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /v1/admin/people/{name} (the `ChangePerson` operationId).
-	ChangePersonWithBody(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ChangePersonWithBody(ctx context.Context, name string, params *ChangePersonParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ChangePerson Change role, agency or clearance of an account, lock or unlock it
 	//
@@ -1764,7 +1953,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /v1/admin/people/{name} (the `ChangePerson` operationId).
-	ChangePerson(ctx context.Context, name string, body ChangePersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ChangePerson(ctx context.Context, name string, params *ChangePersonParams, body ChangePersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// EndSessions Log an account out everywhere
 	//
@@ -1785,7 +1974,7 @@ type ClientInterface interface {
 	// Needs the permission shares.manage, which these roles have: administrator, operator.
 	//
 	// Corresponds with GET /v1/admin/shares (the `Shares` operationId).
-	Shares(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	Shares(ctx context.Context, params *SharesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AddShareWithBody Let another agency see records, or only counts
 	//
@@ -1794,7 +1983,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/admin/shares (the `AddShare` operationId).
-	AddShareWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddShareWithBody(ctx context.Context, params *AddShareParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AddShare Let another agency see records, or only counts
 	//
@@ -1803,7 +1992,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/admin/shares (the `AddShare` operationId).
-	AddShare(ctx context.Context, body AddShareJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AddShare(ctx context.Context, params *AddShareParams, body AddShareJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RevokeShare End a share; it stays on record
 	//
@@ -1831,7 +2020,7 @@ type ClientInterface interface {
 	// GET /v1/events tells whenever one of them has changed. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/batches (the `Batches` operationId).
-	Batches(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	Batches(ctx context.Context, params *BatchesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateBatchWithBody Begin a batch: files that are handed in together
 	//
@@ -1840,7 +2029,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/batches (the `CreateBatch` operationId).
-	CreateBatchWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateBatchWithBody(ctx context.Context, params *CreateBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateBatch Begin a batch: files that are handed in together
 	//
@@ -1849,7 +2038,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/batches (the `CreateBatch` operationId).
-	CreateBatch(ctx context.Context, body CreateBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateBatch(ctx context.Context, params *CreateBatchParams, body CreateBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Batch One batch, and how far it is
 	//
@@ -1974,7 +2163,7 @@ type ClientInterface interface {
 	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/exhibits/{id} (the `GetExhibit` operationId).
-	GetExhibit(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetExhibit(ctx context.Context, id string, params *GetExhibitParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AmendExhibitWithBody Amend an exhibit
 	//
@@ -2006,7 +2195,7 @@ type ClientInterface interface {
 	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/exhibits/{id}/versions (the `ExhibitVersions` operationId).
-	ExhibitVersions(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ExhibitVersions(ctx context.Context, id string, params *ExhibitVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Exports The exports you have asked for
 	//
@@ -2143,7 +2332,7 @@ type ClientInterface interface {
 	// Every scan whose content a laboratory has stated is answered again and compared with the answer of the library before (the first time, with the one stored). Scans that are references themselves are left out: they would agree with themselves. Stored answers are not changed. Needs the permission library.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/library/changes/{id} (the `LibraryChange` operationId).
-	LibraryChange(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	LibraryChange(ctx context.Context, id string, params *LibraryChangeParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CancelComparison End the comparison of a change; what it has found is kept
 	//
@@ -2441,7 +2630,7 @@ type ClientInterface interface {
 	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/scans/{id}/amendments (the `ScanAmendments` operationId).
-	ScanAmendments(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ScanAmendments(ctx context.Context, id string, params *ScanAmendmentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AmendScanWithBody Amend the circumstances of a scan
 	//
@@ -2475,7 +2664,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/scans/{id}/hold (the `SetHold` operationId).
-	SetHoldWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SetHoldWithBody(ctx context.Context, id string, params *SetHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SetHold Keep a scan from being erased
 	//
@@ -2484,7 +2673,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/scans/{id}/hold (the `SetHold` operationId).
-	SetHold(ctx context.Context, id string, body SetHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SetHold(ctx context.Context, id string, params *SetHoldParams, body SetHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReleaseHoldWithBody Let a scan be erased again when its time comes
 	//
@@ -2493,7 +2682,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/scans/{id}/hold/release (the `ReleaseHold` operationId).
-	ReleaseHoldWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ReleaseHoldWithBody(ctx context.Context, id string, params *ReleaseHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReleaseHold Let a scan be erased again when its time comes
 	//
@@ -2502,7 +2691,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/scans/{id}/hold/release (the `ReleaseHold` operationId).
-	ReleaseHold(ctx context.Context, id string, body ReleaseHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ReleaseHold(ctx context.Context, id string, params *ReleaseHoldParams, body ReleaseHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// EnterLaboratoryResultWithBody Enter what a laboratory found in the sample of a scan
 	//
@@ -2511,7 +2700,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/scans/{id}/laboratory-result (the `EnterLaboratoryResult` operationId).
-	EnterLaboratoryResultWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	EnterLaboratoryResultWithBody(ctx context.Context, id string, params *EnterLaboratoryResultParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// EnterLaboratoryResult Enter what a laboratory found in the sample of a scan
 	//
@@ -2520,7 +2709,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/scans/{id}/laboratory-result (the `EnterLaboratoryResult` operationId).
-	EnterLaboratoryResult(ctx context.Context, id string, body EnterLaboratoryResultJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	EnterLaboratoryResult(ctx context.Context, id string, params *EnterLaboratoryResultParams, body EnterLaboratoryResultJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetLaboratoryReport The laboratory's report on a result, as it came
 	//
@@ -2557,7 +2746,7 @@ type ClientInterface interface {
 	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/scans/{id}/reviews (the `ScanReviews` operationId).
-	ScanReviews(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ScanReviews(ctx context.Context, id string, params *ScanReviewsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReviewScanWithBody Review a presumptive answer or a laboratory result
 	//
@@ -2628,7 +2817,7 @@ type ClientInterface interface {
 	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/seizures/{id} (the `GetSeizure` operationId).
-	GetSeizure(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetSeizure(ctx context.Context, id string, params *GetSeizureParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AmendSeizureWithBody Amend a seizure
 	//
@@ -2685,7 +2874,7 @@ type ClientInterface interface {
 	// Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with GET /v1/seizures/{id}/versions (the `SeizureVersions` operationId).
-	SeizureVersions(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+	SeizureVersions(ctx context.Context, id string, params *SeizureVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListTokens Own access tokens
 	//
@@ -2694,17 +2883,21 @@ type ClientInterface interface {
 
 	// CreateTokenWithBody Make an access token for a program
 	//
+	// The secret is shown once and is not kept: a request that is repeated with its Idempotency-Key makes nothing, and is answered 409.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/tokens (the `CreateToken` operationId).
-	CreateTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateTokenWithBody(ctx context.Context, params *CreateTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateToken Make an access token for a program
+	//
+	// The secret is shown once and is not kept: a request that is repeated with its Idempotency-Key makes nothing, and is answered 409.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/tokens (the `CreateToken` operationId).
-	CreateToken(ctx context.Context, body CreateTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateToken(ctx context.Context, params *CreateTokenParams, body CreateTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteToken Revoke an access token
 	//
@@ -2758,8 +2951,8 @@ func (c *Client) Agencies(ctx context.Context, reqEditors ...RequestEditorFn) (*
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/admin/agencies/{id} (the `AddAgency` operationId).
-func (c *Client) AddAgencyWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddAgencyRequestWithBody(c.Server, id, contentType, body)
+func (c *Client) AddAgencyWithBody(ctx context.Context, id string, params *AddAgencyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddAgencyRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2777,8 +2970,8 @@ func (c *Client) AddAgencyWithBody(ctx context.Context, id string, contentType s
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/admin/agencies/{id} (the `AddAgency` operationId).
-func (c *Client) AddAgency(ctx context.Context, id string, body AddAgencyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddAgencyRequest(c.Server, id, body)
+func (c *Client) AddAgency(ctx context.Context, id string, params *AddAgencyParams, body AddAgencyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddAgencyRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2832,8 +3025,8 @@ func (c *Client) ChangeAgency(ctx context.Context, id string, body ChangeAgencyJ
 // Needs the permission people.manage, which these roles have: administrator, operator.
 //
 // Corresponds with GET /v1/admin/people (the `People` operationId).
-func (c *Client) People(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewPeopleRequest(c.Server)
+func (c *Client) People(ctx context.Context, params *PeopleParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPeopleRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2846,13 +3039,13 @@ func (c *Client) People(ctx context.Context, reqEditors ...RequestEditorFn) (*ht
 
 // AddPersonWithBody Add an account, and a code that opens it once, within 15 minutes
 //
-// Needs the permission people.manage, which these roles have: administrator, operator.
+// The secret is shown once and is not kept: a request that is repeated with its Idempotency-Key makes nothing, and is answered 409. Needs the permission people.manage, which these roles have: administrator, operator.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/admin/people (the `AddPerson` operationId).
-func (c *Client) AddPersonWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddPersonRequestWithBody(c.Server, contentType, body)
+func (c *Client) AddPersonWithBody(ctx context.Context, params *AddPersonParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddPersonRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2865,13 +3058,30 @@ func (c *Client) AddPersonWithBody(ctx context.Context, contentType string, body
 
 // AddPerson Add an account, and a code that opens it once, within 15 minutes
 //
-// Needs the permission people.manage, which these roles have: administrator, operator.
+// The secret is shown once and is not kept: a request that is repeated with its Idempotency-Key makes nothing, and is answered 409. Needs the permission people.manage, which these roles have: administrator, operator.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/admin/people (the `AddPerson` operationId).
-func (c *Client) AddPerson(ctx context.Context, body AddPersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddPersonRequest(c.Server, body)
+func (c *Client) AddPerson(ctx context.Context, params *AddPersonParams, body AddPersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddPersonRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Person One account
+//
+// Needs the permission people.manage, which these roles have: administrator, operator.
+//
+// Corresponds with GET /v1/admin/people/{name} (the `Person` operationId).
+func (c *Client) Person(ctx context.Context, name string, params *PersonParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPersonRequest(c.Server, name, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2889,8 +3099,8 @@ func (c *Client) AddPerson(ctx context.Context, body AddPersonJSONRequestBody, r
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /v1/admin/people/{name} (the `ChangePerson` operationId).
-func (c *Client) ChangePersonWithBody(ctx context.Context, name string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewChangePersonRequestWithBody(c.Server, name, contentType, body)
+func (c *Client) ChangePersonWithBody(ctx context.Context, name string, params *ChangePersonParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangePersonRequestWithBody(c.Server, name, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2908,8 +3118,8 @@ func (c *Client) ChangePersonWithBody(ctx context.Context, name string, contentT
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /v1/admin/people/{name} (the `ChangePerson` operationId).
-func (c *Client) ChangePerson(ctx context.Context, name string, body ChangePersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewChangePersonRequest(c.Server, name, body)
+func (c *Client) ChangePerson(ctx context.Context, name string, params *ChangePersonParams, body ChangePersonJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangePersonRequest(c.Server, name, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2959,8 +3169,8 @@ func (c *Client) RevokeTokens(ctx context.Context, name string, reqEditors ...Re
 // Needs the permission shares.manage, which these roles have: administrator, operator.
 //
 // Corresponds with GET /v1/admin/shares (the `Shares` operationId).
-func (c *Client) Shares(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSharesRequest(c.Server)
+func (c *Client) Shares(ctx context.Context, params *SharesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSharesRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2978,8 +3188,8 @@ func (c *Client) Shares(ctx context.Context, reqEditors ...RequestEditorFn) (*ht
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/admin/shares (the `AddShare` operationId).
-func (c *Client) AddShareWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddShareRequestWithBody(c.Server, contentType, body)
+func (c *Client) AddShareWithBody(ctx context.Context, params *AddShareParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddShareRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2997,8 +3207,8 @@ func (c *Client) AddShareWithBody(ctx context.Context, contentType string, body 
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/admin/shares (the `AddShare` operationId).
-func (c *Client) AddShare(ctx context.Context, body AddShareJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewAddShareRequest(c.Server, body)
+func (c *Client) AddShare(ctx context.Context, params *AddShareParams, body AddShareJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddShareRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3065,8 +3275,8 @@ func (c *Client) ReadAlert(ctx context.Context, id string, reqEditors ...Request
 // GET /v1/events tells whenever one of them has changed. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/batches (the `Batches` operationId).
-func (c *Client) Batches(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewBatchesRequest(c.Server)
+func (c *Client) Batches(ctx context.Context, params *BatchesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBatchesRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3084,8 +3294,8 @@ func (c *Client) Batches(ctx context.Context, reqEditors ...RequestEditorFn) (*h
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/batches (the `CreateBatch` operationId).
-func (c *Client) CreateBatchWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateBatchRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateBatchWithBody(ctx context.Context, params *CreateBatchParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateBatchRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3103,8 +3313,8 @@ func (c *Client) CreateBatchWithBody(ctx context.Context, contentType string, bo
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/batches (the `CreateBatch` operationId).
-func (c *Client) CreateBatch(ctx context.Context, body CreateBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateBatchRequest(c.Server, body)
+func (c *Client) CreateBatch(ctx context.Context, params *CreateBatchParams, body CreateBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateBatchRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3398,8 +3608,8 @@ func (c *Client) ListExhibits(ctx context.Context, params *ListExhibitsParams, r
 // Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/exhibits/{id} (the `GetExhibit` operationId).
-func (c *Client) GetExhibit(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetExhibitRequest(c.Server, id)
+func (c *Client) GetExhibit(ctx context.Context, id string, params *GetExhibitParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetExhibitRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3470,8 +3680,8 @@ func (c *Client) ExhibitScans(ctx context.Context, id string, params *ExhibitSca
 // Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/exhibits/{id}/versions (the `ExhibitVersions` operationId).
-func (c *Client) ExhibitVersions(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewExhibitVersionsRequest(c.Server, id)
+func (c *Client) ExhibitVersions(ctx context.Context, id string, params *ExhibitVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExhibitVersionsRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3797,8 +4007,8 @@ func (c *Client) LibraryChanges(ctx context.Context, params *LibraryChangesParam
 // Every scan whose content a laboratory has stated is answered again and compared with the answer of the library before (the first time, with the one stored). Scans that are references themselves are left out: they would agree with themselves. Stored answers are not changed. Needs the permission library.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/library/changes/{id} (the `LibraryChange` operationId).
-func (c *Client) LibraryChange(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewLibraryChangeRequest(c.Server, id)
+func (c *Client) LibraryChange(ctx context.Context, id string, params *LibraryChangeParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLibraryChangeRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4515,8 +4725,8 @@ func (c *Client) GetScan(ctx context.Context, id string, params *GetScanParams, 
 // Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/scans/{id}/amendments (the `ScanAmendments` operationId).
-func (c *Client) ScanAmendments(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewScanAmendmentsRequest(c.Server, id)
+func (c *Client) ScanAmendments(ctx context.Context, id string, params *ScanAmendmentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewScanAmendmentsRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4589,8 +4799,8 @@ func (c *Client) GetEvidence(ctx context.Context, id string, params *GetEvidence
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/scans/{id}/hold (the `SetHold` operationId).
-func (c *Client) SetHoldWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSetHoldRequestWithBody(c.Server, id, contentType, body)
+func (c *Client) SetHoldWithBody(ctx context.Context, id string, params *SetHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetHoldRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4608,8 +4818,8 @@ func (c *Client) SetHoldWithBody(ctx context.Context, id string, contentType str
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/scans/{id}/hold (the `SetHold` operationId).
-func (c *Client) SetHold(ctx context.Context, id string, body SetHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSetHoldRequest(c.Server, id, body)
+func (c *Client) SetHold(ctx context.Context, id string, params *SetHoldParams, body SetHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetHoldRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4627,8 +4837,8 @@ func (c *Client) SetHold(ctx context.Context, id string, body SetHoldJSONRequest
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/scans/{id}/hold/release (the `ReleaseHold` operationId).
-func (c *Client) ReleaseHoldWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewReleaseHoldRequestWithBody(c.Server, id, contentType, body)
+func (c *Client) ReleaseHoldWithBody(ctx context.Context, id string, params *ReleaseHoldParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReleaseHoldRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4646,8 +4856,8 @@ func (c *Client) ReleaseHoldWithBody(ctx context.Context, id string, contentType
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/scans/{id}/hold/release (the `ReleaseHold` operationId).
-func (c *Client) ReleaseHold(ctx context.Context, id string, body ReleaseHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewReleaseHoldRequest(c.Server, id, body)
+func (c *Client) ReleaseHold(ctx context.Context, id string, params *ReleaseHoldParams, body ReleaseHoldJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReleaseHoldRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4665,8 +4875,8 @@ func (c *Client) ReleaseHold(ctx context.Context, id string, body ReleaseHoldJSO
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/scans/{id}/laboratory-result (the `EnterLaboratoryResult` operationId).
-func (c *Client) EnterLaboratoryResultWithBody(ctx context.Context, id string, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewEnterLaboratoryResultRequestWithBody(c.Server, id, contentType, body)
+func (c *Client) EnterLaboratoryResultWithBody(ctx context.Context, id string, params *EnterLaboratoryResultParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEnterLaboratoryResultRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4684,8 +4894,8 @@ func (c *Client) EnterLaboratoryResultWithBody(ctx context.Context, id string, c
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/scans/{id}/laboratory-result (the `EnterLaboratoryResult` operationId).
-func (c *Client) EnterLaboratoryResult(ctx context.Context, id string, body EnterLaboratoryResultJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewEnterLaboratoryResultRequest(c.Server, id, body)
+func (c *Client) EnterLaboratoryResult(ctx context.Context, id string, params *EnterLaboratoryResultParams, body EnterLaboratoryResultJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEnterLaboratoryResultRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4771,8 +4981,8 @@ func (c *Client) GetRaw(ctx context.Context, id string, params *GetRawParams, re
 // Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/scans/{id}/reviews (the `ScanReviews` operationId).
-func (c *Client) ScanReviews(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewScanReviewsRequest(c.Server, id)
+func (c *Client) ScanReviews(ctx context.Context, id string, params *ScanReviewsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewScanReviewsRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4932,8 +5142,8 @@ func (c *Client) CreateSeizure(ctx context.Context, params *CreateSeizureParams,
 // Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/seizures/{id} (the `GetSeizure` operationId).
-func (c *Client) GetSeizure(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetSeizureRequest(c.Server, id)
+func (c *Client) GetSeizure(ctx context.Context, id string, params *GetSeizureParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSeizureRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5059,8 +5269,8 @@ func (c *Client) SeizureScans(ctx context.Context, id string, params *SeizureSca
 // Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with GET /v1/seizures/{id}/versions (the `SeizureVersions` operationId).
-func (c *Client) SeizureVersions(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSeizureVersionsRequest(c.Server, id)
+func (c *Client) SeizureVersions(ctx context.Context, id string, params *SeizureVersionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSeizureVersionsRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -5088,11 +5298,13 @@ func (c *Client) ListTokens(ctx context.Context, reqEditors ...RequestEditorFn) 
 
 // CreateTokenWithBody Make an access token for a program
 //
+// The secret is shown once and is not kept: a request that is repeated with its Idempotency-Key makes nothing, and is answered 409.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/tokens (the `CreateToken` operationId).
-func (c *Client) CreateTokenWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateTokenRequestWithBody(c.Server, contentType, body)
+func (c *Client) CreateTokenWithBody(ctx context.Context, params *CreateTokenParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateTokenRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5105,11 +5317,13 @@ func (c *Client) CreateTokenWithBody(ctx context.Context, contentType string, bo
 
 // CreateToken Make an access token for a program
 //
+// The secret is shown once and is not kept: a request that is repeated with its Idempotency-Key makes nothing, and is answered 409.
+//
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/tokens (the `CreateToken` operationId).
-func (c *Client) CreateToken(ctx context.Context, body CreateTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateTokenRequest(c.Server, body)
+func (c *Client) CreateToken(ctx context.Context, params *CreateTokenParams, body CreateTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateTokenRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5207,18 +5421,18 @@ func NewAgenciesRequest(server string) (*http.Request, error) {
 }
 
 // NewAddAgencyRequest calls the generic AddAgency builder with application/json body
-func NewAddAgencyRequest(server string, id string, body AddAgencyJSONRequestBody) (*http.Request, error) {
+func NewAddAgencyRequest(server string, id string, params *AddAgencyParams, body AddAgencyJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewAddAgencyRequestWithBody(server, id, "application/json", bodyReader)
+	return NewAddAgencyRequestWithBody(server, id, params, "application/json", bodyReader)
 }
 
 // NewAddAgencyRequestWithBody constructs an http.Request for the AddAgency method, with any body, and a specified content type
-func NewAddAgencyRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+func NewAddAgencyRequestWithBody(server string, id string, params *AddAgencyParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -5249,6 +5463,21 @@ func NewAddAgencyRequestWithBody(server string, id string, contentType string, b
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -5301,7 +5530,7 @@ func NewChangeAgencyRequestWithBody(server string, id string, contentType string
 }
 
 // NewPeopleRequest constructs an http.Request for the People method
-func NewPeopleRequest(server string) (*http.Request, error) {
+func NewPeopleRequest(server string, params *PeopleParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5319,6 +5548,45 @@ func NewPeopleRequest(server string) (*http.Request, error) {
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
@@ -5328,18 +5596,18 @@ func NewPeopleRequest(server string) (*http.Request, error) {
 }
 
 // NewAddPersonRequest calls the generic AddPerson builder with application/json body
-func NewAddPersonRequest(server string, body AddPersonJSONRequestBody) (*http.Request, error) {
+func NewAddPersonRequest(server string, params *AddPersonParams, body AddPersonJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewAddPersonRequestWithBody(server, "application/json", bodyReader)
+	return NewAddPersonRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewAddPersonRequestWithBody constructs an http.Request for the AddPerson method, with any body, and a specified content type
-func NewAddPersonRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewAddPersonRequestWithBody(server string, params *AddPersonParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5364,22 +5632,86 @@ func NewAddPersonRequestWithBody(server string, contentType string, body io.Read
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewPersonRequest constructs an http.Request for the Person method
+func NewPersonRequest(server string, name string, params *PersonParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "name", name, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/admin/people/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewChangePersonRequest calls the generic ChangePerson builder with application/json body
-func NewChangePersonRequest(server string, name string, body ChangePersonJSONRequestBody) (*http.Request, error) {
+func NewChangePersonRequest(server string, name string, params *ChangePersonParams, body ChangePersonJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewChangePersonRequestWithBody(server, name, "application/json", bodyReader)
+	return NewChangePersonRequestWithBody(server, name, params, "application/json", bodyReader)
 }
 
 // NewChangePersonRequestWithBody constructs an http.Request for the ChangePerson method, with any body, and a specified content type
-func NewChangePersonRequestWithBody(server string, name string, contentType string, body io.Reader) (*http.Request, error) {
+func NewChangePersonRequestWithBody(server string, name string, params *ChangePersonParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -5410,6 +5742,21 @@ func NewChangePersonRequestWithBody(server string, name string, contentType stri
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -5483,7 +5830,7 @@ func NewRevokeTokensRequest(server string, name string) (*http.Request, error) {
 }
 
 // NewSharesRequest constructs an http.Request for the Shares method
-func NewSharesRequest(server string) (*http.Request, error) {
+func NewSharesRequest(server string, params *SharesParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5501,6 +5848,45 @@ func NewSharesRequest(server string) (*http.Request, error) {
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
@@ -5510,18 +5896,18 @@ func NewSharesRequest(server string) (*http.Request, error) {
 }
 
 // NewAddShareRequest calls the generic AddShare builder with application/json body
-func NewAddShareRequest(server string, body AddShareJSONRequestBody) (*http.Request, error) {
+func NewAddShareRequest(server string, params *AddShareParams, body AddShareJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewAddShareRequestWithBody(server, "application/json", bodyReader)
+	return NewAddShareRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewAddShareRequestWithBody constructs an http.Request for the AddShare method, with any body, and a specified content type
-func NewAddShareRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewAddShareRequestWithBody(server string, params *AddShareParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5545,6 +5931,21 @@ func NewAddShareRequestWithBody(server string, contentType string, body io.Reade
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -5684,7 +6085,7 @@ func NewReadAlertRequest(server string, id string) (*http.Request, error) {
 }
 
 // NewBatchesRequest constructs an http.Request for the Batches method
-func NewBatchesRequest(server string) (*http.Request, error) {
+func NewBatchesRequest(server string, params *BatchesParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5702,6 +6103,45 @@ func NewBatchesRequest(server string) (*http.Request, error) {
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
@@ -5711,18 +6151,18 @@ func NewBatchesRequest(server string) (*http.Request, error) {
 }
 
 // NewCreateBatchRequest calls the generic CreateBatch builder with application/json body
-func NewCreateBatchRequest(server string, body CreateBatchJSONRequestBody) (*http.Request, error) {
+func NewCreateBatchRequest(server string, params *CreateBatchParams, body CreateBatchJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateBatchRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateBatchRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateBatchRequestWithBody constructs an http.Request for the CreateBatch method, with any body, and a specified content type
-func NewCreateBatchRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateBatchRequestWithBody(server string, params *CreateBatchParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -5746,6 +6186,21 @@ func NewCreateBatchRequestWithBody(server string, contentType string, body io.Re
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -6734,7 +7189,7 @@ func NewListExhibitsRequest(server string, params *ListExhibitsParams) (*http.Re
 }
 
 // NewGetExhibitRequest constructs an http.Request for the GetExhibit method
-func NewGetExhibitRequest(server string, id string) (*http.Request, error) {
+func NewGetExhibitRequest(server string, id string, params *GetExhibitParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -6762,6 +7217,21 @@ func NewGetExhibitRequest(server string, id string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -7071,7 +7541,7 @@ func NewExhibitScansRequest(server string, id string, params *ExhibitScansParams
 }
 
 // NewExhibitVersionsRequest constructs an http.Request for the ExhibitVersions method
-func NewExhibitVersionsRequest(server string, id string) (*http.Request, error) {
+func NewExhibitVersionsRequest(server string, id string, params *ExhibitVersionsParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -7094,6 +7564,45 @@ func NewExhibitVersionsRequest(server string, id string) (*http.Request, error) 
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -7616,6 +8125,18 @@ func NewIdentificationsGeojsonRequest(server string, params *IdentificationsGeoj
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -8267,7 +8788,7 @@ func NewLibraryChangesRequest(server string, params *LibraryChangesParams) (*htt
 }
 
 // NewLibraryChangeRequest constructs an http.Request for the LibraryChange method
-func NewLibraryChangeRequest(server string, id string) (*http.Request, error) {
+func NewLibraryChangeRequest(server string, id string, params *LibraryChangeParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -8290,6 +8811,45 @@ func NewLibraryChangeRequest(server string, id string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -9322,6 +9882,18 @@ func NewMapRequest(server string, params *MapParams) (*http.Request, error) {
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -10619,7 +11191,7 @@ func NewGetScanRequest(server string, id string, params *GetScanParams) (*http.R
 }
 
 // NewScanAmendmentsRequest constructs an http.Request for the ScanAmendments method
-func NewScanAmendmentsRequest(server string, id string) (*http.Request, error) {
+func NewScanAmendmentsRequest(server string, id string, params *ScanAmendmentsParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -10644,9 +11216,63 @@ func NewScanAmendmentsRequest(server string, id string) (*http.Request, error) {
 		return nil, err
 	}
 
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -10800,18 +11426,18 @@ func NewGetEvidenceRequest(server string, id string, params *GetEvidenceParams) 
 }
 
 // NewSetHoldRequest calls the generic SetHold builder with application/json body
-func NewSetHoldRequest(server string, id string, body SetHoldJSONRequestBody) (*http.Request, error) {
+func NewSetHoldRequest(server string, id string, params *SetHoldParams, body SetHoldJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewSetHoldRequestWithBody(server, id, "application/json", bodyReader)
+	return NewSetHoldRequestWithBody(server, id, params, "application/json", bodyReader)
 }
 
 // NewSetHoldRequestWithBody constructs an http.Request for the SetHold method, with any body, and a specified content type
-func NewSetHoldRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+func NewSetHoldRequestWithBody(server string, id string, params *SetHoldParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -10843,22 +11469,37 @@ func NewSetHoldRequestWithBody(server string, id string, contentType string, bod
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewReleaseHoldRequest calls the generic ReleaseHold builder with application/json body
-func NewReleaseHoldRequest(server string, id string, body ReleaseHoldJSONRequestBody) (*http.Request, error) {
+func NewReleaseHoldRequest(server string, id string, params *ReleaseHoldParams, body ReleaseHoldJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewReleaseHoldRequestWithBody(server, id, "application/json", bodyReader)
+	return NewReleaseHoldRequestWithBody(server, id, params, "application/json", bodyReader)
 }
 
 // NewReleaseHoldRequestWithBody constructs an http.Request for the ReleaseHold method, with any body, and a specified content type
-func NewReleaseHoldRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+func NewReleaseHoldRequestWithBody(server string, id string, params *ReleaseHoldParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -10890,22 +11531,37 @@ func NewReleaseHoldRequestWithBody(server string, id string, contentType string,
 
 	req.Header.Add("Content-Type", contentType)
 
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewEnterLaboratoryResultRequest calls the generic EnterLaboratoryResult builder with application/json body
-func NewEnterLaboratoryResultRequest(server string, id string, body EnterLaboratoryResultJSONRequestBody) (*http.Request, error) {
+func NewEnterLaboratoryResultRequest(server string, id string, params *EnterLaboratoryResultParams, body EnterLaboratoryResultJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewEnterLaboratoryResultRequestWithBody(server, id, "application/json", bodyReader)
+	return NewEnterLaboratoryResultRequestWithBody(server, id, params, "application/json", bodyReader)
 }
 
 // NewEnterLaboratoryResultRequestWithBody constructs an http.Request for the EnterLaboratoryResult method, with any body, and a specified content type
-func NewEnterLaboratoryResultRequestWithBody(server string, id string, contentType string, body io.Reader) (*http.Request, error) {
+func NewEnterLaboratoryResultRequestWithBody(server string, id string, params *EnterLaboratoryResultParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -10936,6 +11592,21 @@ func NewEnterLaboratoryResultRequestWithBody(server string, id string, contentTy
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -11135,7 +11806,7 @@ func NewGetRawRequest(server string, id string, params *GetRawParams) (*http.Req
 }
 
 // NewScanReviewsRequest constructs an http.Request for the ScanReviews method
-func NewScanReviewsRequest(server string, id string) (*http.Request, error) {
+func NewScanReviewsRequest(server string, id string, params *ScanReviewsParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -11158,6 +11829,45 @@ func NewScanReviewsRequest(server string, id string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -11280,6 +11990,18 @@ func NewSimilarScansRequest(server string, id string, params *SimilarScansParams
 		if params.Limit != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -11655,7 +12377,7 @@ func NewCreateSeizureRequestWithBody(server string, params *CreateSeizureParams,
 }
 
 // NewGetSeizureRequest constructs an http.Request for the GetSeizure method
-func NewGetSeizureRequest(server string, id string) (*http.Request, error) {
+func NewGetSeizureRequest(server string, id string, params *GetSeizureParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -11683,6 +12405,21 @@ func NewGetSeizureRequest(server string, id string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -12190,7 +12927,7 @@ func NewSeizureScansRequest(server string, id string, params *SeizureScansParams
 }
 
 // NewSeizureVersionsRequest constructs an http.Request for the SeizureVersions method
-func NewSeizureVersionsRequest(server string, id string) (*http.Request, error) {
+func NewSeizureVersionsRequest(server string, id string, params *SeizureVersionsParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -12213,6 +12950,45 @@ func NewSeizureVersionsRequest(server string, id string) (*http.Request, error) 
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -12251,18 +13027,18 @@ func NewListTokensRequest(server string) (*http.Request, error) {
 }
 
 // NewCreateTokenRequest calls the generic CreateToken builder with application/json body
-func NewCreateTokenRequest(server string, body CreateTokenJSONRequestBody) (*http.Request, error) {
+func NewCreateTokenRequest(server string, params *CreateTokenParams, body CreateTokenJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewCreateTokenRequestWithBody(server, "application/json", bodyReader)
+	return NewCreateTokenRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewCreateTokenRequestWithBody constructs an http.Request for the CreateToken method, with any body, and a specified content type
-func NewCreateTokenRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateTokenRequestWithBody(server string, params *CreateTokenParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -12286,6 +13062,21 @@ func NewCreateTokenRequestWithBody(server string, contentType string, body io.Re
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -12384,8 +13175,8 @@ func (o Operations) Agencies(ctx context.Context) (AgenciesBody, error) {
 }
 
 // AddAgency: Add an agency.
-func (o Operations) AddAgency(ctx context.Context, id string, body AddAgencyJSONRequestBody) error {
-	rsp, err := o.Client.AddAgency(ctx, id, body)
+func (o Operations) AddAgency(ctx context.Context, id string, params *AddAgencyParams, body AddAgencyJSONRequestBody) error {
+	rsp, err := o.Client.AddAgency(ctx, id, params, body)
 	return nothing(rsp, err)
 }
 
@@ -12396,20 +13187,26 @@ func (o Operations) ChangeAgency(ctx context.Context, id string, body ChangeAgen
 }
 
 // People: People with their roles.
-func (o Operations) People(ctx context.Context) (PeopleBody, error) {
-	rsp, err := o.Client.People(ctx)
+func (o Operations) People(ctx context.Context, params *PeopleParams) (PeopleBody, error) {
+	rsp, err := o.Client.People(ctx, params)
 	return answer[PeopleBody](rsp, err)
 }
 
 // AddPerson: Add an account, and a code that opens it once, within 15 minutes.
-func (o Operations) AddPerson(ctx context.Context, body AddPersonJSONRequestBody) (InvitedBody, error) {
-	rsp, err := o.Client.AddPerson(ctx, body)
+func (o Operations) AddPerson(ctx context.Context, params *AddPersonParams, body AddPersonJSONRequestBody) (InvitedBody, error) {
+	rsp, err := o.Client.AddPerson(ctx, params, body)
 	return answer[InvitedBody](rsp, err)
 }
 
+// Person: One account.
+func (o Operations) Person(ctx context.Context, name string, params *PersonParams) (Person, error) {
+	rsp, err := o.Client.Person(ctx, name, params)
+	return answer[Person](rsp, err)
+}
+
 // ChangePerson: Change role, agency or clearance of an account, lock or unlock it.
-func (o Operations) ChangePerson(ctx context.Context, name string, body ChangePersonJSONRequestBody) (Person, error) {
-	rsp, err := o.Client.ChangePerson(ctx, name, body)
+func (o Operations) ChangePerson(ctx context.Context, name string, params *ChangePersonParams, body ChangePersonJSONRequestBody) (Person, error) {
+	rsp, err := o.Client.ChangePerson(ctx, name, params, body)
 	return answer[Person](rsp, err)
 }
 
@@ -12426,14 +13223,14 @@ func (o Operations) RevokeTokens(ctx context.Context, name string) (Person, erro
 }
 
 // Shares: What agencies share, now and before.
-func (o Operations) Shares(ctx context.Context) (SharesBody, error) {
-	rsp, err := o.Client.Shares(ctx)
+func (o Operations) Shares(ctx context.Context, params *SharesParams) (SharesBody, error) {
+	rsp, err := o.Client.Shares(ctx, params)
 	return answer[SharesBody](rsp, err)
 }
 
 // AddShare: Let another agency see records, or only counts.
-func (o Operations) AddShare(ctx context.Context, body AddShareJSONRequestBody) (Share, error) {
-	rsp, err := o.Client.AddShare(ctx, body)
+func (o Operations) AddShare(ctx context.Context, params *AddShareParams, body AddShareJSONRequestBody) (Share, error) {
+	rsp, err := o.Client.AddShare(ctx, params, body)
 	return answer[Share](rsp, err)
 }
 
@@ -12456,14 +13253,14 @@ func (o Operations) ReadAlert(ctx context.Context, id string) error {
 }
 
 // Batches: Batches, and how far they are.
-func (o Operations) Batches(ctx context.Context) (BatchesBody, error) {
-	rsp, err := o.Client.Batches(ctx)
+func (o Operations) Batches(ctx context.Context, params *BatchesParams) (BatchesBody, error) {
+	rsp, err := o.Client.Batches(ctx, params)
 	return answer[BatchesBody](rsp, err)
 }
 
 // CreateBatch: Begin a batch: files that are handed in together.
-func (o Operations) CreateBatch(ctx context.Context, body CreateBatchJSONRequestBody) (Batch, error) {
-	rsp, err := o.Client.CreateBatch(ctx, body)
+func (o Operations) CreateBatch(ctx context.Context, params *CreateBatchParams, body CreateBatchJSONRequestBody) (Batch, error) {
+	rsp, err := o.Client.CreateBatch(ctx, params, body)
 	return answer[Batch](rsp, err)
 }
 
@@ -12534,8 +13331,8 @@ func (o Operations) ListExhibits(ctx context.Context, params *ListExhibitsParams
 }
 
 // GetExhibit: One exhibit as it is now.
-func (o Operations) GetExhibit(ctx context.Context, id string) (Exhibit, error) {
-	rsp, err := o.Client.GetExhibit(ctx, id)
+func (o Operations) GetExhibit(ctx context.Context, id string, params *GetExhibitParams) (Exhibit, error) {
+	rsp, err := o.Client.GetExhibit(ctx, id, params)
 	return answer[Exhibit](rsp, err)
 }
 
@@ -12552,8 +13349,8 @@ func (o Operations) ExhibitScans(ctx context.Context, id string, params *Exhibit
 }
 
 // ExhibitVersions: All versions of an exhibit.
-func (o Operations) ExhibitVersions(ctx context.Context, id string) (VersionsOutputExhibitBody, error) {
-	rsp, err := o.Client.ExhibitVersions(ctx, id)
+func (o Operations) ExhibitVersions(ctx context.Context, id string, params *ExhibitVersionsParams) (VersionsOutputExhibitBody, error) {
+	rsp, err := o.Client.ExhibitVersions(ctx, id, params)
 	return answer[VersionsOutputExhibitBody](rsp, err)
 }
 
@@ -12642,8 +13439,8 @@ func (o Operations) LibraryChanges(ctx context.Context, params *LibraryChangesPa
 }
 
 // LibraryChange: One change of the library and what it does to scans with a laboratory result.
-func (o Operations) LibraryChange(ctx context.Context, id string) (ChangeBody, error) {
-	rsp, err := o.Client.LibraryChange(ctx, id)
+func (o Operations) LibraryChange(ctx context.Context, id string, params *LibraryChangeParams) (ChangeBody, error) {
+	rsp, err := o.Client.LibraryChange(ctx, id, params)
 	return answer[ChangeBody](rsp, err)
 }
 
@@ -12834,9 +13631,9 @@ func (o Operations) GetScan(ctx context.Context, id string, params *GetScanParam
 }
 
 // ScanAmendments: The circumstances of a scan, as they were and are.
-func (o Operations) ScanAmendments(ctx context.Context, id string) (ScanVersionsBody, error) {
-	rsp, err := o.Client.ScanAmendments(ctx, id)
-	return answer[ScanVersionsBody](rsp, err)
+func (o Operations) ScanAmendments(ctx context.Context, id string, params *ScanAmendmentsParams) (ScanVersions, error) {
+	rsp, err := o.Client.ScanAmendments(ctx, id, params)
+	return answer[ScanVersions](rsp, err)
 }
 
 // AmendScan: Amend the circumstances of a scan.
@@ -12846,20 +13643,20 @@ func (o Operations) AmendScan(ctx context.Context, id string, params *AmendScanP
 }
 
 // SetHold: Keep a scan from being erased.
-func (o Operations) SetHold(ctx context.Context, id string, body SetHoldJSONRequestBody) (Hold, error) {
-	rsp, err := o.Client.SetHold(ctx, id, body)
+func (o Operations) SetHold(ctx context.Context, id string, params *SetHoldParams, body SetHoldJSONRequestBody) (Hold, error) {
+	rsp, err := o.Client.SetHold(ctx, id, params, body)
 	return answer[Hold](rsp, err)
 }
 
 // ReleaseHold: Let a scan be erased again when its time comes.
-func (o Operations) ReleaseHold(ctx context.Context, id string, body ReleaseHoldJSONRequestBody) error {
-	rsp, err := o.Client.ReleaseHold(ctx, id, body)
+func (o Operations) ReleaseHold(ctx context.Context, id string, params *ReleaseHoldParams, body ReleaseHoldJSONRequestBody) error {
+	rsp, err := o.Client.ReleaseHold(ctx, id, params, body)
 	return nothing(rsp, err)
 }
 
 // EnterLaboratoryResult: Enter what a laboratory found in the sample of a scan.
-func (o Operations) EnterLaboratoryResult(ctx context.Context, id string, body EnterLaboratoryResultJSONRequestBody) (LaboratoryResult, error) {
-	rsp, err := o.Client.EnterLaboratoryResult(ctx, id, body)
+func (o Operations) EnterLaboratoryResult(ctx context.Context, id string, params *EnterLaboratoryResultParams, body EnterLaboratoryResultJSONRequestBody) (LaboratoryResult, error) {
+	rsp, err := o.Client.EnterLaboratoryResult(ctx, id, params, body)
 	return answer[LaboratoryResult](rsp, err)
 }
 
@@ -12876,8 +13673,8 @@ func (o Operations) GetOverlay(ctx context.Context, id string) (Overlay, error) 
 }
 
 // ScanReviews: Reviews of a scan, and what you may review.
-func (o Operations) ScanReviews(ctx context.Context, id string) (ScanReviewsBody, error) {
-	rsp, err := o.Client.ScanReviews(ctx, id)
+func (o Operations) ScanReviews(ctx context.Context, id string, params *ScanReviewsParams) (ScanReviewsBody, error) {
+	rsp, err := o.Client.ScanReviews(ctx, id, params)
 	return answer[ScanReviewsBody](rsp, err)
 }
 
@@ -12912,8 +13709,8 @@ func (o Operations) CreateSeizure(ctx context.Context, params *CreateSeizurePara
 }
 
 // GetSeizure: One seizure as it is now.
-func (o Operations) GetSeizure(ctx context.Context, id string) (Seizure, error) {
-	rsp, err := o.Client.GetSeizure(ctx, id)
+func (o Operations) GetSeizure(ctx context.Context, id string, params *GetSeizureParams) (Seizure, error) {
+	rsp, err := o.Client.GetSeizure(ctx, id, params)
 	return answer[Seizure](rsp, err)
 }
 
@@ -12942,8 +13739,8 @@ func (o Operations) SeizureScans(ctx context.Context, id string, params *Seizure
 }
 
 // SeizureVersions: All versions of a seizure.
-func (o Operations) SeizureVersions(ctx context.Context, id string) (VersionsOutputSeizureBody, error) {
-	rsp, err := o.Client.SeizureVersions(ctx, id)
+func (o Operations) SeizureVersions(ctx context.Context, id string, params *SeizureVersionsParams) (VersionsOutputSeizureBody, error) {
+	rsp, err := o.Client.SeizureVersions(ctx, id, params)
 	return answer[VersionsOutputSeizureBody](rsp, err)
 }
 
@@ -12954,8 +13751,8 @@ func (o Operations) ListTokens(ctx context.Context) (ListBody, error) {
 }
 
 // CreateToken: Make an access token for a program.
-func (o Operations) CreateToken(ctx context.Context, body CreateTokenJSONRequestBody) (CreatedBody, error) {
-	rsp, err := o.Client.CreateToken(ctx, body)
+func (o Operations) CreateToken(ctx context.Context, params *CreateTokenParams, body CreateTokenJSONRequestBody) (CreatedBody, error) {
+	rsp, err := o.Client.CreateToken(ctx, params, body)
 	return answer[CreatedBody](rsp, err)
 }
 

@@ -109,7 +109,18 @@ export interface Scan {
   reviews?: Review[] | null;
   /** It was erased under a retention policy. */
   erased?: { at: string; policy: string; by: string } | null;
-  holds?: { reason: string; set_by: string; set_at: string; released_at?: string }[] | null;
+  holds?: Hold[] | null;
+}
+
+/** Why a scan must not be erased. */
+export interface Hold {
+  id: string;
+  reason: string;
+  set_by: string;
+  set_at: string;
+  released_by?: string;
+  released_at?: string;
+  release_reason?: string;
 }
 
 /** What was said of a scan, and shown, where it was before it came to this server. */
@@ -561,6 +572,17 @@ export interface Me {
   second_factor: boolean;
 }
 
+/** An access token of the own account; its secret is shown once, when it is made. */
+export interface Token {
+  id: string;
+  name: string;
+  scope: string;
+  created: string;
+  expires: string | null;
+  used: string | null;
+  used_from: string;
+}
+
 /** An account as those see it who look after people. */
 export interface Person {
   name: string;
@@ -632,8 +654,25 @@ export async function getJSON<T>(path: string, signal?: AbortSignal): Promise<T>
   return (await response.json()) as T;
 }
 
+/** Reads a list to its end, page by page: the first page with the items of all of them. */
+export async function getAll<T>(path: string, list: keyof T & string): Promise<T> {
+  const first = await getJSON<T & { next_cursor: string }>(`${path}?limit=500`);
+  const items = [...((first[list] as unknown[] | null) ?? [])];
+  for (let cursor = first.next_cursor; cursor; ) {
+    const page = await getJSON<T & { next_cursor: string }>(`${path}?limit=500&cursor=${encodeURIComponent(cursor)}`);
+    items.push(...((page[list] as unknown[] | null) ?? []));
+    cursor = page.next_cursor;
+  }
+  return { ...first, [list]: items };
+}
+
 async function postJSON(path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
   return sendJSON("POST", path, body, signal);
+}
+
+/** A request that is done once, however often it is sent with this key. */
+async function postOnce(path: string, body: unknown, key: string): Promise<Response> {
+  return request(path, { method: "POST", headers: { "Content-Type": "application/json", "Idempotency-Key": `"${key}"` }, body: JSON.stringify(body) });
 }
 
 async function sendJSON(method: string, path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
@@ -674,16 +713,21 @@ export const api = {
   login: (body: { code: string } | { user: string; password: string; second?: string }) => postJSON("/v1/login", body),
   logout: () => request("/v1/logout", { method: "POST" }),
   me: () => getJSON<Me>("/v1/me"),
-  people: () => getJSON<{ people: Person[] | null; roles: string[] | null }>("/v1/admin/people"),
+  people: () => getAll<{ people: Person[] | null; roles: string[] | null }>("/v1/admin/people", "people"),
   addPerson: async (body: { name: string; role: string; agency?: string }) => (await (await postJSON("/v1/admin/people", body)).json()) as { person: Person; code: string },
   changePerson: (name: string, body: { role?: string; agency?: string; clearance?: string; locked?: boolean }) => sendJSON("PATCH", `/v1/admin/people/${encodeURIComponent(name)}`, body),
   endSessions: (name: string) => request(`/v1/admin/people/${encodeURIComponent(name)}/end-sessions`, { method: "POST" }),
   revokeTokens: (name: string) => request(`/v1/admin/people/${encodeURIComponent(name)}/revoke-tokens`, { method: "POST" }),
   agencies: () => getJSON<{ agencies: Agency[] | null }>("/v1/admin/agencies"),
   addAgency: (id: string, body: { name: string; contact: string }) => postJSON(`/v1/admin/agencies/${encodeURIComponent(id)}`, body),
-  shares: () => getJSON<{ shares: Share[] | null }>("/v1/admin/shares"),
+  shares: () => getAll<{ shares: Share[] | null }>("/v1/admin/shares", "shares"),
   addShare: (body: { from?: string; to: string; tlp: string; aggregates: boolean }) => postJSON("/v1/admin/shares", body),
   revokeShare: (id: string) => request(`/v1/admin/shares/${encodeURIComponent(id)}/revoke`, { method: "POST" }),
+  tokens: () => getJSON<{ tokens: Token[] | null }>("/v1/tokens"),
+  newToken: async (body: { name: string; scope: string; days: number }, key: string) => (await (await postOnce("/v1/tokens", body, key)).json()) as Token & { token: string },
+  deleteToken: (id: string) => request(`/v1/tokens/${encodeURIComponent(id)}`, { method: "DELETE" }),
+  setHold: (scan: string, reason: string, key: string) => postOnce(`/v1/scans/${encodeURIComponent(scan)}/hold`, { reason }, key),
+  releaseHold: (scan: string, reason: string, key: string) => postOnce(`/v1/scans/${encodeURIComponent(scan)}/hold/release`, { reason }, key),
   setPassword: (password: string) => sendJSON("PUT", "/v1/me/password", { password }),
   newFactor: async () => (await (await postJSON("/v1/me/second-factor", {})).json()) as FactorSetup,
   confirmFactor: async (code: string) => (await (await sendJSON("PUT", "/v1/me/second-factor", { code })).json()) as { recovery_codes: string[] },
@@ -695,7 +739,7 @@ export const api = {
   proposalOverlay: (id: string) => getJSON<Overlay>(`/v1/library/proposals/${encodeURIComponent(id)}/overlay`),
   decide: (id: string, body: { decision: "accept" | "reject"; reason: string; alone: boolean }) => postJSON(`/v1/library/proposals/${encodeURIComponent(id)}/decision`, body),
   libraryChanges: (signal?: AbortSignal) => getJSON<{ changes: LibraryChange[] | null }>("/v1/library/changes", signal),
-  libraryChange: (id: string) => getJSON<LibraryChange & { scans: ComparedScan[] | null }>(`/v1/library/changes/${encodeURIComponent(id)}`),
+  libraryChange: (id: string) => getJSON<LibraryChange & { scans: ComparedScan[] | null }>(`/v1/library/changes/${encodeURIComponent(id)}?limit=500`),
   cancelComparison: (id: string) => request(`/v1/library/changes/${encodeURIComponent(id)}/cancel`, { method: "POST" }),
   validation: () => getJSON<ValidationReport>("/v1/library/validation"),
   enterResult: async (scan: string, body: unknown) => (await (await postJSON(`/v1/scans/${encodeURIComponent(scan)}/laboratory-result`, body)).json()) as LaboratoryResult,

@@ -1,13 +1,14 @@
-// The own account: password and second factor.
+// The own account: password, second factor and access tokens.
 import { api, type FactorSetup } from "../base/api";
 import { h } from "../base/dom";
 import { problemBox } from "../base/problem";
 import type { Page } from "../base/router";
+import { tokensCard } from "../shell/tokens";
 
 export const accountPage: Page = (host) => {
   const factor = h("div", {});
   const name = h("h1", {}, "Account");
-  host.append(h("div", { class: "page" }, name, passwordCard(), h("section", { class: "card stack" }, h("h2", {}, "Second factor"), factor)));
+  host.append(h("div", { class: "page" }, name, passwordCard(), h("section", { class: "card stack" }, h("h2", {}, "Second factor"), factor), tokensCard()));
   const load = () =>
     api.me().then(
       (me) => {

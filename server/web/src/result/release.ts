@@ -1,4 +1,4 @@
-// Handing a scan out: evidence pack, STIX or report for somebody, with what was handed out before, and legal holds.
+// Handing a scan out: evidence pack, STIX or report for somebody, with what was handed out before.
 import { api, type Dissemination, type Scan } from "../base/api";
 import { h, type Child } from "../base/dom";
 import { instant } from "../base/format";
@@ -41,9 +41,8 @@ export function releaseCard(scan: Scan): HTMLElement {
 }
 
 function keeping(scan: Scan): Child {
-  const held = (scan.holds ?? []).find((x) => !x.released_at);
   if (scan.erased) return h("p", { class: "chip chip-warn" }, `Erased ${instant(scan.erased.at)} under the rule "${scan.erased.policy}" by ${scan.erased.by}. Its hash and this record are kept.`);
-  return held ? h("p", {}, h("span", { class: "chip" }, "legal hold"), ` ${held.reason} (${held.set_by}, ${instant(held.set_at)}): it is not erased.`) : null;
+  return null; // a hold has its own card
 }
 
 function past(all: Dissemination[]): HTMLElement[] {

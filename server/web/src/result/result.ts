@@ -6,6 +6,7 @@ import { instant, interval, percent, place, probability, techniqueName } from ".
 import { laboratoryCard, laboratoryLine } from "./laboratory";
 import { markingWords } from "../records/marking";
 import { releaseCard } from "./release";
+import { holdCard } from "./hold";
 import { problemBox } from "../base/problem";
 import { reviewWord } from "../records/records";
 import { scanRecordCard } from "./scanrecord";
@@ -27,6 +28,7 @@ export function resultView(host: HTMLElement, scan: Scan, scanAgain?: () => void
         h("div", { class: "stack" }, overlay, map)),
       laboratoryCard(scan),
       scanRecordCard(scan),
+      holdCard(scan),
       releaseCard(scan),
       similarCard(scan),
       detailsCard(scan),
