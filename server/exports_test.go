@@ -139,13 +139,21 @@ func TestAnExportHoldsTheScansThatFitItsFilter(t *testing.T) {
 		if in := unpacked(t, r.exported(none)); none.Scans != 0 || len(in) != 1 {
 			t.Errorf("%+v, %d files", none, len(in))
 		}
+		var first, again store.Export
+		r.do("POST", "/v1/exports?format=csv&county=Nowhere", nil, "Idempotency-Key", "nowhere").want(t, http.StatusCreated).into(t, &first)
+		r.do("POST", "/v1/exports?format=csv&county=Nowhere", nil, "Idempotency-Key", "nowhere").want(t, http.StatusCreated).into(t, &again)
+		if first.ID != again.ID {
+			t.Errorf("a request that was repeated asks for %s and %s", first.ID, again.ID)
+		}
+		r.do("POST", "/v1/exports?format=csv&county=Elsewhere", nil, "Idempotency-Key", "nowhere").want(t, http.StatusUnprocessableEntity).mentions(t, "new key")
+		r.made(first.ID)
 		r.do("POST", "/v1/exports?format=xml", nil).want(t, http.StatusUnprocessableEntity)
 		r.do("POST", "/v1/exports", nil).want(t, http.StatusUnprocessableEntity)
 		r.do("POST", "/v1/exports?format=csv&from=yesterday", nil).want(t, http.StatusUnprocessableEntity)
 		r.do("GET", "/v1/exports/00000000-0000-4000-8000-000000000000/file", nil).want(t, http.StatusNotFound)
 		var list struct{ Exports []store.Export }
 		r.do("GET", "/v1/exports", nil).want(t, http.StatusOK).into(t, &list)
-		if len(list.Exports) != 4 || list.Exports[0].ID != none.ID {
+		if len(list.Exports) != 5 || list.Exports[0].ID != first.ID || list.Exports[1].ID != none.ID {
 			t.Errorf("%+v", list.Exports)
 		}
 		log, err := r.store.LogAbout(asProgram(t), store.KindScan, alarms[0])

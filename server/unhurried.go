@@ -18,6 +18,7 @@ func unhurried(next http.Handler) http.Handler {
 		if r.Body == nil || r.Body == http.NoBody {
 			a.whole()
 		} else {
+			r = r.WithContext(r.Context()) // of its own, net/http has to know the body: who sends too much hears so before it hangs up
 			r.Body = arriving{r.Body, a}
 		}
 		next.ServeHTTP(a, r)

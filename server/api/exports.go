@@ -26,9 +26,10 @@ type exportOutput struct {
 func (a *API) registerExports() {
 	register(a, huma.Operation{OperationID: "create-export", Extensions: needs(auth.RecordsRead), Method: http.MethodPost, Path: "/v1/exports", Summary: "Ask for a file of all scans that fit a filter",
 		Description: "It is made in the background, of the scans that whoever asks may see when that happens: as CSV with a row for each, or as ZIP with the scans as lines of JSON (scans.jsonl) " +
-			"and each file as it came. Ask GET /v1/exports/{id} until it is ready. It is encrypted as other files are, only who asked is given it, and it is deleted after a day.",
+			"and each file as it came. Ask GET /v1/exports/{id} until it is ready. It is encrypted as other files are, only who asked is given it, and it is deleted after a day. A request that comes again with the same Idempotency-Key makes it once.",
 		DefaultStatus: http.StatusCreated, Errors: []int{http.StatusConflict, http.StatusUnprocessableEntity, http.StatusInsufficientStorage}},
 		func(ctx context.Context, in *struct {
+			KeyHeader
 			FilterQuery
 			Format string `query:"format" required:"true" enum:"csv,zip"`
 		}) (*exportOutput, error) {

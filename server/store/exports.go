@@ -76,6 +76,9 @@ func (s *Store) NewExport(ctx context.Context, format string, f Filter, queue st
 	}
 	e := Export{ID: uuid.NewString(), Created: fromMicros(micros(now)), Format: format, State: ExportWaiting}
 	err = s.write(ctx, func(tx queries) error {
+		if err := once(ctx, tx, e.ID, now); err != nil {
+			return err
+		}
 		var have int
 		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM exports WHERE created_by = ? AND (state = ? OR state = ? AND expires > ?)", who.User, ExportWaiting, ExportReady, micros(now)).Scan(&have); err != nil {
 			return err
@@ -92,6 +95,9 @@ func (s *Store) NewExport(ctx context.Context, format string, f Filter, queue st
 		}
 		return s.insertJob(ctx, tx, ExportJob{Export: e.ID}, queue)
 	})
+	if again := asRepeated(err); again != nil {
+		return s.Export(ctx, again.ID, now)
+	}
 	if err != nil {
 		return Export{}, fmt.Errorf("ask for an export: %w", err)
 	}

@@ -1113,6 +1113,9 @@ type CreateExportParams struct {
 	// Q part of file name, case, exhibit, officer, place, device, headline or finding
 	Q      *string `form:"q,omitempty" json:"q,omitempty"`
 	Format string  `form:"format" json:"format"`
+
+	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
 // IdentificationsGeojsonParams defines parameters for IdentificationsGeojson.
@@ -2206,7 +2209,7 @@ type ClientInterface interface {
 
 	// CreateExport Ask for a file of all scans that fit a filter
 	//
-	// It is made in the background, of the scans that whoever asks may see when that happens: as CSV with a row for each, or as ZIP with the scans as lines of JSON (scans.jsonl) and each file as it came. Ask GET /v1/exports/{id} until it is ready. It is encrypted as other files are, only who asked is given it, and it is deleted after a day. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+	// It is made in the background, of the scans that whoever asks may see when that happens: as CSV with a row for each, or as ZIP with the scans as lines of JSON (scans.jsonl) and each file as it came. Ask GET /v1/exports/{id} until it is ready. It is encrypted as other files are, only who asked is given it, and it is deleted after a day. A request that comes again with the same Idempotency-Key makes it once. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 	//
 	// Corresponds with POST /v1/exports (the `CreateExport` operationId).
 	CreateExport(ctx context.Context, params *CreateExportParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3711,7 +3714,7 @@ func (c *Client) Exports(ctx context.Context, reqEditors ...RequestEditorFn) (*h
 
 // CreateExport Ask for a file of all scans that fit a filter
 //
-// It is made in the background, of the scans that whoever asks may see when that happens: as CSV with a row for each, or as ZIP with the scans as lines of JSON (scans.jsonl) and each file as it came. Ask GET /v1/exports/{id} until it is ready. It is encrypted as other files are, only who asked is given it, and it is deleted after a day. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
+// It is made in the background, of the scans that whoever asks may see when that happens: as CSV with a row for each, or as ZIP with the scans as lines of JSON (scans.jsonl) and each file as it came. Ask GET /v1/exports/{id} until it is ready. It is encrypted as other files are, only who asked is given it, and it is deleted after a day. A request that comes again with the same Idempotency-Key makes it once. Needs the permission records.read, which these roles have: technician, chemist, reviewer, analyst, disseminator, public, operator.
 //
 // Corresponds with POST /v1/exports (the `CreateExport` operationId).
 func (c *Client) CreateExport(ctx context.Context, params *CreateExportParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -7853,6 +7856,21 @@ func NewCreateExportRequest(server string, params *CreateExportParams) (*http.Re
 	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
 	}
 
 	return req, nil
