@@ -19,7 +19,7 @@ func (s *Server) newJobs() (*jobs.Runner, error) {
 	return jobs.New(jobs.Config{Store: s.store, Server: !s.cfg.Worker, Answers: s.answers, Changed: s.announce, Now: s.cfg.Clock, Log: s.cfg.Logger,
 		Refresh: s.refresh, Beat: s.cfg.JobBeat, FirstWait: s.cfg.JobWait,
 		Handlers: jobs.Handlers{Gather: s.gatherJob, Chunk: s.chunkJob, File: s.fileJob, FileGivenUp: s.fileGivenUp, LookBack: s.lookBackJob,
-			Export: s.exportJob, ExportGivenUp: s.exportGivenUp}})
+			Export: s.exportJob, ExportGivenUp: s.exportGivenUp, Webhook: s.webhookJob, WebhookGivenUp: s.webhookGivenUp}})
 }
 
 // answers names what this server answers with now.

@@ -31,6 +31,7 @@ import (
 	"fentrace/server/seal"
 	"fentrace/server/store"
 	"fentrace/server/tlp"
+	"fentrace/server/webhook"
 	"fentrace/spectra"
 )
 
@@ -121,6 +122,8 @@ type Config struct {
 	Worker bool
 	// IndexFrom is a server that prepared references are fetched from, where it has them; nil: they are made here.
 	IndexFrom *IndexSource
+	// WebhookAllow are networks that are not public and to which webhooks may go.
+	WebhookAllow webhook.Allowed
 	// JobBeat is how often a program says that it lives to the others that take jobs from the same database, JobWait how long a job
 	// waits after it has failed the first time; jobs.DefaultBeat and jobs.DefaultFirstWait when 0.
 	JobBeat, JobWait time.Duration
@@ -159,6 +162,7 @@ type Server struct {
 	}
 	jobs      *jobs.Runner
 	prepared  indexes
+	hooks     *webhook.Sender
 	sender    *forward.Sender // nil: scans stay here
 	sending   sync.WaitGroup
 	logKey    logKey
@@ -239,6 +243,7 @@ func (s *Server) assemble(ctx context.Context) (err error) {
 	if s.jobs, err = s.newJobs(); err != nil {
 		return err
 	}
+	s.hooks = webhook.NewSender(s.cfg.WebhookAllow, nil)
 	s.sender = s.newSender()
 	if s.chunks, err = s.newChunked(); err != nil {
 		return err

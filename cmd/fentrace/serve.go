@@ -19,6 +19,7 @@ import (
 	"fentrace/server/observe"
 	"fentrace/server/store"
 	"fentrace/server/tlp"
+	"fentrace/server/webhook"
 )
 
 type serveCommand struct {
@@ -41,6 +42,7 @@ type serveCommand struct {
 	TLSCert   string        `name:"tls-cert" placeholder:"FILE.pem" help:"Speak TLS with this certificate (its chain in the same file); needs --tls-key. Both are read again when they change."`
 	TLSKey    string        `name:"tls-key" placeholder:"FILE.pem" help:"The key of the certificate."`
 	Reasons   bool          `name:"require-dissemination-reason" help:"Hand out evidence packs, STIX and reports only if it is said who is given them and why."`
+	Hooks     []string      `name:"webhook-allow" placeholder:"NETWORK" help:"Let webhooks go to this network though it is not public, such as 10.1.0.0/16."`
 	Metrics   string        `placeholder:"HOST:PORT" help:"Answer Prometheus under /metrics there, without log-in."`
 	doorFlags
 	dataFlags
@@ -206,13 +208,17 @@ func (c *serveCommand) config(env *environment) (server.Config, error) {
 	if err != nil {
 		return server.Config{}, err
 	}
+	hooks, err := webhook.ParseAllowed(c.Hooks)
+	if err != nil {
+		return server.Config{}, usagef("--webhook-allow %v", err)
+	}
 	stack, err := c.open(env.ctx)
 	if err != nil {
 		return server.Config{}, err
 	}
 	config := server.Config{
 		DataDir: dir, Database: database, Keys: ring, RequireReason: c.Reasons, UploadTLP: mark, Agency: c.Of, Upstream: upstream, Listen: c.Listen, Library: stack, MaxUpload: size,
-		Acquire: c.settings(c.portFlags), Logger: c.logger(env.stderr), MetricsListen: c.Metrics, Certificate: c.TLSCert, Key: c.TLSKey, SessionIdle: c.idle(), Version: programVersion().Version,
+		Acquire: c.settings(c.portFlags), Logger: c.logger(env.stderr), MetricsListen: c.Metrics, Certificate: c.TLSCert, Key: c.TLSKey, SessionIdle: c.idle(), Version: programVersion().Version, WebhookAllow: hooks,
 	}
 	if err := c.doors(&config); err != nil {
 		return server.Config{}, err

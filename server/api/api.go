@@ -87,6 +87,8 @@ type Backend interface {
 	CancelBatch(ctx context.Context, id string) error
 	// RetryBatch lets the files of a batch wait again that have no answer. Errors: store.ErrNotFound.
 	RetryBatch(ctx context.Context, id string) (files int, err error)
+	// NewWebhook makes a webhook of who asks; secret is what its deliveries are signed with. Errors: store.ErrInvalid, store.ErrNotNow.
+	NewWebhook(ctx context.Context, w store.Webhook) (made store.Webhook, secret string, err error)
 	// NewExport asks for a file of the scans that fit a filter, of those that who asks may see when it is made. Errors: store.ErrNotNow.
 	NewExport(ctx context.Context, format string, f store.Filter) (store.Export, error)
 	// OpenExport is an export of who asks, and what writes it. Errors: store.ErrNotFound, store.ErrNotNow.
@@ -191,6 +193,7 @@ func Register(e *echo.Echo, b Backend, st *store.Store, au *auth.Service, log *s
 	a.registerLookBack()
 	a.registerBatches()
 	a.registerExports()
+	a.registerWebhooks()
 	a.registerJobs()
 	a.registerIndex()
 	a.registerRecords()

@@ -34,6 +34,8 @@ var audits = map[string]string{
 	// Counts of batches, for pages that are open; jobs by their ids.
 	"batches": auditNone, "batch": auditNone, "batch-sums": auditNone, "jobs": auditNone, "dead-jobs": auditNone, "job": auditNone, "workers": auditNone,
 	"exports": auditNone, "export": auditNone,
+	// Ids of alerts; what leaves is in the log by itself.
+	"webhooks": auditNone, "webhook-deliveries": auditNone,
 	"indexes": auditNone, "index": auditNone,
 	// Hashes and signatures.
 	"log-checkpoint": auditNone, "log-key": auditNone, "log-inclusion": auditNone, "log-consistency": auditNone, "verification": auditNone,

@@ -14,6 +14,7 @@ var bounded = map[string]string{
 	"agencies":           "a server takes up to store.MaxAgencies",
 	"list-tokens":        "an account holds up to store.MaxTokens",
 	"exports":            "an account has up to store.MaxExports that are not over, and is told of up to maxExports",
+	"webhooks":           "an account has up to store.MaxWebhooks",
 	"first-seen":         "up to maxFirstSeen; what is left out is counted",
 	"workers":            "the programs that run on this database now",
 	"indexes":            "one for each layer of the library",

@@ -23,6 +23,7 @@ var withoutKey = map[string]string{
 	"cancel-rescreen":   "what has ended has ended",
 	"cancel-comparison": "the same", "cancel-batch": "the same", "cancel-job": "the same",
 	"retry-batch": "what waits already waits", "retry-job": "the same", "retry-refused": "the same",
+	"replay-delivery":    "the receiver knows by its webhook-id that it has it; what waits to be sent is not sent besides",
 	"discard-job":        "a job is taken away once",
 	"begin-verification": "one runs at a time",
 	"device-preview":     "one runs at a time",

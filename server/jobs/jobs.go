@@ -151,6 +151,7 @@ func (r *Runner) queues() map[string]river.QueueConfig {
 		out[serverQueue] = river.QueueConfig{MaxWorkers: 32} // they mostly wait
 		out[lookBackQueue] = river.QueueConfig{MaxWorkers: 1}
 		out[exportQueue] = river.QueueConfig{MaxWorkers: 1}
+		out[store.WebhookQueue] = river.QueueConfig{MaxWorkers: 8} // they mostly wait for others
 	}
 	return out
 }

@@ -27,6 +27,10 @@ type Handlers struct {
 	Export func(ctx context.Context, args store.ExportJob, last bool) error
 	// ExportGivenUp is what FileGivenUp is, for an ExportJob.
 	ExportGivenUp func(ctx context.Context, args store.ExportJob, why string) error
+	// Webhook: last as for File.
+	Webhook func(ctx context.Context, args store.WebhookJob, last bool) error
+	// WebhookGivenUp is what FileGivenUp is, for a WebhookJob.
+	WebhookGivenUp func(ctx context.Context, args store.WebhookJob, why string) error
 	// FileGivenUp is called before a FileJob is given up that was cut off too often.
 	FileGivenUp func(ctx context.Context, args store.FileJob, why string) error
 }
@@ -40,20 +44,23 @@ type Kind interface {
 
 // Kinds are all sorts of jobs.
 var Kinds = []Kind{
-	kind[store.GatherJob]{"Give files of a batch to jobs", time.Minute, func(ctx context.Context, h Handlers, j *river.Job[store.GatherJob]) error {
+	kind[store.GatherJob]{"Give files of a batch to jobs", time.Minute, longestWait, func(ctx context.Context, h Handlers, j *river.Job[store.GatherJob]) error {
 		return h.Gather(ctx, j.Args)
 	}},
-	kind[store.ChunkJob]{"Answer files of a batch", 30 * time.Minute, func(ctx context.Context, h Handlers, j *river.Job[store.ChunkJob]) error {
+	kind[store.ChunkJob]{"Answer files of a batch", 30 * time.Minute, longestWait, func(ctx context.Context, h Handlers, j *river.Job[store.ChunkJob]) error {
 		return h.Chunk(ctx, j.Args, j.Attempt > 1)
 	}},
-	kind[store.FileJob]{"Answer one file of a batch", 5 * time.Minute, func(ctx context.Context, h Handlers, j *river.Job[store.FileJob]) error {
+	kind[store.FileJob]{"Answer one file of a batch", 5 * time.Minute, longestWait, func(ctx context.Context, h Handlers, j *river.Job[store.FileJob]) error {
 		return h.File(ctx, j.Args, j.Attempt >= j.MaxAttempts)
 	}},
-	kind[store.LookBackJob]{"Look through the past", noLimit, func(ctx context.Context, h Handlers, j *river.Job[store.LookBackJob]) error {
+	kind[store.LookBackJob]{"Look through the past", noLimit, longestWait, func(ctx context.Context, h Handlers, j *river.Job[store.LookBackJob]) error {
 		return h.LookBack(ctx, j.Args)
 	}},
-	kind[store.ExportJob]{"Make an export", time.Hour, func(ctx context.Context, h Handlers, j *river.Job[store.ExportJob]) error {
+	kind[store.ExportJob]{"Make an export", time.Hour, longestWait, func(ctx context.Context, h Handlers, j *river.Job[store.ExportJob]) error {
 		return h.Export(ctx, j.Args, j.Attempt >= j.MaxAttempts)
+	}},
+	kind[store.WebhookJob]{"Deliver to a webhook", time.Minute, store.WebhookWait, func(ctx context.Context, h Handlers, j *river.Job[store.WebhookJob]) error {
+		return h.Webhook(ctx, j.Args, j.Attempt >= j.MaxAttempts)
 	}},
 }
 
@@ -62,9 +69,10 @@ const noLimit time.Duration = -1
 
 // kind is a Kind with arguments of one type.
 type kind[T river.JobArgs] struct {
-	title string
-	limit time.Duration
-	work  func(context.Context, Handlers, *river.Job[T]) error
+	title   string
+	limit   time.Duration
+	longest time.Duration // between two tries
+	work    func(context.Context, Handlers, *river.Job[T]) error
 }
 
 // Name implements Kind.
@@ -92,15 +100,15 @@ func (w *worker[T]) Timeout(*river.Job[T]) time.Duration { return w.kind.limit }
 
 // NextRetry implements river.Worker.
 func (w *worker[T]) NextRetry(j *river.Job[T]) time.Time {
-	return time.Now().Add(wait(w.runner.cfg.FirstWait, len(j.Errors)))
+	return time.Now().Add(wait(w.runner.cfg.FirstWait, w.kind.longest, len(j.Errors)))
 }
 
-// longestWait is the longest time between two tries.
+// longestWait is the longest time between two tries, of jobs that ask nobody outside.
 const longestWait = 10 * time.Minute
 
 // wait doubles with each failure there was before.
-func wait(first time.Duration, failures int) time.Duration {
-	return min(first<<min(failures, 30), max(longestWait, first))
+func wait(first, longest time.Duration, failures int) time.Duration {
+	return min(first<<min(failures, 30), max(longest, first))
 }
 
 // Work implements river.Worker.

@@ -147,6 +147,8 @@ func (r *Runner) givenUp(ctx context.Context, j *rivertype.JobRow) error {
 		return tellGivenUp(ctx, j, r.cfg.Handlers.FileGivenUp)
 	case store.ExportJob{}.Kind():
 		return tellGivenUp(ctx, j, r.cfg.Handlers.ExportGivenUp)
+	case store.WebhookJob{}.Kind():
+		return tellGivenUp(ctx, j, r.cfg.Handlers.WebhookGivenUp)
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func placeWords(county, state string) string {
 	return county + ", " + state
 }
 
-// RaiseAlert stores an alert, unless the same one is there; raised tells.
+// RaiseAlert stores an alert, unless the same one is there, and has it delivered to webhooks; raised tells.
 func (s *Store) RaiseAlert(ctx context.Context, a Alert) (raised bool, err error) {
 	var before *int64
 	if a.SeenBefore != nil {
@@ -61,7 +61,10 @@ func (s *Store) RaiseAlert(ctx context.Context, a Alert) (raised bool, err error
 		if raised = n > 0; err != nil || !raised {
 			return err
 		}
-		return tx.log(ctx, Entry{Action: audit.Combine, Kind: "alert", ID: id, Detail: map[string]any{"scan": a.ScanID, "reference": a.ReferenceID}})
+		if err := tx.log(ctx, Entry{Action: audit.Combine, Kind: "alert", ID: id, Detail: map[string]any{"scan": a.ScanID, "reference": a.ReferenceID}}); err != nil {
+			return err
+		}
+		return s.tell(ctx, tx, id, a.Created)
 	})
 	if err != nil {
 		return false, fmt.Errorf("raise an alert: %w", err)

@@ -168,6 +168,9 @@ func (s *Store) Rotate(ctx context.Context, now time.Time, progress func(done in
 		err = s.rotateTable(ctx, table{"export_parts", "id", "data", "data_key", partOf}, func() {})
 	}
 	if err == nil {
+		err = s.rotateTable(ctx, table{"webhooks", "id", "secret", "secret_key", secretOf}, func() {})
+	}
+	if err == nil {
 		err = s.retireKeys(ctx, now)
 	}
 	if err == nil {
@@ -256,7 +259,8 @@ func (s *Store) retireKeys(ctx context.Context, now time.Time) error {
 		n, err := changed(tx.ExecContext(ctx, `UPDATE encryption_keys SET retired = ? WHERE id <> ? AND retired IS NULL
 			AND NOT EXISTS (SELECT 1 FROM files WHERE raw_key = encryption_keys.id)
 			AND NOT EXISTS (SELECT 1 FROM scans WHERE spectrum_key = encryption_keys.id)
-			AND NOT EXISTS (SELECT 1 FROM export_parts WHERE data_key = encryption_keys.id)`, micros(now), s.keys.Current()))
+			AND NOT EXISTS (SELECT 1 FROM export_parts WHERE data_key = encryption_keys.id)
+			AND NOT EXISTS (SELECT 1 FROM webhooks WHERE secret_key = encryption_keys.id)`, micros(now), s.keys.Current()))
 		if err != nil || n == 0 {
 			return err
 		}

@@ -14,6 +14,7 @@ var notLogged = map[string]string{
 	"SpendToken":      "that of a log-in by a provider opens once; the log-in itself is in the log",
 	"AddCheckpoint":   "it is about the log itself",
 	"NotSent":         "nothing left, and it is tried again and again",
+	"NotDelivered":    "each attempt is in the log before it is made",
 	"TouchSession":    "it is used all the time",
 	"UseFactor":       "the log-in is in the log",
 	"BeginComparison": "how far a comparison is; the change of the library and its end are in the log",

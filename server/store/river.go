@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
@@ -39,6 +40,11 @@ type (
 	ExportJob struct {
 		Export string `json:"export"`
 	}
+	// WebhookJob makes a delivery to a webhook; Run is how often that was asked for again.
+	WebhookJob struct {
+		Delivery string `json:"delivery"`
+		Run      int    `json:"run"`
+	}
 )
 
 // Kind implements river.JobArgs.
@@ -55,6 +61,19 @@ func (LookBackJob) Kind() string { return "look_back" }
 
 // Kind implements river.JobArgs.
 func (ExportJob) Kind() string { return "export" }
+
+// Kind implements river.JobArgs.
+func (WebhookJob) Kind() string { return "webhook" }
+
+// WebhookQueue is the queue of deliveries, which every server makes. Whoever raises an alert knows nothing else of jobs.
+const WebhookQueue = "webhooks"
+
+// WebhookWait is the longest time between two attempts to deliver; with webhookTries, and a first wait of two seconds that doubles, the
+// last one is about three days after the first.
+const (
+	WebhookWait  = 6 * time.Hour
+	webhookTries = 26
+)
 
 // How often a job is tried. Those that work on many things fail only when the database does, and must not be given up for that;
 // one file that cannot be answered, or export that cannot be made, is not worth more.
@@ -77,6 +96,9 @@ func (LookBackJob) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAt
 
 // InsertOpts implements river.JobArgsWithInsertOpts.
 func (ExportJob) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: fileTries} }
+
+// InsertOpts implements river.JobArgsWithInsertOpts.
+func (WebhookJob) InsertOpts() river.InsertOpts { return river.InsertOpts{MaxAttempts: webhookTries} }
 
 // queue are the parts of the database that belong to River.
 type queue struct {

@@ -68,13 +68,17 @@ func (s *Store) MoveJobs(ctx context.Context, from, to string) (n int, err error
 
 // farAhead are conditions on jobs that wait, and on who leads River's programs, that a time of theirs is further ahead than far by the
 // clock of the database, which River goes by; each has one argument, and now is that clock.
+//
+// Deliveries to webhooks wait up to WebhookWait longer.
 func (s *Store) farAhead(far time.Duration) (waiting, leads, now string, ahead any) {
-	later := "datetime('now', 'subsec', ?)"
+	later, longer := "datetime('now', 'subsec', ?)", "datetime(scheduled_at, '-%d seconds')"
 	now, ahead = "datetime('now', 'subsec')", fmt.Sprintf("+%d seconds", int64(far.Seconds()))
 	if s.queue.listen != nil {
-		later, now, ahead = "now() + make_interval(secs => ?)", "now()", far.Seconds()
+		later, longer, now, ahead = "now() + make_interval(secs => ?)", "scheduled_at - make_interval(secs => %d)", "now()", far.Seconds()
 	}
-	return "state IN ('available', 'scheduled', 'retryable', 'pending') AND scheduled_at > " + later, "expires_at > " + later, now, ahead
+	longer = fmt.Sprintf(longer, int64(WebhookWait.Seconds()))
+	return "state IN ('available', 'scheduled', 'retryable', 'pending') AND CASE WHEN kind = '" + WebhookJob{}.Kind() + "' THEN " + longer + " ELSE scheduled_at END > " + later,
+		"expires_at > " + later, now, ahead
 }
 
 // JobTimesOff tells whether a job waits for a time that is further ahead than far, or who leads does so for longer than that: the clock

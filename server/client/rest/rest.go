@@ -26,6 +26,11 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for CreateWebhookRequestEvents.
+const (
+	CreateWebhookRequestEventsAlertRaised CreateWebhookRequestEvents = "alert.raised"
+)
+
 // About defines model for About.
 type About = api.About
 
@@ -255,6 +260,16 @@ type CreateTokenRequest struct {
 	Scope *string `json:"scope,omitempty"`
 }
 
+// CreateWebhookRequest defines model for Create-webhookRequest.
+type CreateWebhookRequest struct {
+	Events []CreateWebhookRequestEvents `json:"events"`
+	Name   string                       `json:"name"`
+	Url    string                       `json:"url"`
+}
+
+// CreateWebhookRequestEvents defines model for CreateWebhookRequest.Events.
+type CreateWebhookRequestEvents string
+
 // CreatedBody defines model for CreatedBody.
 type CreatedBody struct {
 	Created time.Time `json:"created"`
@@ -289,6 +304,18 @@ type DecisionInputBody struct {
 	// Reason needed to reject, and to accept alone
 	Reason *string `json:"reason,omitempty"`
 }
+
+// DeliveriesBody defines model for DeliveriesBody.
+type DeliveriesBody struct {
+	// Deliveries newest first
+	Deliveries []Delivery `json:"deliveries"`
+
+	// NextCursor empty on the last page
+	NextCursor string `json:"next_cursor"`
+}
+
+// Delivery defines model for Delivery.
+type Delivery = store.Delivery
 
 // DetectionLimit defines model for DetectionLimit.
 type DetectionLimit = identify.DetectionLimit
@@ -576,6 +603,26 @@ type NewReview = store.NewReview
 // NewSeizure defines model for NewSeizure.
 type NewSeizure = store.NewSeizure
 
+// NewWebhookBody defines model for NewWebhookBody.
+type NewWebhookBody struct {
+	Created time.Time `json:"created"`
+
+	// Disabled nothing is delivered since; null: it is not
+	Disabled *time.Time `json:"disabled"`
+	Events   []string   `json:"events"`
+
+	// Id UUID
+	Id   string `json:"id"`
+	Name string `json:"name"`
+
+	// Secret that deliveries are signed with; shown this once
+	Secret string `json:"secret"`
+	Url    string `json:"url"`
+
+	// Why it was disabled
+	Why string `json:"why"`
+}
+
 // NotRead defines model for NotRead.
 type NotRead = api.NotRead
 
@@ -851,6 +898,15 @@ type WaitingReviewsBody struct {
 type WaysOutputBody struct {
 	// Provider name of the log-in provider that /v1/login/provider leads to; empty: there is none
 	Provider string `json:"provider"`
+}
+
+// Webhook defines model for Webhook.
+type Webhook = store.Webhook
+
+// WebhooksBody defines model for WebhooksBody.
+type WebhooksBody struct {
+	// Webhooks oldest first
+	Webhooks []Webhook `json:"webhooks"`
 }
 
 // Worker defines model for Worker.
@@ -1705,6 +1761,20 @@ type CreateTokenParams struct {
 	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
 }
 
+// CreateWebhookParams defines parameters for CreateWebhook.
+type CreateWebhookParams struct {
+	// IdempotencyKey the same for every attempt to make one record; a quoted string, up to 200 printable ASCII characters
+	IdempotencyKey *string `json:"Idempotency-Key,omitempty"`
+}
+
+// WebhookDeliveriesParams defines parameters for WebhookDeliveries.
+type WebhookDeliveriesParams struct {
+	Limit *int64 `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor next_cursor of the page before
+	Cursor *string `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // AddAgencyJSONRequestBody defines body for AddAgency for application/json ContentType.
 type AddAgencyJSONRequestBody = AgencyWords
 
@@ -1785,6 +1855,9 @@ type CreateExhibitJSONRequestBody = ExhibitChange
 
 // CreateTokenJSONRequestBody defines body for CreateToken for application/json ContentType.
 type CreateTokenJSONRequestBody = CreateTokenRequest
+
+// CreateWebhookJSONRequestBody defines body for CreateWebhook for application/json ContentType.
+type CreateWebhookJSONRequestBody = CreateWebhookRequest
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -2906,6 +2979,52 @@ type ClientInterface interface {
 	//
 	// Corresponds with DELETE /v1/tokens/{id} (the `DeleteToken` operationId).
 	DeleteToken(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// Webhooks Own webhooks
+	//
+	// Needs the permission records.export, which these roles have: disseminator, operator.
+	//
+	// Corresponds with GET /v1/webhooks (the `Webhooks` operationId).
+	Webhooks(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateWebhookWithBody Have events delivered to a program
+	//
+	// Each event is a POST of JSON (type, timestamp, data), signed as Standard Webhooks says (headers webhook-id, webhook-timestamp, webhook-signature). It says what the account that made the webhook may hand out when it is delivered, and nothing when that is nothing. Any answer of 2xx ends it, 410 disables the webhook, and with anything else it is tried again for about three days. It may come more than once, always with the same webhook-id. The address is https and public, unless whoever runs the server allows others. To change the secret make another webhook. The secret is shown once and is not kept: a request that is repeated with its Idempotency-Key makes nothing, and is answered 409. Needs the permission records.export, which these roles have: disseminator, operator.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
+	CreateWebhookWithBody(ctx context.Context, params *CreateWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateWebhook Have events delivered to a program
+	//
+	// Each event is a POST of JSON (type, timestamp, data), signed as Standard Webhooks says (headers webhook-id, webhook-timestamp, webhook-signature). It says what the account that made the webhook may hand out when it is delivered, and nothing when that is nothing. Any answer of 2xx ends it, 410 disables the webhook, and with anything else it is tried again for about three days. It may come more than once, always with the same webhook-id. The address is https and public, unless whoever runs the server allows others. To change the secret make another webhook. The secret is shown once and is not kept: a request that is repeated with its Idempotency-Key makes nothing, and is answered 409. Needs the permission records.export, which these roles have: disseminator, operator.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
+	CreateWebhook(ctx context.Context, params *CreateWebhookParams, body CreateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteWebhook Take away a webhook, with the list of its deliveries
+	//
+	// Needs the permission records.export, which these roles have: disseminator, operator.
+	//
+	// Corresponds with DELETE /v1/webhooks/{id} (the `DeleteWebhook` operationId).
+	DeleteWebhook(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// WebhookDeliveries What was and is to be delivered to a webhook
+	//
+	// Needs the permission records.export, which these roles have: disseminator, operator.
+	//
+	// Corresponds with GET /v1/webhooks/{id}/deliveries (the `WebhookDeliveries` operationId).
+	WebhookDeliveries(ctx context.Context, id string, params *WebhookDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReplayDelivery Deliver again, now, whatever became of it
+	//
+	// With the same webhook-id. What it says is read anew. Needs the permission records.export, which these roles have: disseminator, operator.
+	//
+	// Corresponds with POST /v1/webhooks/{id}/deliveries/{delivery}/replay (the `ReplayDelivery` operationId).
+	ReplayDelivery(ctx context.Context, id string, delivery string, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// Workers Programs that take jobs from this database
 	//
@@ -5342,6 +5461,112 @@ func (c *Client) CreateToken(ctx context.Context, params *CreateTokenParams, bod
 // Corresponds with DELETE /v1/tokens/{id} (the `DeleteToken` operationId).
 func (c *Client) DeleteToken(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteTokenRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// Webhooks Own webhooks
+//
+// Needs the permission records.export, which these roles have: disseminator, operator.
+//
+// Corresponds with GET /v1/webhooks (the `Webhooks` operationId).
+func (c *Client) Webhooks(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWebhooksRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateWebhookWithBody Have events delivered to a program
+//
+// Each event is a POST of JSON (type, timestamp, data), signed as Standard Webhooks says (headers webhook-id, webhook-timestamp, webhook-signature). It says what the account that made the webhook may hand out when it is delivered, and nothing when that is nothing. Any answer of 2xx ends it, 410 disables the webhook, and with anything else it is tried again for about three days. It may come more than once, always with the same webhook-id. The address is https and public, unless whoever runs the server allows others. To change the secret make another webhook. The secret is shown once and is not kept: a request that is repeated with its Idempotency-Key makes nothing, and is answered 409. Needs the permission records.export, which these roles have: disseminator, operator.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
+func (c *Client) CreateWebhookWithBody(ctx context.Context, params *CreateWebhookParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateWebhookRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateWebhook Have events delivered to a program
+//
+// Each event is a POST of JSON (type, timestamp, data), signed as Standard Webhooks says (headers webhook-id, webhook-timestamp, webhook-signature). It says what the account that made the webhook may hand out when it is delivered, and nothing when that is nothing. Any answer of 2xx ends it, 410 disables the webhook, and with anything else it is tried again for about three days. It may come more than once, always with the same webhook-id. The address is https and public, unless whoever runs the server allows others. To change the secret make another webhook. The secret is shown once and is not kept: a request that is repeated with its Idempotency-Key makes nothing, and is answered 409. Needs the permission records.export, which these roles have: disseminator, operator.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
+func (c *Client) CreateWebhook(ctx context.Context, params *CreateWebhookParams, body CreateWebhookJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateWebhookRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteWebhook Take away a webhook, with the list of its deliveries
+//
+// Needs the permission records.export, which these roles have: disseminator, operator.
+//
+// Corresponds with DELETE /v1/webhooks/{id} (the `DeleteWebhook` operationId).
+func (c *Client) DeleteWebhook(ctx context.Context, id string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteWebhookRequest(c.Server, id)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WebhookDeliveries What was and is to be delivered to a webhook
+//
+// Needs the permission records.export, which these roles have: disseminator, operator.
+//
+// Corresponds with GET /v1/webhooks/{id}/deliveries (the `WebhookDeliveries` operationId).
+func (c *Client) WebhookDeliveries(ctx context.Context, id string, params *WebhookDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWebhookDeliveriesRequest(c.Server, id, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReplayDelivery Deliver again, now, whatever became of it
+//
+// With the same webhook-id. What it says is read anew. Needs the permission records.export, which these roles have: disseminator, operator.
+//
+// Corresponds with POST /v1/webhooks/{id}/deliveries/{delivery}/replay (the `ReplayDelivery` operationId).
+func (c *Client) ReplayDelivery(ctx context.Context, id string, delivery string, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReplayDeliveryRequest(c.Server, id, delivery)
 	if err != nil {
 		return nil, err
 	}
@@ -13133,6 +13358,236 @@ func NewDeleteTokenRequest(server string, id string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewWebhooksRequest constructs an http.Request for the Webhooks method
+func NewWebhooksRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateWebhookRequest calls the generic CreateWebhook builder with application/json body
+func NewCreateWebhookRequest(server string, params *CreateWebhookParams, body CreateWebhookJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateWebhookRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreateWebhookRequestWithBody constructs an http.Request for the CreateWebhook method, with any body, and a specified content type
+func NewCreateWebhookRequestWithBody(server string, params *CreateWebhookParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteWebhookRequest constructs an http.Request for the DeleteWebhook method
+func NewDeleteWebhookRequest(server string, id string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewWebhookDeliveriesRequest constructs an http.Request for the WebhookDeliveries method
+func NewWebhookDeliveriesRequest(server string, id string, params *WebhookDeliveriesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks/%s/deliveries", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", false, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReplayDeliveryRequest constructs an http.Request for the ReplayDelivery method
+func NewReplayDeliveryRequest(server string, id string, delivery string) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "delivery", delivery, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks/%s/deliveries/%s/replay", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewWorkersRequest constructs an http.Request for the Workers method
 func NewWorkersRequest(server string) (*http.Request, error) {
 	var err error
@@ -13778,6 +14233,36 @@ func (o Operations) CreateToken(ctx context.Context, params *CreateTokenParams, 
 func (o Operations) DeleteToken(ctx context.Context, id string) error {
 	rsp, err := o.Client.DeleteToken(ctx, id)
 	return nothing(rsp, err)
+}
+
+// Webhooks: Own webhooks.
+func (o Operations) Webhooks(ctx context.Context) (WebhooksBody, error) {
+	rsp, err := o.Client.Webhooks(ctx)
+	return answer[WebhooksBody](rsp, err)
+}
+
+// CreateWebhook: Have events delivered to a program.
+func (o Operations) CreateWebhook(ctx context.Context, params *CreateWebhookParams, body CreateWebhookJSONRequestBody) (NewWebhookBody, error) {
+	rsp, err := o.Client.CreateWebhook(ctx, params, body)
+	return answer[NewWebhookBody](rsp, err)
+}
+
+// DeleteWebhook: Take away a webhook, with the list of its deliveries.
+func (o Operations) DeleteWebhook(ctx context.Context, id string) error {
+	rsp, err := o.Client.DeleteWebhook(ctx, id)
+	return nothing(rsp, err)
+}
+
+// WebhookDeliveries: What was and is to be delivered to a webhook.
+func (o Operations) WebhookDeliveries(ctx context.Context, id string, params *WebhookDeliveriesParams) (DeliveriesBody, error) {
+	rsp, err := o.Client.WebhookDeliveries(ctx, id, params)
+	return answer[DeliveriesBody](rsp, err)
+}
+
+// ReplayDelivery: Deliver again, now, whatever became of it.
+func (o Operations) ReplayDelivery(ctx context.Context, id string, delivery string) (Delivery, error) {
+	rsp, err := o.Client.ReplayDelivery(ctx, id, delivery)
+	return answer[Delivery](rsp, err)
 }
 
 // Workers: Programs that take jobs from this database.
