@@ -71,10 +71,10 @@ func (s *Server) deliver(ctx context.Context, t store.DeliveryTask) error {
 		return errDropped("the webhook is disabled")
 	}
 	who, err := s.store.User(ctx, t.CreatedBy)
-	if err != nil {
-		return fmt.Errorf("look who is told: %v", err) // accounts stay: not store.ErrNotFound, which would end it
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
 	}
-	if who.Locked || !auth.May(who.Role, auth.Export) {
+	if err != nil || who.Locked || !auth.May(who.Role, auth.Export) {
 		return errDropped("the account that made the webhook may not hand out records any more")
 	}
 	a, err := s.store.AlertToLeave(store.As(ctx, auth.Principal(who, "")), t.Subject)

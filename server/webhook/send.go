@@ -55,8 +55,8 @@ func NewSender(allowed Allowed, roots *x509.CertPool) *Sender {
 	return &Sender{https: to(false), http: to(true)}
 }
 
-// Send makes one attempt, at a time by the clock of the server. Errors: ErrGone, ErrAddress, and what is temporary; none holds the address
-// or the key.
+// Send makes one attempt, at a time by the clock of the server. Errors: ErrGone, ErrAddress, and what is temporary; none holds the
+// path of the address, which may be a secret, or the key.
 func (s *Sender) Send(ctx context.Context, m Message, now time.Time) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, sendTime, fmt.Errorf("no answer within %v", sendTime))
 	defer cancel()
