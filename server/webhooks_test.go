@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -246,7 +247,7 @@ func TestADeliveryIsMadeOnceAndAgainWhenAskedFor(t *testing.T) {
 				t.Errorf("delivered as %s, not %s", one.head.Get("webhook-id"), d.ID)
 			}
 		}
-		// The job of before it was asked for again does nothing any more.
+		// What was delivered is not delivered by the job of before it was asked for again.
 		if err := w.webhookJob(asProgram(t), store.WebhookJob{Delivery: d.ID}, false); err != nil || len(at.all()) != len(all) {
 			t.Errorf("%d messages, %v", len(at.all()), err)
 		}
@@ -256,6 +257,11 @@ func TestADeliveryIsMadeOnceAndAgainWhenAskedFor(t *testing.T) {
 		failing, err := w.store.Replay(store.As(t.Context(), store.Principal{User: r.me(), Role: auth.RoleDisseminator, Agency: "one", Clearance: tlp.Amber}), h.ID, d.ID)
 		if err != nil {
 			t.Fatal(err)
+		}
+		for run, want := range []error{store.ErrNotNow, store.ErrNotNow, nil} { // only who was asked last makes it
+			if _, err := w.store.DeliveryToMake(asProgram(t), failing.ID, run); !errors.Is(err, want) {
+				t.Errorf("run %d: %v", run, err)
+			}
 		}
 		if err := w.webhookJob(asProgram(t), store.WebhookJob{Delivery: failing.ID, Run: 2}, true); err == nil {
 			t.Error("a delivery that failed has gone well")
