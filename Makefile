@@ -47,8 +47,7 @@ setup: ## install what the tests need beyond Go, a C compiler and Node: Debian's
 test: setup lint build ## everything CI runs: linters, unit tests with the race detector, page tests, the browser test
 	cd $(WEB) && $(NPM) test
 	FENTRACE_REQUIRE_POSTGRES=1 CGO_ENABLED=1 $(GO) test -race $(TAGS) -parallel 8 -timeout 40m ./...
-	$(GO) test -run Damaged ./spectra/format # what measures memory
-	$(GO) test -run 'UnpacksToFarMore|EveryRoleAndAgency|NoOneIsToldAnything' ./server # what asks many thousand times
+	$(GO) test -run 'Damaged|Bombs|NoMoreMemory|UnpacksToFarMore|EveryRoleAndAgency|NoOneIsToldAnything' ./spectra/format ./server/store ./server # what measures memory or asks many thousand times
 	$(GO) test -run 'Promised|StatedLimit' ./bench/accuracy/... # whole measurements, too slow for the race detector
 
 lint: $(DIST) ## gofmt, go vet, staticcheck, type check of the pages
