@@ -31,10 +31,10 @@ type trial struct {
 
 // batches hands in the same real files with each database, undisturbed and with programs killed in the middle. The results have to be the
 // same in every value.
-func (b *bench) batches(ctx context.Context) ([]report.Result, error) {
+func (b *bench) batches(ctx context.Context) error {
 	folder := filepath.Join(b.work, "files")
 	if err := dataset.FillFolder(b.root, folder, b.files, 11); err != nil {
-		return nil, err
+		return err
 	}
 	trials := []trial{{name: "SQLite"}, {name: "SQLite, client and server killed", kill: killClientAndServer}}
 	if b.newDatabase != nil {
@@ -42,13 +42,12 @@ func (b *bench) batches(ctx context.Context) ([]report.Result, error) {
 		for i := range trials[2:] {
 			address, err := b.newDatabase()
 			if err != nil {
-				return nil, err
+				return err
 			}
 			trials[2+i].database = address
 		}
 	}
 	var first *outcome
-	var results []report.Result
 	for i, t := range trials {
 		fmt.Fprintf(b.log, "batch of %d files, %s\n", b.files, t.name)
 		got, err := b.try(ctx, t, fmt.Sprint("batch", i), folder)
@@ -57,21 +56,24 @@ func (b *bench) batches(ctx context.Context) ([]report.Result, error) {
 			equal, err = first.same(got)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("batch with %s: %w", t.name, err)
+			return fmt.Errorf("batch with %s: %w", t.name, err)
 		}
 		if first == nil {
 			first = got
 		}
 		fmt.Fprintf(b.log, "  %d answers in %.0f s, %.3g files a second; pages were told %d times\n", len(got.answers), got.seconds, float64(b.files)/got.seconds, got.told)
 		what := fmt.Sprintf("batch of %d recorded files and copies of them with SIMULATED noise, %s: ", b.files, t.name)
-		results = append(results,
+		results := []report.Result{
 			report.Exact(what+"handed in and answered", "files a second", float64(b.files)/got.seconds, b.files, "", 0, command),
-			report.Exact(what+"times that live pages were told how far it is", "times", float64(got.told), b.files, "", 0, command))
+			report.Exact(what+"times that live pages were told how far it is", "times", float64(got.told), b.files, "", 0, command)}
 		if i > 0 {
 			results = append(results, report.Exact(what+"answers that are those of SQLite undisturbed in every value, each stored once", "answers", float64(equal), len(got.answers), "", 0, command))
 		}
+		if err := b.found(results...); err != nil {
+			return err
+		}
 	}
-	return results, nil
+	return nil
 }
 
 // handing is a batch that is being handed in.

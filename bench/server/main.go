@@ -59,15 +59,14 @@ func run(ctx context.Context, database string, dry, batches bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	results, err := b.measure(ctx, batches)
-	if err != nil {
-		return err
+	if !dry && !batches {
+		b.save = func(so []report.Result) error {
+			return report.Save("bench/results.json", "bench/RESULTS.md", command, so)
+		}
 	}
-	fmt.Print("\n", report.Table(results))
-	if dry {
-		return nil
-	}
-	return report.Save("bench/results.json", "bench/RESULTS.md", command, results)
+	err = b.measure(ctx, batches)
+	fmt.Print("\n", report.Table(b.results))
+	return err
 }
 
 // databases says where PostgreSQL databases come from; end removes them.
@@ -103,6 +102,17 @@ type bench struct {
 	large       int                                // references of the large library
 	files       int                                // of a batch
 	log         io.Writer
+	results     []report.Result
+	save        func(so []report.Result) error // called each time there are more; nil: nothing is saved
+}
+
+// found notes results.
+func (b *bench) found(more ...report.Result) error {
+	b.results = append(b.results, more...)
+	if b.save == nil {
+		return nil
+	}
+	return b.save(b.results)
 }
 
 // load is what the same scans are taken in with.
@@ -114,31 +124,27 @@ type load struct {
 }
 
 // measure measures everything, or batches only.
-func (b *bench) measure(ctx context.Context, batches bool) ([]report.Result, error) {
-	var err error
+func (b *bench) measure(ctx context.Context, batches bool) (err error) {
 	if b.program, err = program.Build(ctx, b.work); err != nil {
-		return nil, err
+		return err
 	}
-	if batches {
-		return b.batches(ctx)
+	if !batches {
+		if err := b.loads(ctx); err != nil {
+			return err
+		}
 	}
-	results, err := b.loads(ctx)
-	if err != nil {
-		return nil, err
-	}
-	more, err := b.batches(ctx)
-	return append(results, more...), err
+	return b.batches(ctx)
 }
 
 // loads takes in the same scans with each database, and with a large library.
-func (b *bench) loads(ctx context.Context) ([]report.Result, error) {
+func (b *bench) loads(ctx context.Context) error {
 	files, err := b.sent()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	large := filepath.Join(b.work, "large.db")
 	if err := b.library(ctx, large); err != nil {
-		return nil, err
+		return err
 	}
 	over := fmt.Sprintf("%d references over the core library", b.large)
 	runs := []load{{name: "SQLite", library: "the core library"}, {name: "SQLite", library: over, flags: []string{"--library", large}}}
@@ -146,16 +152,17 @@ func (b *bench) loads(ctx context.Context) ([]report.Result, error) {
 		runs = append(runs, load{name: "PostgreSQL", library: "the core library", postgres: true},
 			load{name: "PostgreSQL and two worker processes beside it", library: "the core library", postgres: true, workers: 2})
 	}
-	var results []report.Result
 	for i, run := range runs {
 		fmt.Fprintf(b.log, "%s with %s\n", run.name, run.library)
 		more, err := b.load(ctx, run, i == 0, fmt.Sprint("load", i), files)
 		if err != nil {
-			return nil, fmt.Errorf("%s with %s: %w", run.name, run.library, err)
+			return fmt.Errorf("%s with %s: %w", run.name, run.library, err)
 		}
-		results = append(results, more...)
+		if err := b.found(more...); err != nil {
+			return err
+		}
 	}
-	return results, nil
+	return nil
 }
 
 // load takes in the scans once. With watch live connections are measured first, before there is memory left over from the load.

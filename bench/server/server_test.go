@@ -58,11 +58,10 @@ func TestAServerIsMeasuredWithFewScans(t *testing.T) {
 	if b.with(t) {
 		want = 12
 	}
-	results, err := b.loads(t.Context())
-	if err != nil {
+	if err := b.loads(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	checkFigures(t, results[1:], want) // the first, of idle connections, may be nothing
+	checkFigures(t, b.results[1:], want) // the first, of idle connections, may be nothing
 }
 
 func TestABatchIsMeasuredWithFewFilesAndProgramsAreKilledInIt(t *testing.T) {
@@ -71,11 +70,10 @@ func TestABatchIsMeasuredWithFewFilesAndProgramsAreKilledInIt(t *testing.T) {
 	if b.with(t) {
 		want = 11
 	}
-	results, err := b.batches(t.Context())
-	if err != nil {
+	if err := b.batches(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	checkFigures(t, results, want)
+	checkFigures(t, b.results, want)
 }
 
 func TestBatchesThatDifferAreFoundOut(t *testing.T) {
