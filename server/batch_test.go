@@ -310,21 +310,24 @@ func TestABatchIsCancelledAndGoesOnWhenItIsTriedAgain(t *testing.T) {
 	})
 }
 
-// hear waits for an event of that name with those words in it.
-func hear(t *testing.T, events <-chan string, name, words string) {
+// heard is an event of that name with those words in it.
+type heard struct{ name, words string }
+
+// hear waits for events, in any order.
+func hear(t *testing.T, events <-chan string, want ...heard) {
 	t.Helper()
 	late := time.After(time.Minute)
-	for {
+	for len(want) > 0 {
 		select {
 		case e, ok := <-events:
 			if !ok {
-				t.Fatalf("the stream ended before %s with %s", name, words)
+				t.Fatalf("the stream ended before %v", want)
 			}
-			if strings.Contains(e, "event: "+name+"\n") && strings.Contains(e, words) {
-				return
-			}
+			want = slices.DeleteFunc(want, func(w heard) bool {
+				return strings.Contains(e, "event: "+w.name+"\n") && strings.Contains(e, w.words)
+			})
 		case <-late:
-			t.Fatalf("no event %s with %s", name, words)
+			t.Fatalf("no event %v", want)
 		}
 	}
 }
@@ -338,9 +341,8 @@ func TestLivePagesHearHowFarABatchIs(t *testing.T) {
 		for i := range 3 {
 			r.do("POST", "/v1/batches/"+b.ID+"/files", jcamp(fmt.Sprint("caffeine ", i))).want(t, http.StatusCreated)
 		}
-		hear(t, events, "batch", `"waiting":3`)
-		hear(t, events, "jobs", `"running":`)
+		hear(t, events, heard{"batch", `"waiting":3`}, heard{"jobs", `"running":`})
 		close(may)
-		hear(t, events, "batch", `"done":3`)
+		hear(t, events, heard{"batch", `"done":3`})
 	})
 }
