@@ -14,6 +14,7 @@ import (
 
 	"fentrace/server/auth"
 	"fentrace/server/tlp"
+	"fentrace/spectra/racedetector"
 )
 
 // about is what a route is about.
@@ -235,7 +236,7 @@ func (w *world) routes() []route {
 }
 
 func TestEveryRoleAndAgencyIsAnsweredByEveryRouteAsTheTableSays(t *testing.T) {
-	notUnderRace(t)
+	racedetector.Skip(t)
 	onEach(t, func(t *testing.T, db func(*Config)) {
 		t.Parallel() // with the other database: there is much to ask
 		w := newWorld(t, db, "holder", "stranger", "partner", "counter")

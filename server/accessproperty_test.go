@@ -15,13 +15,14 @@ import (
 	"fentrace/server/store"
 	"fentrace/server/store/storetest"
 	"fentrace/server/tlp"
+	"fentrace/spectra/racedetector"
 )
 
 // worlds is how many random worlds are tried on each database: each is a server of its own, asked some thousand times.
 const worlds = "4"
 
 func TestNoOneIsToldAnythingOfARecordThatMayNotBeSeen(t *testing.T) {
-	notUnderRace(t)
+	racedetector.Skip(t)
 	for name, db := range map[string]func(t *testing.T) func(*Config){
 		"sqlite":   func(*testing.T) func(*Config) { return func(*Config) {} },
 		"postgres": func(t *testing.T) func(*Config) { return func(c *Config) { c.Database = storetest.Postgres(t) } },

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"fentrace/server/auth"
+	"fentrace/spectra/racedetector"
 )
 
 // dial connects without a client's manners.
@@ -127,7 +128,7 @@ func TestWhoNeverReadsAnAnswerHoldsUpNobodyAndIsHungUpOn(t *testing.T) {
 }
 
 func TestAnArchiveThatUnpacksToFarMoreIsRefusedWithFlatMemory(t *testing.T) {
-	notUnderRace(t)
+	racedetector.Skip(t)
 	r := start(t)
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)

@@ -77,13 +77,6 @@ type running struct {
 	token string
 }
 
-func notUnderRace(t *testing.T) {
-	t.Helper()
-	if underRace {
-		t.Skip("run without the race detector: see make test")
-	}
-}
-
 // onEach runs a test with servers on a new database of each kind, when they are started with db.
 func onEach(t *testing.T, f func(t *testing.T, db func(*Config))) {
 	t.Helper()

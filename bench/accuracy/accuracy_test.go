@@ -9,6 +9,7 @@ import (
 	"fentrace/bench/dataset"
 	"fentrace/bench/report"
 	"fentrace/library/identify"
+	"fentrace/spectra/racedetector"
 )
 
 // The floors below are those the project promises; the figures themselves are in bench/RESULTS.md.
@@ -17,9 +18,7 @@ func TestPromisedAccuracyHoldsOnTheDevelopmentSpectra(t *testing.T) {
 	if !ok {
 		t.Skip("needs the development spectra in ../shared/data")
 	}
-	if dataset.Race {
-		t.Skip("takes minutes with the race detector; make test runs it without")
-	}
+	racedetector.Skip(t)
 	b, err := newBench(t.Context(), root, t.TempDir())
 	if err != nil {
 		t.Fatal(err)

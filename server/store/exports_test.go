@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"errors"
 	"testing"
 	"time"
@@ -32,35 +31,7 @@ func TestExportsAreEncryptedAndTheirKeyIsReplaced(t *testing.T) {
 		if err := errors.Join(s.AddToExport(ctx, task, run, 0, []byte(canary), []string{id}), s.EndExport(ctx, e.ID, run, "sum", true, noon)); err != nil {
 			t.Fatal(err)
 		}
-		stored := func() []byte {
-			var data []byte
-			if err := s.r.QueryRowContext(ctx, "SELECT data FROM export_parts").Scan(&data); err != nil {
-				t.Fatal(err)
-			}
-			return data
-		}
-		before := stored()
-		if bytes.Contains(before, []byte(canary)) {
-			t.Error("an export is stored as it is")
-		}
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if s, err = open(second, first); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.Rotate(ctx, noon, func(int) {}); err != nil {
-			t.Fatal(err)
-		}
-		if bytes.Equal(stored(), before) {
-			t.Error("it is still encrypted with the first key")
-		}
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if s, err = open(second); err != nil {
-			t.Fatal(err)
-		}
+		s = rekeyed(t, s, open, first, second, "SELECT data FROM export_parts")
 		if part, err := s.ExportPart(ctx, e.ID, 0); err != nil || string(part) != canary {
 			t.Errorf("%q, %v", part, err)
 		}

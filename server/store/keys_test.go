@@ -54,6 +54,40 @@ func onEachKeyed(t *testing.T, f func(t *testing.T, dir, address string, open fu
 // canary is a text to be looked for in what is on the disk.
 const canary = "CANARY-4f1c77 of the raw bytes"
 
+// rekeyed holds that the canary, which query gives as it is stored with the first key, is encrypted, and that it is anew with the second;
+// it returns the store, opened with the second alone.
+func rekeyed(t *testing.T, s *Store, open func(...string) (*Store, error), first, second, query string) *Store {
+	t.Helper()
+	stored := func() (raw []byte) {
+		if err := s.r.QueryRowContext(t.Context(), query).Scan(&raw); err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	before := stored()
+	if bytes.Contains(before, []byte(canary)) {
+		t.Error("it is stored as it is")
+	}
+	reopen := func(keys ...string) {
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if s, err = open(keys...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reopen(second, first)
+	if _, err := s.Rotate(asProgram(t), noon, func(int) {}); err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Equal(stored(), before) {
+		t.Error("it is still encrypted with the first key")
+	}
+	reopen(second)
+	return s
+}
+
 // putCanary stores file number i, whose bytes and whose spectrum hold the canary.
 func putCanary(t *testing.T, s *Store, i int) (id string, raw []byte) {
 	t.Helper()

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"fentrace/library/identify"
+	"fentrace/spectra/racedetector"
 )
 
 // queued stores one scan that is to be sent on and returns its hash.
@@ -288,9 +289,7 @@ func TestProgramsThatOpenANewDatabaseTogetherAllGetIt(t *testing.T) {
 }
 
 func TestAnswersTakeNoMoreMemoryThanTheirBytesDeserve(t *testing.T) {
-	if underRace {
-		t.Skip("measures memory: make test runs it once more without the race detector")
-	}
+	racedetector.Skip(t)
 	id := uuid.NewString()
 	one := func(findings string) string {
 		return fmt.Sprintf(`{"scan_id":%q,"answered":"2026-11-01T10:00:00Z","identification":{"verdict":"alarm","findings":[%s]}}`, id, findings)

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"testing"
@@ -33,34 +32,7 @@ func TestSigningSecretsAreEncryptedAndTheirKeyIsReplaced(t *testing.T) {
 		if err != nil || len(list) != 1 {
 			t.Fatal(list, err)
 		}
-		stored := func() (raw []byte) {
-			if err := s.r.QueryRowContext(ctx, "SELECT secret FROM webhooks").Scan(&raw); err != nil {
-				t.Fatal(err)
-			}
-			return raw
-		}
-		before := stored()
-		if bytes.Contains(before, []byte(canary)) {
-			t.Error("a secret is stored as it is")
-		}
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if s, err = open(second, first); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.Rotate(prog, noon, func(int) {}); err != nil {
-			t.Fatal(err)
-		}
-		if bytes.Equal(stored(), before) {
-			t.Error("it is still encrypted with the first key")
-		}
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if s, err = open(second); err != nil {
-			t.Fatal(err)
-		}
+		s = rekeyed(t, s, open, first, second, "SELECT secret FROM webhooks")
 		if task, err := s.DeliveryToMake(prog, list[0].ID, 0); err != nil || string(task.Secret) != canary {
 			t.Errorf("%q, %v", task.Secret, err)
 		}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"fentrace/spectra"
+	"fentrace/spectra/racedetector"
 	"fentrace/spectra/recorded"
 )
 
@@ -161,9 +162,7 @@ func TestArchivesThatAreNoSpectraAreNamed(t *testing.T) {
 
 // A few bytes must not unpack to many: neither when the archive says so nor when it lies.
 func TestBombsAreRefusedBeforeTheyUnpack(t *testing.T) {
-	if underRace {
-		t.Skip("measures memory: make test runs it once more without the race detector")
-	}
+	racedetector.Skip(t)
 	zeros := make([]byte, 40<<20)
 	honest := zipped(t, packed{"a.csv", zeros})
 	lying := bytes.Clone(honest)

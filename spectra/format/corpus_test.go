@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"fentrace/spectra/racedetector"
 	"fentrace/spectra/recorded"
 )
 
@@ -50,9 +51,7 @@ func corpusFiles(t *testing.T) (paths []string) {
 // frees again is bounded by totalShare: a character of packed text stands for a position and a value, 16 bytes, and
 // arrays that grow are copied.
 func TestDamagedMeasuredFilesAreReadOrRefusedWithTheCause(t *testing.T) {
-	if underRace {
-		t.Skip("measures memory: make test runs it once more without the race detector")
-	}
+	racedetector.Skip(t)
 	paths := corpusFiles(t)
 	var whole [][]byte
 	for _, p := range paths {

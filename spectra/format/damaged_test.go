@@ -3,6 +3,7 @@ package format
 import (
 	"bytes"
 	"errors"
+	"fentrace/spectra/racedetector"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -60,9 +61,7 @@ func allocated(read func()) uint64 {
 }
 
 func TestDamagedBinaryFilesAreRefusedWithinBounds(t *testing.T) {
-	if underRace {
-		t.Skip("measures memory: make test runs it once more without the race detector")
-	}
+	racedetector.Skip(t)
 	random := rand.New(rand.NewPCG(1, 2))
 	for name, whole := range largeBinaries(t) {
 		for i := range 60 {

@@ -4,16 +4,14 @@ import (
 	"strings"
 	"testing"
 
-	"fentrace/bench/dataset"
 	"fentrace/bench/report"
+	"fentrace/spectra/racedetector"
 	"fentrace/spectra/recorded"
 )
 
 // The limits are those the project promises; the figures themselves are in bench/RESULTS.md.
 func TestWeighedPowdersComeOutAsPromised(t *testing.T) {
-	if dataset.Race {
-		t.Skip("takes minutes with the race detector; make test runs it without")
-	}
+	racedetector.Skip(t)
 	root := recorded.Path(t)
 	results, err := Measure(t.Context(), root)
 	if err != nil {

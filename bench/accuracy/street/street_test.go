@@ -7,15 +7,13 @@ import (
 	"strings"
 	"testing"
 
-	"fentrace/bench/dataset"
 	"fentrace/bench/report"
+	"fentrace/spectra/racedetector"
 )
 
 // The limits are those the project promises; the figures themselves are in bench/RESULTS.md.
 func TestAtTheStatedLimitNineOfTenScansAlarm(t *testing.T) {
-	if dataset.Race {
-		t.Skip("takes minutes with the race detector; make test runs it without")
-	}
+	racedetector.Skip(t)
 	// Two cuts tell whether the limit is honest to some ten percent; all of them are measured by make bench-accuracy.
 	b, err := newBench()
 	if err != nil {
