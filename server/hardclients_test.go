@@ -197,8 +197,8 @@ func TestAFloodOfHTTP2StreamsHoldsUpNobody(t *testing.T) {
 	}
 	client.CloseIdleConnections()
 	calm.CloseIdleConnections()
-	if !within(20*time.Second, func() bool { return runtime.NumGoroutine() <= before+5 }) {
-		t.Errorf("%d goroutines before, %d after", before, runtime.NumGoroutine())
+	if !within(20*time.Second, func() bool { return goroutines() <= before+5 }) {
+		t.Errorf("%d goroutines before, %d after", before, goroutines())
 	}
 }
 

@@ -114,11 +114,22 @@ func within(d time.Duration, so func() bool) bool {
 	}
 }
 
+// goroutines is how many there are beside those of River, which starts and ends its own while a server runs.
+func goroutines() (n int) {
+	all := make([]byte, 8<<20)
+	for _, one := range strings.Split(string(all[:runtime.Stack(all, true)]), "\n\n") {
+		if !strings.Contains(one, "riverqueue/river") {
+			n++
+		}
+	}
+	return n
+}
+
 // settled is how many goroutines there are once a server that has just begun starts no more of them.
 func settled() int {
 	last := -1
 	within(20*time.Second, func() bool {
-		n := runtime.NumGoroutine()
+		n := goroutines()
 		time.Sleep(500 * time.Millisecond)
 		is := n == last
 		last = n
